@@ -1,0 +1,66 @@
+"""What a store can say besides yes. Foreign errors become one of these at the door of each store."""
+
+from lifeboat.foundation.errors import StorageError
+
+
+class ObjectMissing(StorageError):
+    """No object has this name."""
+
+    code = "object-missing"
+
+
+class ObjectExists(StorageError):
+    """The name is taken; nothing was changed."""
+
+    code = "object-exists"
+
+
+class ObjectTooShort(StorageError):
+    """The object ends before the span that was asked for: it was cut."""
+
+    code = "object-too-short"
+
+
+class StorageBusy(StorageError):
+    """Throttled, timed out or cut off: the same call may succeed in a moment."""
+
+    code = "storage-busy"
+    worth_retrying = True
+
+
+class StorageUnreachable(StorageError):
+    """Nobody answers at this address."""
+
+    code = "storage-unreachable"
+    worth_retrying = True
+
+
+class StorageDenied(StorageError):
+    """The credentials are missing, wrong, or lack a right (named in the message)."""
+
+    code = "storage-denied"
+
+
+class BucketMissing(StorageError):
+    """The bucket or directory does not exist."""
+
+    code = "bucket-missing"
+
+
+class StorageFull(StorageError):
+    """No space, quota or file handles left."""
+
+    code = "storage-full"
+
+
+class ClockSkewed(StorageError):
+    """The store refused a request because this machine's clock is wrong."""
+
+    code = "clock-skewed"
+
+
+class ContentRefused(StorageError):
+    """The store received other bytes than were sent: its checksum says so."""
+
+    code = "content-refused"
+    worth_retrying = True
