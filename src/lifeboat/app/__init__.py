@@ -1,0 +1,1 @@
+"""Composition: settings read and checked, everything built here."""

@@ -1,0 +1,1 @@
+"""Where a stream of bytes or documents is cut. Pure."""

@@ -1,0 +1,1 @@
+"""zstd, and when not to bother. Pure."""

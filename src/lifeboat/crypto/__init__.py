@@ -1,0 +1,1 @@
+"""Keys, wrapping, sealing. Pure."""

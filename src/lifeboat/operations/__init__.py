@@ -1,0 +1,1 @@
+"""backup, restore, verify, status, doctor: plan (pure), run, report."""

@@ -1,0 +1,1 @@
+"""What is protected: one folder each, strangers to each other and to the repository."""

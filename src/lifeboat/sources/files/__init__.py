@@ -1,0 +1,1 @@
+"""A tree of files: walked, read, written back with everything that belongs to it."""
