@@ -1,0 +1,108 @@
+"""What a MongoDB server can say besides yes, in words a person can act on.
+
+Invariant: nothing that PyMongo raises leaves this folder; ``meaning.py`` is the door. No message carries a password.
+"""
+
+from lifeboat.foundation.errors import SourceError, TargetRefused
+
+
+class MongodMissing(SourceError):
+    """No ``mongod`` program was found on this machine."""
+
+    code = "mongod-missing"
+
+
+class MongodFailed(SourceError):
+    """A private server did not start, or died."""
+
+    code = "mongod-failed"
+
+
+class DatabaseUnreachable(SourceError):
+    """Nobody answers at the address, or the connection was lost and did not come back."""
+
+    code = "database-unreachable"
+    worth_retrying = True
+
+
+class DatabasePasswordWrong(SourceError):
+    """The server does not accept the user name and password (or certificate)."""
+
+    code = "database-password-wrong"
+
+
+class DatabaseRightMissing(SourceError):
+    """The user is known but may not do this; the message names the action and where."""
+
+    code = "database-right-missing"
+
+
+class DatabaseUriInvalid(SourceError):
+    """The connection string does not say something that can be done."""
+
+    code = "database-uri-invalid"
+
+
+class DatabaseBusy(SourceError):
+    """The server refused for now (lock, election, index build, time limit): the same call may succeed in a moment."""
+
+    code = "database-busy"
+    worth_retrying = True
+
+
+class DatabaseRefused(SourceError):
+    """The server refused for a reason that repeating will not change; its own words are in the message."""
+
+    code = "database-refused"
+
+
+class DatabaseUnsupported(SourceError):
+    """A kind or version of server that is not backed up: sharded, or older than 5.0."""
+
+    code = "database-unsupported"
+
+
+class DatabaseMissing(SourceError):
+    """The database that was named does not exist on the server."""
+
+    code = "database-missing"
+
+
+class CaptureMoved(SourceError):
+    """A collection was dropped, renamed or replaced during the capture: its state at that instant is out of reach.
+
+    The capture is begun anew, whole, at a new instant; nothing of this one may be called a backup.
+    """
+
+    code = "capture-moved"
+    worth_retrying = True
+
+
+class CaptureTooSlow(SourceError):
+    """The server's history window has passed before the last collection was read."""
+
+    code = "capture-too-slow"
+
+
+class CatalogUnreadable(SourceError):
+    """What was stored about a collection is not what a capture writes."""
+
+    code = "catalog-unreadable"
+
+
+class TargetNotEmpty(TargetRefused):
+    """A collection of that name already holds something, and replacing it was not asked for."""
+
+    code = "target-not-empty"
+
+
+class RestorePlanInvalid(TargetRefused):
+    """The restore cannot be done as asked: two things would land in one place, or a name is impossible."""
+
+    code = "restore-plan-invalid"
+
+
+class LandingDiffers(TargetRefused):
+    """What landed beside the live data is not what was captured; nothing live was touched for this collection."""
+
+    code = "landing-differs"
