@@ -64,3 +64,15 @@ class ContentRefused(StorageError):
 
     code = "content-refused"
     worth_retrying = True
+
+
+class NameRefused(StorageError):
+    """The name is not one that every kind of store can hold; nothing was touched."""
+
+    code = "name-refused"
+
+
+class ObjectArchived(StorageError):
+    """The object lies in an archive class and has to be brought back before it can be read."""
+
+    code = "object-archived"

@@ -1,0 +1,196 @@
+"""What the operations say of themselves: frozen facts that terminal, JSON, journal and alert all render."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lifeboat.foundation.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotReport:
+    """One snapshot that was taken."""
+
+    snapshot: str
+    """Id, 32 hex digits; people type the first 8."""
+    source: str
+    instant: datetime
+    one_instant: bool
+    complete: bool
+    items: int
+    """Documents or files."""
+    bytes: int
+    new_bytes: int
+    """Plain bytes that were not in the repository yet."""
+    stored_bytes: int
+    """Bytes written to the store."""
+    seconds: float
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """The snapshots of one ``lifeboat backup``, and the head of the catalog after it."""
+
+    point: str
+    """Id of the recovery point they form together."""
+    snapshots: tuple[SnapshotReport, ...]
+    head: str
+    """Hash over the newest link of every writer, hex: compare it with what the last message showed."""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """A row of ``lifeboat snapshots``."""
+
+    snapshot: str
+    point: str
+    source: str
+    instant: datetime
+    one_instant: bool
+    complete: bool
+    items: int
+    bytes: int
+    stored_bytes: int
+    generation: str
+    label: str
+    """The writer's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRow:
+    """A collection or a path inside a snapshot."""
+
+    name: str
+    kind: str
+    items: int | None
+    bytes: int
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """What to bring back, and where to."""
+
+    source: str
+    """``db``, ``files``, ``config`` or ``all``."""
+    snapshot: str = "latest"
+    """``latest``, or an id or its beginning."""
+    to: str | None = None
+    """A MongoDB URI, ``env:VARIABLE`` naming one, another database's name, or a directory."""
+    over_live: bool = False
+    namespaces: tuple[str, ...] = ()
+    renames: tuple[tuple[str, str], ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    compare: str = "full"
+    """``full`` or ``counts``."""
+    with_users: bool | None = None
+    """None: with ``over_live`` only."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One thing a restore would do."""
+
+    what: str
+    """The collection or tree."""
+    where: str
+    action: str
+    """``create``, ``replace``, ``leave``, ``write``."""
+    items: int | None
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlanReport:
+    """A restore before it is carried out; the dry run shows this and stops."""
+
+    snapshots: tuple[SnapshotRow, ...]
+    target: str
+    steps: tuple[PlanStep, ...]
+    total_bytes: int
+    safety_snapshot: bool
+    """Whether what is there now is backed up first, so that ``restore --undo`` can go back."""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredPart:
+    """One collection or tree that was restored and compared."""
+
+    what: str
+    where: str
+    items: int
+    bytes: int
+    compared: str
+    """How it was compared: ``documents, options and indexes``, ``counts``, ``every file`` ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """A restore that was carried out."""
+
+    snapshots: tuple[SnapshotRow, ...]
+    target: str
+    parts: tuple[RestoredPart, ...]
+    seconds: float
+    safety_snapshot: str | None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What a verification looked at and what it found."""
+
+    level: str
+    snapshots: int
+    objects: int
+    bytes_read: int
+    chunks: int
+    """Chunks opened, authenticated and re-identified."""
+    seconds: float
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How one source stands."""
+
+    source: str
+    newest: SnapshotRow | None
+    age_seconds: float | None
+    """Measured RPO: now minus the newest restorable instant."""
+    objective_seconds: float
+    snapshots: int
+    meets_objective: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """The answer to "am I safe?"."""
+
+    repository: str
+    """Where it lies."""
+    repository_id: str
+    profile: str
+    sources: tuple[SourceStatus, ...]
+    stored_bytes: int
+    head: str
+    findings: tuple[Finding, ...] = ()
+    last_restore_seconds: float | None = None
+    """Measured RTO of the last restore on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """A repository that was made."""
+
+    repository: str
+    repository_id: str
+    profile: str
+    key_created: str | None
+    """Where the new key was written, if one was made. Never the key."""
+    recipients: tuple[str, ...]
+    findings: Sequence[Finding] = field(default_factory=tuple)

@@ -1,0 +1,5 @@
+"""Objects as files of a directory."""
+
+from lifeboat.storage.local.store import LocalStore
+
+__all__ = ["LocalStore"]

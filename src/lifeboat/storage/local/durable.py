@@ -1,0 +1,156 @@
+"""Put a file on the disk whole, once, and so that a power cut cannot take it back.
+
+Order: bytes to a temporary file → fsync of the file → a second name by ``link``, which refuses a
+taken name → fsync of every directory up to the root. Killed anywhere, the final name is there whole or not at all;
+what stays behind is a temporary file, which is never listed and goes after a day.
+
+Limits: file systems without hard links (FAT, some network mounts) get a rename under a lock, which keeps
+names single only among processes of one machine.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+TEMPORARY_FOLDER = ".~writing"
+"""The tilde keeps it out of the alphabet of names: no object can be called so."""
+
+_BUFFERS_PER_CALL = min(1024, os.sysconf("SC_IOV_MAX"))
+_NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+_FOLDER_TRIES = 5
+
+
+def create_durably(root: Path, name: str, buffers: Sequence[memoryview], modified: datetime) -> None:
+    """Store the buffers as ``root/name``; raises ``FileExistsError`` if it is taken, ``OSError`` for the rest."""
+    final = root / name
+    if os.path.lexists(final):
+        # Only spares the work: the link below is what decides.
+        raise FileExistsError(errno.EEXIST, "exists", str(final))
+    temporary = root / TEMPORARY_FOLDER / os.urandom(12).hex()
+    try:
+        _write_file(temporary, buffers, modified)
+        _publish(root, temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folders(final.parent, root)
+
+
+def remove_old_temporaries(root: Path, before: datetime) -> None:
+    """Remove what writers that were killed before this instant left behind."""
+    folder = root / TEMPORARY_FOLDER
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime < before.timestamp():
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def remove_empty_folders(folder: Path, root: Path) -> None:
+    """Remove a folder and those above it, up to the root, for as long as they are empty."""
+    while folder != root:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent
+
+
+def rename_once(root: Path, temporary: Path, final: Path) -> None:
+    """Give the file its final name where ``link`` is not to be had; raises ``FileExistsError`` if it is taken."""
+    with _lock_of(root):
+        if os.path.lexists(final):
+            raise FileExistsError(errno.EEXIST, "exists", str(final))
+        temporary.rename(final)
+
+
+def _write_file(path: Path, buffers: Sequence[memoryview], modified: datetime) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(path, flags, 0o600)
+    try:
+        _write_all(descriptor, buffers)
+        # The listing tells the time by the store's clock, which is the one this store was given.
+        os.utime(descriptor, (modified.timestamp(), modified.timestamp()))
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, buffers: Sequence[memoryview]) -> None:
+    waiting = list(reversed(buffers))
+    while waiting:
+        batch = waiting[: -_BUFFERS_PER_CALL - 1 : -1]
+        written = os.writev(descriptor, batch)
+        # A disk that fills up, or a signal, may end a call in the middle of a buffer.
+        while waiting and written >= waiting[-1].nbytes:
+            written -= waiting.pop().nbytes
+        if written:
+            waiting[-1] = waiting[-1][written:]
+
+
+def _publish(root: Path, temporary: Path, final: Path) -> None:
+    for _ in range(_FOLDER_TRIES):
+        try:
+            _link_or_rename(root, temporary, final)
+            return
+        except FileNotFoundError:
+            # The folder is new, or a delete has just removed it as empty.
+            _make_folders(final.parent, root)
+    _link_or_rename(root, temporary, final)
+
+
+def _link_or_rename(root: Path, temporary: Path, final: Path) -> None:
+    try:
+        os.link(temporary, final)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        rename_once(root, temporary, final)
+
+
+def _make_folders(folder: Path, root: Path) -> None:
+    """Make the folders between root and leaf; never the root: a disk that is not mounted must not be filled in for."""
+    path = root
+    for part in folder.relative_to(root).parts:
+        path = path / part
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _sync_folders(leaf: Path, root: Path) -> None:
+    # Every level every time: another process may have made a folder and not yet secured it. A clean one costs nothing.
+    folder = leaf
+    while True:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _sync(descriptor)
+        finally:
+            os.close(descriptor)
+        if folder == root:
+            return
+        folder = folder.parent
+
+
+def _sync(descriptor: int) -> None:
+    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS: fsync alone stops at the drive's cache
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _lock_of(root: Path) -> Iterator[None]:
+    path = root / TEMPORARY_FOLDER / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
