@@ -5,10 +5,12 @@ Promises, kept by every store and tested by ``conformance.py`` on each, the cust
 1. All or nothing: an object is there whole or not at all, whatever dies.
 2. Seen at once: what ``write`` has returned for is read and listed by everybody from then on, and survives a power cut.
 3. A name is written once: a second ``write`` raises ``ObjectExists`` and changes nothing, when
-   ``Abilities.create_once`` says so. (Names carry the hash of their content, so readers tell right from wrong even where not.)
-4. Only our errors come out: ``ObjectMissing``, ``ObjectExists``, ``StorageError`` and its kinds in ``storage/errors.py``.
+   ``Abilities.create_once`` says so. (Names carry the hash of their
+   content: readers tell right from wrong even where not.)
+4. Only our errors come out: ``ObjectMissing``, ``ObjectExists``, ``StorageError`` and its kinds in ``errors.py``.
 
-Names are ASCII segments joined by ``/``; each segment matches ``[A-Za-z0-9._-]+`` and is neither ``.`` nor ``..``.
+Names are ASCII segments joined by ``/``; each segment matches ``[A-Za-z0-9._-]+`` and is neither ``.`` nor ``..``
+(``names.py``); no name is a folder of another.
 """
 
 from collections.abc import Iterator, Sequence

@@ -13,7 +13,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 TEMPORARY_FOLDER = ".~writing"
@@ -22,18 +22,23 @@ TEMPORARY_FOLDER = ".~writing"
 _BUFFERS_PER_CALL = min(1024, os.sysconf("SC_IOV_MAX"))
 _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 _FOLDER_TRIES = 5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def create_durably(root: Path, name: str, buffers: Sequence[memoryview], modified: datetime) -> None:
     """Store the buffers as ``root/name``; raises ``FileExistsError`` if it is taken, ``OSError`` for the rest."""
     final = root / name
-    if os.path.lexists(final):
-        # Only spares the work: the link below is what decides.
-        raise FileExistsError(errno.EEXIST, "exists", str(final))
+    if final.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder", str(final))
     temporary = root / TEMPORARY_FOLDER / os.urandom(12).hex()
     try:
+        _refuse_taken(final)  # only spares the work: the publishing is what decides
         _write_file(temporary, buffers, modified)
         _publish(root, temporary, final)
+    except FileExistsError:
+        # Whoever wrote it may be between link and fsync, and our caller will rely on its being there.
+        _sync_folders(final.parent, root)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folders(final.parent, root)
@@ -63,9 +68,18 @@ def remove_empty_folders(folder: Path, root: Path) -> None:
 def rename_once(root: Path, temporary: Path, final: Path) -> None:
     """Give the file its final name where ``link`` is not to be had; raises ``FileExistsError`` if it is taken."""
     with _lock_of(root):
-        if os.path.lexists(final):
-            raise FileExistsError(errno.EEXIST, "exists", str(final))
+        _refuse_taken(final)
         temporary.rename(final)
+
+
+def modified_at(status: os.stat_result) -> datetime:
+    """When the file was stored, as ``create_durably`` was told, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000)
+
+
+def _refuse_taken(final: Path) -> None:
+    if os.path.lexists(final):
+        raise FileExistsError(errno.EEXIST, "exists", str(final))
 
 
 def _write_file(path: Path, buffers: Sequence[memoryview], modified: datetime) -> None:
@@ -78,7 +92,8 @@ def _write_file(path: Path, buffers: Sequence[memoryview], modified: datetime) -
     try:
         _write_all(descriptor, buffers)
         # The listing tells the time by the store's clock, which is the one this store was given.
-        os.utime(descriptor, (modified.timestamp(), modified.timestamp()))
+        stamp_ns = (modified - _EPOCH) // timedelta(microseconds=1) * 1000
+        os.utime(descriptor, ns=(stamp_ns, stamp_ns))
         _sync(descriptor)
     finally:
         os.close(descriptor)

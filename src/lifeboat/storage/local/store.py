@@ -10,13 +10,13 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.storage.content import buffers_of
 from lifeboat.storage.errors import ObjectTooShort
-from lifeboat.storage.local.durable import create_durably, remove_empty_folders, remove_old_temporaries
+from lifeboat.storage.local.durable import create_durably, modified_at, remove_empty_folders, remove_old_temporaries
 from lifeboat.storage.local.words import in_our_words
 from lifeboat.storage.names import check_name, check_prefix, is_name
 from lifeboat.storage.object_store import Content, StoredObject
@@ -102,7 +102,7 @@ class LocalStore:
                     status = os.lstat(self._root / (prefix + name))
                 except FileNotFoundError:
                     continue  # deleted while we listed
-            yield StoredObject(prefix + name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+            yield StoredObject(prefix + name, status.st_size, modified_at(status))
 
 
 def _read_at(descriptor: int, offset: int, length: int) -> bytes:
