@@ -44,6 +44,17 @@ def create_durably(root: Path, name: str, buffers: Sequence[memoryview], modifie
     _sync_folders(final.parent, root)
 
 
+def create_directory(directory: Path) -> None:
+    """Make a directory (mode 0700) and those above it that are missing, so that a power cut cannot take them back."""
+    missing = []
+    while not directory.is_dir():
+        missing.append(directory)
+        directory = directory.parent
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folders(folder, folder.parent)
+
+
 def remove_old_temporaries(root: Path, before: datetime) -> None:
     """Remove what writers that were killed before this instant left behind."""
     folder = root / TEMPORARY_FOLDER

@@ -12,11 +12,19 @@ import stat
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.storage.content import buffers_of
 from lifeboat.storage.errors import ObjectTooShort
-from lifeboat.storage.local.durable import create_durably, modified_at, remove_empty_folders, remove_old_temporaries
+from lifeboat.storage.local.durable import (
+    create_directory,
+    create_durably,
+    modified_at,
+    remove_empty_folders,
+    remove_old_temporaries,
+)
+from lifeboat.storage.local.mounts import lies_on_network
 from lifeboat.storage.local.words import in_our_words
 from lifeboat.storage.names import check_name, check_prefix, is_name
 from lifeboat.storage.object_store import Content, StoredObject
@@ -43,6 +51,13 @@ class LocalStore:
             if not stat.S_ISDIR(os.stat(self._root).st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, "not a directory")
         remove_old_temporaries(self._root, clock.now() - TEMPORARY_KEPT)
+
+    @classmethod
+    def create(cls, directory: Path, clock: Clock) -> Self:
+        """Make the directory durably, and those above it that are missing, and open it."""
+        with in_our_words("create", "the repository", directory):
+            create_directory(Path(os.path.abspath(directory)))
+        return cls(directory, clock)
 
     def write(self, name: str, content: Content) -> None:
         check_name(name)
@@ -88,6 +103,20 @@ class LocalStore:
 
     def describe(self) -> str:
         return str(self._root)
+
+    # What conformance asks for; see its ``Inspectable``.
+
+    def write_with_wrong_hash(self, name: str, content: Content) -> None:
+        """Files carry no hash: this is an ordinary write, and so nothing is refused."""
+        self.write(name, content)
+
+    def keeps_versions(self, name: str, content: Content) -> bool:
+        """A deleted file is gone."""
+        return False
+
+    def on_this_machine(self) -> bool:
+        """Whether the disk is this machine's own and not a share mounted over the network."""
+        return not lies_on_network(self._root)
 
     def _list_folder(self, prefix: str) -> Iterator[StoredObject]:
         """Go through one folder in the order of whole names; folders sort as if they ended in a slash."""

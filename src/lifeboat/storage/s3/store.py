@@ -1,0 +1,210 @@
+"""A prefix of a bucket as a store.
+
+Rights used: ``s3:PutObject`` to write, ``s3:GetObject`` to read, ``s3:ListBucket`` to list, ``s3:DeleteObject`` to
+delete; each works without the others, and ``time_there`` with none.
+
+Limits: an object to be written is in memory already, so uploads are one stream each. Names that another program put
+under the prefix and that cannot be ours are not listed.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import SettingsError, StorageError
+from lifeboat.storage.content import buffers_of, joined
+from lifeboat.storage.errors import ObjectExists, ObjectMissing, ObjectTooShort, StorageBusy, StorageDenied
+from lifeboat.storage.names import PREFIX_LONGEST_CHARACTERS, check_name, check_prefix, is_name
+from lifeboat.storage.object_store import Content, StoredObject
+from lifeboat.storage.s3.client import S3Settings, make_client
+from lifeboat.storage.s3.upload import choose_part_size, put_in_parts, put_whole
+from lifeboat.storage.s3.words import date_of, in_our_words, is_not_implemented
+
+ONLY_IF_NEW = {"IfNoneMatch": "*"}
+
+
+class S3Store:
+    """Objects in S3; safe to call from many threads. Opening asks the network nothing."""
+
+    def __init__(self, settings: S3Settings, clock: Clock) -> None:
+        if settings.prefix and (not is_name(settings.prefix) or len(settings.prefix) > PREFIX_LONGEST_CHARACTERS):
+            raise SettingsError(
+                f"the prefix {settings.prefix!a} in the bucket {settings.bucket} cannot be used",
+                "use letters, digits, '.', '_' and '-', with single slashes between",
+            )
+        self._settings = settings
+        self._clock = clock
+        self._client = make_client(settings)
+        self._bucket = settings.bucket
+        self._before = settings.prefix + "/" if settings.prefix else ""
+        self._creates_once = True
+
+    def write(self, name: str, content: Content) -> None:
+        check_name(name)
+        buffers = buffers_of(content)
+        if not self._creates_once:
+            self._write_after_looking(name, buffers)
+            return
+        try:
+            with self._in_our_words("write", name):
+                self._send(name, buffers, ONLY_IF_NEW)
+        except ObjectExists:
+            if not self._is_only_a_delete_marker(name):
+                raise
+            self._write_after_looking(name, buffers)
+        except StorageError as error:
+            if not is_not_implemented(error.__cause__):
+                raise
+            self._creates_once = False  # conformance tells the customer
+            self._write_after_looking(name, buffers)
+
+    def read(self, name: str, span: tuple[int, int] | None = None) -> bytes:
+        check_name(name)
+        if span is not None and span[1] == 0:
+            return self._read_nothing(name, span[0])
+        wanted: dict[str, Any] = {} if span is None else {"Range": f"bytes={span[0]}-{span[0] + span[1] - 1}"}
+        with self._in_our_words("read", name):
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._before + name, **wanted)
+            with answer["Body"] as body:
+                content: bytes = body.read()
+        if len(content) < answer["ContentLength"]:
+            raise StorageBusy(f"the answer with {name} from {self.describe()} was cut off")
+        if span is None:
+            return content
+        if "ContentRange" not in answer:
+            content = content[span[0] : sum(span)]  # a store that knows no ranges sent the whole object
+        if len(content) < span[1]:
+            raise self._too_short(name, span[0] + len(content), sum(span))
+        return content
+
+    def list_under(self, prefix: str) -> Iterator[StoredObject]:
+        check_prefix(prefix)
+        more: dict[str, Any] = {}
+        while True:
+            with self._in_our_words("list", prefix or "everything"):
+                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._before + prefix, **more)
+            for row in page.get("Contents", []):
+                name = row["Key"].removeprefix(self._before)
+                if is_name(name):
+                    yield StoredObject(name, row["Size"], row["LastModified"].astimezone(UTC))
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def delete(self, name: str) -> None:
+        check_name(name)
+        try:
+            with self._in_our_words("delete", name):
+                self._client.delete_object(Bucket=self._bucket, Key=self._before + name)
+        except ObjectMissing:
+            return  # Amazon answers 204 here; some others 404
+
+    def time_there(self) -> datetime:
+        answer: Any
+        with self._in_our_words("ask the time of", "the bucket"):
+            try:
+                answer = self._client.head_bucket(Bucket=self._bucket)
+            except ClientError as error:
+                # A refusal carries the store's time like any answer: no right is needed to ask.
+                if date_of(error.response) is None:
+                    raise
+                answer = error.response
+        there = date_of(answer)
+        if there is None:
+            raise StorageBusy(f"{self.describe()} did not tell its time", "does a proxy remove the Date header?")
+        return there.astimezone(UTC)
+
+    def describe(self) -> str:
+        place = f"s3://{self._bucket}/{self._settings.prefix}".rstrip("/")
+        return f"{place} at {self._settings.endpoint_url}" if self._settings.endpoint_url else place
+
+    # What conformance asks for; see its ``Inspectable``.
+
+    def write_with_wrong_hash(self, name: str, content: Content) -> None:
+        """Send a body with the hash of another; a store that checks raises ``ContentRefused``."""
+        check_name(name)
+        wrong = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # of no bytes at all
+        with self._in_our_words("write", name):
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._before + name, Body=joined(content), ChecksumSHA256=wrong
+            )
+
+    def keeps_versions(self, name: str, content: Content) -> bool:
+        """Write under a name that is free, delete, and see whether the bytes can still be had."""
+        check_name(name)
+        key = {"Bucket": self._bucket, "Key": self._before + name}
+        with self._in_our_words("write", name):
+            version = self._client.put_object(**key, Body=joined(content)).get("VersionId", "")  # type: ignore[arg-type]
+        self.delete(name)
+        if version in ("", "null"):
+            return False
+        try:
+            with self._in_our_words("read", name):
+                answer = self._client.get_object(**key, VersionId=version)  # type: ignore[arg-type]
+                return answer["Body"].read() == joined(content)
+        except ObjectMissing:
+            return False
+        except StorageDenied:
+            return True  # who may not read old versions has the store's word for it: it gave a number
+
+    def on_this_machine(self) -> bool:
+        """Whether the address is this machine's own."""
+        host = urlsplit(self._settings.endpoint_url or "").hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+
+    def _send(self, name: str, buffers: list[memoryview], condition: dict[str, Any]) -> None:
+        key = self._before + name
+        size_bytes = sum(view.nbytes for view in buffers)
+        if size_bytes <= self._settings.part_bytes:
+            put_whole(self._client, self._bucket, key, buffers, condition)
+        else:
+            part_bytes = choose_part_size(size_bytes, self._settings.part_bytes)
+            put_in_parts(self._client, self._bucket, key, buffers, part_bytes, condition)
+
+    def _is_only_a_delete_marker(self, name: str) -> bool:
+        """Some versioned stores count a deleted object as there; its name would be lost for ever."""
+        try:
+            self._size_of(name)
+        except ObjectMissing:
+            return True
+        except StorageError:
+            return False  # without the right to look we take the store's word
+        return False
+
+    def _write_after_looking(self, name: str, buffers: list[memoryview]) -> None:
+        """All that a store without create-once can give: two writers at one instant are not kept apart."""
+        try:
+            self._size_of(name)
+        except ObjectMissing:
+            with self._in_our_words("write", name):
+                self._send(name, buffers, {})
+            return
+        raise ObjectExists(f"{name} exists already in {self.describe()}")
+
+    def _read_nothing(self, name: str, offset: int) -> bytes:
+        size_bytes = self._size_of(name)
+        if offset > size_bytes:
+            raise self._too_short(name, size_bytes, offset)
+        return b""
+
+    def _size_of(self, name: str) -> int:
+        with self._in_our_words("look at", name):
+            return self._client.head_object(Bucket=self._bucket, Key=self._before + name)["ContentLength"]
+
+    def _too_short(self, name: str, end: int, wanted: int) -> ObjectTooShort:
+        return ObjectTooShort(
+            f"{name} in {self.describe()} ends at byte {end}, before byte {wanted}",
+            "the object was cut: run lifeboat verify to learn what it costs",
+        )
+
+    def _in_our_words(self, action: str, thing: str) -> AbstractContextManager[None]:
+        return in_our_words(action, thing, self.describe(), self._clock)
