@@ -1,0 +1,100 @@
+"""Where each chunk is: packed arrays, never a dictionary (46 + 8 bytes a chunk; a dictionary of a million takes 217 MB).
+
+The rows of all loaded indexes lie end to end as they came; an open-addressing table of row numbers finds one by its chunk id,
+whose bytes are already uniformly random. Not thread-safe for adding; lookups may run beside each other under the caller's lock.
+"""
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from lifeboat.repository.pack_format import ROW_BYTES, Row, unpack_row
+
+_FIRST_SLOTS = 1 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chunk and the pack that holds it."""
+
+    row: Row
+    pack: bytes
+    data_key_name: bytes
+
+
+class ChunkTable:
+    """All chunks known of one writer, source, class and generation."""
+
+    def __init__(self) -> None:
+        self._rows = bytearray()
+        self._first_row_of_pack: list[int] = []
+        self._packs: list[tuple[bytes, bytes, int]] = []
+        self._pack_names: set[bytes] = set()
+        self._slots = array("Q", bytes(8 * _FIRST_SLOTS))
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Rows, repeated chunks included."""
+        return self._count
+
+    def add_pack(self, pack: bytes, data_key_name: bytes, size_bytes: int, rows: bytes) -> None:
+        """Take in a pack's chunk table; a pack that is known already is passed over."""
+        if pack in self._pack_names:
+            return
+        self._pack_names.add(pack)
+        self._packs.append((pack, data_key_name, size_bytes))
+        self._first_row_of_pack.append(self._count)
+        first, self._count = self._count, self._count + len(rows) // ROW_BYTES
+        self._rows += rows
+        if self._count * 2 > len(self._slots):
+            self._grow()
+        else:
+            self._enter(first, self._count)
+
+    def find(self, chunk: bytes) -> Place | None:
+        """The first place where this chunk was stored."""
+        number = self._find_row(chunk)
+        if number < 0:
+            return None
+        pack, key, _ = self._packs[bisect_right(self._first_row_of_pack, number) - 1]
+        return Place(unpack_row(self._rows, number), pack, key)
+
+    def packs(self) -> list[tuple[bytes, bytes, int]]:
+        """``(name, name of the data key, size in bytes)`` of every pack."""
+        return list(self._packs)
+
+    def rows_of(self, pack_number: int) -> bytes:
+        """The chunk table of the pack at this place in ``packs()``."""
+        first = self._first_row_of_pack[pack_number]
+        after = self._first_row_of_pack[pack_number + 1] if pack_number + 1 < len(self._packs) else self._count
+        return bytes(self._rows[first * ROW_BYTES : after * ROW_BYTES])
+
+    def _find_row(self, chunk: bytes) -> int:
+        slots, rows, mask = self._slots, self._rows, len(self._slots) - 1
+        slot = int.from_bytes(chunk[:8], "little") & mask
+        while number := slots[slot]:
+            start = (number - 1) * ROW_BYTES
+            if rows[start : start + 32] == chunk:
+                return number - 1
+            slot = (slot + 1) & mask
+        return -1
+
+    def _enter(self, first: int, after: int) -> None:
+        slots, rows, mask = self._slots, self._rows, len(self._slots) - 1
+        for number in range(first, after):
+            start = number * ROW_BYTES
+            chunk = rows[start : start + 32]
+            slot = int.from_bytes(chunk[:8], "little") & mask
+            while taken := slots[slot]:
+                if rows[(taken - 1) * ROW_BYTES : (taken - 1) * ROW_BYTES + 32] == chunk:
+                    break
+                slot = (slot + 1) & mask
+            else:
+                slots[slot] = number + 1
+
+    def _grow(self) -> None:
+        size = len(self._slots)
+        while self._count * 2 > size:
+            size *= 2
+        self._slots = array("Q", bytes(8 * size))
+        self._enter(0, self._count)

@@ -1,0 +1,69 @@
+"""What can be wrong with a repository or with the key that is held to it."""
+
+from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged, SettingsError, StorageError
+
+
+class NoRepository(SettingsError):
+    """There is no repository at this place."""
+
+    code = "no-repository"
+
+
+class RepositoryExists(SettingsError):
+    """There is one already, and ``init`` never overwrites."""
+
+    code = "repository-exists"
+
+
+class KeyMissing(KeyTrouble):
+    """This needs a key, and none was given."""
+
+    code = "key-missing"
+
+
+class KeyNotARecipient(KeyTrouble):
+    """The key is well-formed, but this repository was not made for it."""
+
+    code = "key-not-a-recipient"
+
+
+class RecipientsChanged(KeyTrouble):
+    """The repository's description differs from what this machine has pinned."""
+
+    code = "recipients-changed"
+
+
+class WriterUnknown(KeyTrouble):
+    """This machine has no writer secret for the repository, and no key to make one."""
+
+    code = "writer-unknown"
+
+
+class NewerFormat(RepositoryDamaged):
+    """The object was written by a newer Lifeboat than this one."""
+
+    code = "newer-format"
+
+
+class ObjectDamaged(RepositoryDamaged):
+    """An object's bytes are not those that its name promises, or do not have the form they should."""
+
+    code = "object-damaged"
+
+
+class ChunkMissing(RepositoryDamaged):
+    """No index of the generation knows where this chunk is, or its pack is gone."""
+
+    code = "chunk-missing"
+
+
+class SnapshotUnknown(LifeboatError):
+    """No snapshot answers to this name."""
+
+    code = "snapshot-unknown"
+
+
+class StoreClockMoved(StorageError):
+    """The run crossed into times that make its generation unsafe."""
+
+    code = "store-clock-moved"

@@ -1,0 +1,99 @@
+"""What this machine remembers of one repository: pins, its writer secret, hints. All of it can be lost.
+
+Lies under the state folder in one directory per repository location, 0700; files 0600, replaced atomically.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from lifeboat.foundation.errors import SettingsError
+from lifeboat.repository.errors import RecipientsChanged
+from lifeboat.repository.writers import SECRET_BYTES, WriterSecret
+
+
+class LocalState:
+    """The state directory of one repository location.
+
+    Args:
+        folder: State folder of Lifeboat, e.g. ``~/.local/state/lifeboat``.
+        location: Where the repository lies, as ``ObjectStore.describe`` says it.
+    """
+
+    def __init__(self, folder: Path, location: str) -> None:
+        self.directory = folder / hashlib.sha256(location.encode()).hexdigest()[:16]
+        self._location = location
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"the state folder {folder} cannot be used: {error.strerror}",
+                "set LIFEBOAT_STATE to a directory that this user may write",
+            ) from error
+
+    def check_pins(self, repository: bytes, recipients: tuple[str, ...]) -> None:
+        """Compare with what was pinned at first use, or pin it now; raises ``RecipientsChanged``."""
+        pinned = self.read_json("pins.json")
+        if pinned is None:
+            self.write_json(
+                "pins.json",
+                {"location": self._location, "repository": repository.hex(), "recipients": list(recipients)},
+            )
+            return
+        if pinned.get("repository") != repository.hex():
+            raise RecipientsChanged(
+                f"the repository at {self._location} is another one than this machine knows: "
+                f"{repository.hex()[:8]} instead of {str(pinned.get('repository'))[:8]}",
+                f"if you replaced it on purpose, remove {self.directory} and try again",
+            )
+        if set(pinned.get("recipients", ())) != set(recipients):
+            raise RecipientsChanged(
+                f"the recipients of the repository at {self._location} are not those that this machine has pinned",
+                f"ask who changed them; if it was on purpose, remove {self.directory / 'pins.json'} and try again",
+            )
+
+    def pinned_repository(self) -> str | None:
+        """Id of the repository pinned for this location, hex."""
+        pinned = self.read_json("pins.json")
+        return None if pinned is None else str(pinned.get("repository"))
+
+    def forget(self) -> None:
+        """Drop pins and writer secret: a new repository is being made here."""
+        for name in ("pins.json", "writer.json", "head.json"):
+            (self.directory / name).unlink(missing_ok=True)
+
+    def load_writer(self) -> WriterSecret | None:
+        """This installation's writer secret."""
+        stored = self.read_json("writer.json")
+        try:
+            if stored is None:
+                return None
+            secret = WriterSecret(bytes.fromhex(stored["writer"]), bytes.fromhex(stored["secret"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+        return secret if len(secret.raw) == SECRET_BYTES and len(secret.writer) == 16 else None
+
+    def save_writer(self, secret: WriterSecret) -> None:
+        self.write_json("writer.json", {"writer": secret.writer.hex(), "secret": secret.raw.hex()})
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """A small file of ours; None when it is missing or was cut off."""
+        try:
+            value = json.loads((self.directory / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def write_json(self, name: str, value: dict[str, Any]) -> None:
+        """Replace a small file of ours, durably."""
+        path = self.directory / name
+        temporary = path.with_name(f".{name}.{os.getpid()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(descriptor, json.dumps(value, sort_keys=True).encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)

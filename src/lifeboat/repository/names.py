@@ -1,0 +1,92 @@
+"""Where every object of a repository lies (docs/format.md, section 1)."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+
+CONFIG = "config/"
+CATALOG = "catalog/"
+KEYS = "keys/"
+
+_HASH = re.compile(r"(?<![0-9a-f])([0-9a-f]{64})(?![0-9a-f])")
+_GENERATION = re.compile(r"\d{4}-\d{2}(\.\d+)?\Z")
+
+
+class Source(StrEnum):
+    """What a snapshot is of; also the first segment of its packs' names."""
+
+    MONGODB = "mongodb"
+    FILES = "files"
+    CONFIG = "config"
+
+
+class Class(StrEnum):
+    """How long a snapshot is meant to live; packs of two classes never mix."""
+
+    SHORT = "short"
+    LONG = "long"
+
+
+def digest(content: bytes | Sequence[bytes | bytearray | memoryview]) -> str:
+    """Hex SHA-256 of an object's bytes: what its name must carry."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    state = hashlib.sha256()
+    for part in content:
+        state.update(part)
+    return state.hexdigest()
+
+
+def stated_digest(name: str) -> str | None:
+    """The hash that an object's name carries, or None for a name that is not ours."""
+    found = _HASH.findall(name.rsplit("/", 1)[-1])
+    return found[-1] if found else None
+
+
+def is_generation(text: str) -> bool:
+    return _GENERATION.match(text) is not None
+
+
+def description_name(sha256: str) -> str:
+    return f"config/repository-{sha256}.json"
+
+
+def registration_name(writer: str, sha256: str) -> str:
+    return f"config/writer-{writer}-{sha256}.json"
+
+
+def rescue_name(sha256: str) -> str:
+    return f"config/rescue-{sha256}.py"
+
+
+def readme_name(sha256: str) -> str:
+    return f"config/README-{sha256}.txt"
+
+
+def key_name(generation: str, sha256: str) -> str:
+    return f"keys/{generation}/{sha256}"
+
+
+def packs_prefix(source: Source, class_: Class, generation: str) -> str:
+    return f"{source}/pack/{class_}/{generation}/"
+
+
+def pack_name(source: Source, class_: Class, generation: str, sha256: str) -> str:
+    return packs_prefix(source, class_, generation) + sha256
+
+
+def catalog_prefix(writer: str, generation: str = "") -> str:
+    return f"catalog/{writer}/{generation}/" if generation else f"catalog/{writer}/"
+
+
+def index_name(writer: str, generation: str, sha256: str) -> str:
+    return f"catalog/{writer}/{generation}/index-{sha256}"
+
+
+def snapshot_name(writer: str, generation: str, sha256: str) -> str:
+    return f"catalog/{writer}/{generation}/snapshot-{sha256}"
+
+
+def link_name(writer: str, generation: str, sequence: int, sha256: str) -> str:
+    return f"catalog/{writer}/{generation}/link-{sequence:08d}-{sha256}"

@@ -1,0 +1,243 @@
+"""A repository with the keys one has to it: made, opened, its catalog read."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from lifeboat.crypto.identity import Identity
+from lifeboat.foundation.errors import LifeboatError
+from lifeboat.repository.catalog_format import Index, open_index, open_record
+from lifeboat.repository.chain import Link, head_of_catalog, open_link
+from lifeboat.repository.chunk_table import ChunkTable
+from lifeboat.repository.data_keys import open_data_key
+from lifeboat.repository.description import Description, read_description
+from lifeboat.repository.errors import KeyMissing, KeyNotARecipient, SnapshotUnknown, WriterUnknown
+from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.names import CATALOG, catalog_prefix, key_name, stated_digest
+from lifeboat.repository.objects import read_many, read_verified
+from lifeboat.repository.record import Record, record_from_json, show_time
+from lifeboat.repository.writers import Registration, WriterSecret, read_registrations, register_writer
+from lifeboat.storage.object_store import ObjectStore
+
+Opened = TypeVar("Opened")
+
+
+@dataclass
+class Repository:
+    """An opened repository. ``trouble`` holds what was passed over while opening; ``verify`` reports it."""
+
+    store: ObjectStore
+    description: Description
+    state: LocalState
+    identity: Identity | None
+    registrations: dict[str, Registration]
+    secrets: dict[str, WriterSecret]
+    label: str
+    trouble: list[LifeboatError] = field(default_factory=list)
+    _data_keys: dict[bytes, AESGCM] = field(default_factory=dict, repr=False)
+
+    @property
+    def id(self) -> bytes:
+        return self.description.repository
+
+    def need_identity(self) -> Identity:
+        """The key that opens content; raises ``KeyMissing``."""
+        if self.identity is None:
+            raise KeyMissing(
+                "reading the content of backups needs a key, and none is set",
+                "set BACKUP_ENCRYPTION_KEY or LIFEBOAT_KEY_FILE; on a guarded writer this is done by the keeper",
+            )
+        return self.identity
+
+    def writer(self, now: datetime) -> WriterSecret:
+        """This installation's writer; recovered or registered when the key permits. Raises ``WriterUnknown``."""
+        secret = self.state.load_writer()
+        if secret is not None and secret.writer.hex() in self.registrations:
+            self.secrets.setdefault(secret.writer.hex(), secret)
+            return secret
+        if self.identity is None:
+            raise WriterUnknown(
+                "this machine is not a registered writer of the repository",
+                "with the key at hand, run `lifeboat init` here; or copy its writer.json back from where it was",
+            )
+        known = [one for one in self.registrations.values() if one.label == self.label]
+        if known:
+            secret = self.secrets[known[-1].writer.hex()]
+        else:
+            secret = WriterSecret.generate()
+            register_writer(self.store, self.description, secret, self.label, show_time(now), self.identity)
+            self._take_registrations()
+        self.state.save_writer(secret)
+        self.secrets[secret.writer.hex()] = secret
+        return secret
+
+    def records(self) -> Iterator[tuple[str, Record | LifeboatError]]:
+        """Every snapshot of every writer whose catalog opens, by name; what does not open comes out as its error."""
+        for writer, secret in self.secrets.items():
+            yield from self._opened(self._catalog_names(writer, "snapshot-"), partial(self._open_record, secret))
+
+    def unlinked_records(self, writer: str, linked: set[str]) -> list[Record]:
+        """A writer's records whose object hash is not in ``linked``, oldest first."""
+        names = [name for name in self._catalog_names(writer, "snapshot-") if stated_digest(name) not in linked]
+        opened = self._opened(names, partial(self._open_record, self.secrets[writer]))
+        return sorted((one for _, one in opened if isinstance(one, Record)), key=lambda record: record.finished)
+
+    def snapshots(self) -> list[Record]:
+        """All readable snapshots, newest recovery point first."""
+        found = [record for _, record in self.records() if isinstance(record, Record)]
+        return sorted(found, key=lambda record: (record.instant, record.finished), reverse=True)
+
+    def find_snapshot(self, text: str, source: str | None = None) -> Record:
+        """The snapshot with this id or its beginning, or ``latest``; raises ``SnapshotUnknown``."""
+        candidates = [record for record in self.snapshots() if source is None or record.source == source]
+        if text == "latest":
+            if not candidates:
+                raise SnapshotUnknown(
+                    f"there is no snapshot of {source or 'anything'} yet", "take one with `lifeboat backup all`"
+                )
+            return candidates[0]
+        found = [record for record in candidates if record.snapshot.startswith(text.lower())]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise SnapshotUnknown(f"{len(found)} snapshots begin with {text!r}", "give more digits of the id")
+        raise SnapshotUnknown(
+            f"no snapshot{' of ' + source if source else ''} has the id {text!r}", "see `lifeboat snapshots`"
+        )
+
+    def indexes(self, writer: str, generation: str) -> Iterator[tuple[str, Index | LifeboatError]]:
+        """The indexes of one writer and generation, by name; damaged ones as their error."""
+        secret = self.secrets[writer]
+
+        def open_one(raw: bytes, name: str) -> Index:
+            return open_index(
+                raw,
+                writer=secret.writer,
+                catalog_key=secret.catalog_key,
+                repository=self.id,
+                generation=generation,
+                name=name,
+            )
+
+        yield from self._opened(self._catalog_names(writer, "index-", generation), open_one)
+
+    def chunk_table(self, writer: str, generation: str, source: str, class_: str) -> ChunkTable:
+        """Where every chunk of this writer, generation, source and class lies. Damaged indexes are passed over."""
+        table = ChunkTable()
+        for _, index in self.indexes(writer, generation):
+            if isinstance(index, Index) and (index.source, index.class_) == (source, class_):
+                for pack in index.packs:
+                    table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
+        return table
+
+    def links(self, writer: str) -> Iterator[tuple[str, Link | LifeboatError]]:
+        """The links of one writer in the order of their numbers; damaged ones as their error."""
+        signing_key = self.registrations[writer].signing_key
+        yield from self._opened(
+            self._catalog_names(writer, "link-"), lambda raw, name: open_link(raw, name, signing_key, self.id)
+        )
+
+    def newest_link(self, writer: str) -> Link | None:
+        """The writer's newest link that opens."""
+        signing_key = self.registrations[writer].signing_key
+        for name in reversed(self._catalog_names(writer, "link-")):
+            try:
+                return open_link(read_verified(self.store, name), name, signing_key, self.id)
+            except LifeboatError as error:
+                if error.worth_retrying:
+                    raise
+        return None
+
+    def heads(self) -> dict[str, str]:
+        """The newest link of every writer."""
+        found = {writer: self.newest_link(writer) for writer in self.registrations}
+        return {writer: link.name for writer, link in found.items() if link is not None}
+
+    def head(self) -> str:
+        """Head of the catalog: one hash over the newest link of every writer."""
+        return head_of_catalog(self.heads())
+
+    def data_key(self, name: bytes, generation: str) -> AESGCM:
+        """Open a data key with the identity; remembered. Raises ``KeyMissing``, ``KeyNotARecipient``, damage."""
+        if name not in self._data_keys:
+            identity = self.need_identity()
+            where = key_name(generation, name.hex())
+            stored = read_verified(self.store, where)
+            self._data_keys[name] = AESGCM(open_data_key(stored, identity, self.id, generation, where))
+        return self._data_keys[name]
+
+    def _catalog_names(self, writer: str, kind: str, generation: str = "") -> list[str]:
+        """Names of one kind (``"index-"``, ``"snapshot-"``, ``"link-"``) in a writer's catalog, sorted by their last part."""
+        listed = self.store.list_under(catalog_prefix(writer, generation))
+        parts = [(stored.name.rsplit("/", 1)[-1], stored.name) for stored in listed]
+        return [name for last, name in sorted(parts) if last.startswith(kind)]
+
+    def _opened(
+        self, names: list[str], open_one: Callable[[bytes, str], Opened]
+    ) -> Iterator[tuple[str, Opened | LifeboatError]]:
+        """Read and open objects; damage comes out in place of what was opened, a store that is away is raised."""
+        for name, raw in read_many(self.store, names):
+            if isinstance(raw, LifeboatError) and not raw.worth_retrying:
+                yield name, raw
+                continue
+            if isinstance(raw, Exception):
+                raise raw
+            try:
+                opened = open_one(raw, name)
+            except LifeboatError as error:
+                yield name, error
+            else:
+                yield name, opened
+
+    def _open_record(self, secret: WriterSecret, raw: bytes, name: str) -> Record:
+        generation = name[len(CATALOG) :].split("/")[1]
+        value = open_record(
+            raw,
+            writer=secret.writer,
+            catalog_key=secret.catalog_key,
+            repository=self.id,
+            generation=generation,
+            name=name,
+        )
+        return record_from_json(value, secret.writer.hex(), name)
+
+    def _take_registrations(self) -> None:
+        found, trouble = read_registrations(self.store, self.description)
+        self.trouble = trouble
+        for registration in found:
+            writer = registration.writer.hex()
+            self.registrations[writer] = registration
+            if self.identity is not None and writer not in self.secrets:
+                try:
+                    self.secrets[writer] = registration.open_secret(self.identity, self.id)
+                except LifeboatError as error:
+                    self.trouble.append(error)
+
+
+def open_repository(store: ObjectStore, *, identity: Identity | None, state: LocalState, label: str) -> Repository:
+    """Open what lies in a store with the keys at hand.
+
+    Raises:
+        NoRepository: Nothing there.
+        KeyNotARecipient: The key belongs to another repository, or to nobody's.
+        RecipientsChanged: Not the repository or the recipients that this machine knows.
+    """
+    description = read_description(store)
+    if identity is not None and not description.holds(identity.recipient):
+        known = ", ".join(f"{named.recipient.fingerprint_short} ({named.name})" for named in description.recipients)
+        raise KeyNotARecipient(
+            f"the key {identity.recipient.fingerprint_short} does not open the repository at {store.describe()}, "
+            f"which is sealed for {known}",
+            "is BACKUP_ENCRYPTION_KEY or LIFEBOAT_KEY_FILE the key of another repository?",
+        )
+    state.check_pins(description.repository, description.fingerprints())
+    repository = Repository(store, description, state, identity, {}, {}, label)
+    repository._take_registrations()
+    local = state.load_writer()
+    if local is not None and local.writer.hex() in repository.registrations:
+        repository.secrets.setdefault(local.writer.hex(), local)
+    return repository

@@ -1,0 +1,210 @@
+"""Content out of a snapshot, every byte authenticated.
+
+Invariant: a chunk leaves this module only after its tag was checked, it unpacked to exactly its stated length, and its id was recomputed with the
+writer's secret. What fails raises; nothing wrong is ever handed on.
+
+Chunks that lie one after another in a pack are fetched by one read and opened in threads, some spans ahead of who consumes them;
+the plain bytes that wait are bounded.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from types import TracebackType
+from typing import Any
+
+from lifeboat.compression.zstd import decompress
+from lifeboat.crypto.identity import from_base64
+from lifeboat.crypto.sealing import LARGEST_CHUNK_BYTES, Compression, Kind, SealBroken, chunk_id, open_chunk
+from lifeboat.foundation.errors import RepositoryDamaged
+from lifeboat.foundation.sizes import MIB
+from lifeboat.repository.chunk_table import ChunkTable, Place
+from lifeboat.repository.errors import ChunkMissing, ObjectDamaged
+from lifeboat.repository.names import Class, Source, pack_name
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.record import Record
+from lifeboat.storage.errors import ObjectMissing, ObjectTooShort
+
+SPAN_BYTES = 8 * MIB
+"""One read at most: large enough that 50 ms there and back cost little, small enough that several fit in memory."""
+AHEAD_BYTES = 48 * MIB
+READERS = 4
+LIST_ROW_BYTES = 36
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEntry:
+    """One stream of a snapshot, as its root names it."""
+
+    name: str
+    total_bytes: int
+    chunks: int
+    kind: Kind
+    lists: tuple[bytes, ...]
+
+
+class SnapshotReader:
+    """Reads one snapshot. Use as a context manager. Iterators of one reader may run in several threads.
+
+    Args:
+        table: Where the chunks are, if the caller has it already (several snapshots of one generation share it).
+    """
+
+    def __init__(self, repository: Repository, record: Record, table: ChunkTable | None = None) -> None:
+        repository.need_identity()
+        self.record = record
+        self._repository = repository
+        self._secret = repository.secrets[record.writer]
+        self.table = table or repository.chunk_table(record.writer, record.generation, record.source, record.class_)
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="open")
+        self._root: dict[str, Any] | None = None
+
+    def __enter__(self) -> "SnapshotReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def root(self) -> dict[str, Any]:
+        """The root's JSON: streams, details, findings."""
+        if self._root is None:
+            plain = next(self.chunks([self.record.root], Kind.ROOT))
+            try:
+                self._root = json.loads(plain)
+                if not isinstance(self._root, dict):
+                    raise ValueError("not an object")
+            except (ValueError, RecursionError) as error:
+                raise ObjectDamaged(f"the root of snapshot {self.record.snapshot[:8]} is not JSON") from error
+        return self._root
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the source itself wrote into the root."""
+        return dict(self.root.get("details", {}))
+
+    def streams(self) -> dict[str, StreamEntry]:
+        """The streams of the snapshot by name, in their order."""
+        try:
+            return {
+                one["name"]: StreamEntry(
+                    one["name"],
+                    int(one["bytes"]),
+                    int(one["chunks"]),
+                    Kind(one["kind"]),
+                    tuple(from_base64(text) for text in one["list"]),
+                )
+                for one in self.root["streams"]
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ObjectDamaged(f"the root of snapshot {self.record.snapshot[:8]} has no streams") from error
+
+    def chunk_list(self, stream: StreamEntry) -> Iterator[tuple[bytes, int]]:
+        """``(chunk id, plain bytes)`` of the stream's chunks in order."""
+        for rows in self.chunks(stream.lists, Kind.LIST):
+            if len(rows) % LIST_ROW_BYTES:
+                raise ObjectDamaged(f"a chunk list of {stream.name} is not whole rows")
+            for start in range(0, len(rows), LIST_ROW_BYTES):
+                yield rows[start : start + 32], int.from_bytes(rows[start + 32 : start + 36], "big")
+
+    def stream(self, stream: StreamEntry) -> Iterator[bytes]:
+        """The stream's content, chunk by chunk."""
+        return self.chunks((chunk for chunk, _ in self.chunk_list(stream)), stream.kind)
+
+    def lines(self, stream: StreamEntry) -> Iterator[bytes]:
+        """The stream's lines, each with its newline."""
+        for block in self.stream(stream):
+            yield from block.splitlines(keepends=True)
+
+    def chunks(self, wanted: Iterable[bytes], kind: Kind) -> Iterator[bytes]:
+        """The plain bytes of chunks, in the order they are wanted.
+
+        Raises:
+            ChunkMissing: No index knows a chunk, or its pack is gone.
+            SealBroken, Decompressed: Stored bytes are not what was written. Names pack and chunk.
+        """
+        ahead: deque[tuple[int, Future[list[bytes]]]] = deque()
+        waiting_bytes = 0
+        for span in chain(self._spans(wanted, kind), [None]):
+            while ahead and (span is None or waiting_bytes + _plain_bytes(span) > AHEAD_BYTES):
+                count, opened = ahead.popleft()
+                waiting_bytes -= count
+                yield from opened.result()
+            if span is not None:
+                waiting_bytes += _plain_bytes(span)
+                ahead.append((_plain_bytes(span), self._pool.submit(self._open_span, span, kind)))
+        while ahead:
+            yield from ahead.popleft()[1].result()
+
+    def pack_object(self, pack: bytes) -> str:
+        """The object's name of one of this snapshot's packs."""
+        record = self.record
+        return pack_name(Source(record.source), Class(record.class_), record.generation, pack.hex())
+
+    def open_place(self, place: Place, sealed: bytes | memoryview, kind: Kind) -> bytes:
+        """Authenticate, unpack and re-identify one sealed chunk; raises ``RepositoryDamaged`` kinds naming its pack."""
+        row = place.row
+        try:
+            if row.kind != kind:
+                raise SealBroken(f"chunk {row.chunk.hex()[:16]} is of kind {row.kind} where {int(kind)} is wanted")
+            if row.plain_bytes > LARGEST_CHUNK_BYTES:
+                raise SealBroken(f"chunk {row.chunk.hex()[:16]} states {row.plain_bytes} bytes")
+            compression = Compression(row.compression)
+            cipher = self._repository.data_key(place.data_key_name, self.record.generation)
+            plain = open_chunk(cipher, kind, compression, row.chunk, row.plain_bytes, sealed)
+            if compression is Compression.ZSTD:
+                plain = decompress(plain, row.plain_bytes)
+            if len(plain) != row.plain_bytes or chunk_id(self._secret.id_key, kind, plain) != row.chunk:
+                raise SealBroken(f"chunk {row.chunk.hex()[:16]} opens, but is not what its id says")
+        except (RepositoryDamaged, ValueError) as error:
+            raise SealBroken(
+                f"{self.pack_object(place.pack)}: {error}", "`lifeboat verify --level full` says what it hurts"
+            ) from error
+        return plain
+
+    def _spans(self, wanted: Iterable[bytes], kind: Kind) -> Iterator[list[Place]]:
+        """Group chunks that lie one after another in a pack, up to ``SPAN_BYTES``."""
+        span: list[Place] = []
+        span_bytes = 0
+        for chunk in wanted:
+            place = self.table.find(chunk)
+            if place is None:
+                raise ChunkMissing(
+                    f"no index knows chunk {chunk.hex()[:16]}, which snapshot {self.record.snapshot[:8]} needs",
+                    "`lifeboat verify --level structure` says what is missing",
+                )
+            row = place.row
+            if span:
+                last = span[-1]
+                follows = last.pack == place.pack and last.row.offset + last.row.sealed_bytes == row.offset
+                if not follows or span_bytes + max(row.plain_bytes, row.sealed_bytes) > SPAN_BYTES:
+                    yield span
+                    span, span_bytes = [], 0
+            span.append(place)
+            span_bytes += max(row.plain_bytes, row.sealed_bytes)
+        if span:
+            yield span
+
+    def _open_span(self, span: list[Place], kind: Kind) -> list[bytes]:
+        first, last = span[0].row, span[-1].row
+        name = self.pack_object(span[0].pack)
+        try:
+            raw = self._repository.store.read(name, (first.offset, last.offset + last.sealed_bytes - first.offset))
+        except ObjectMissing as error:
+            raise ChunkMissing(f"{name} is gone", "`lifeboat verify --level structure` says what it hurts") from error
+        except ObjectTooShort as error:
+            raise ChunkMissing(f"{name} is cut", "`lifeboat verify --level structure` says what it hurts") from error
+        view, opened = memoryview(raw), []
+        for place in span:
+            start = place.row.offset - first.offset
+            opened.append(self.open_place(place, view[start : start + place.row.sealed_bytes], kind))
+        return opened
+
+
+def _plain_bytes(span: list[Place]) -> int:
+    return sum(place.row.plain_bytes for place in span)

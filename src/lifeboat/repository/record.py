@@ -1,0 +1,104 @@
+"""A snapshot record as the rest of the program sees it (docs/format.md, section 9)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lifeboat.crypto.identity import from_base64, to_base64
+from lifeboat.repository.catalog_format import joined_names, split_names
+from lifeboat.repository.errors import ObjectDamaged
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One snapshot. ``writer`` and ``object_name`` come from where it lies, all else from inside its seal."""
+
+    writer: str
+    object_name: str
+    snapshot: str
+    point: str
+    source: str
+    class_: str
+    generation: str
+    label: str
+    instant: datetime
+    one_instant: bool
+    started: datetime
+    finished: datetime
+    complete: bool
+    root: bytes
+    packs: tuple[bytes, ...]
+    total_bytes: int
+    items: int
+    new_bytes: int
+    stored_bytes: int
+    software: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The plain content of the record object."""
+        return {
+            "format": 1,
+            "snapshot": self.snapshot,
+            "point": self.point,
+            "source": self.source,
+            "class": self.class_,
+            "generation": self.generation,
+            "label": self.label,
+            "instant": show_time(self.instant),
+            "one_instant": self.one_instant,
+            "started": show_time(self.started),
+            "finished": show_time(self.finished),
+            "complete": self.complete,
+            "root": to_base64(self.root),
+            "packs": to_base64(joined_names(self.packs)),
+            "totals": {
+                "bytes": self.total_bytes,
+                "items": self.items,
+                "new_bytes": self.new_bytes,
+                "stored_bytes": self.stored_bytes,
+            },
+            "software": self.software,
+        }
+
+
+def record_from_json(value: dict[str, Any], writer: str, object_name: str) -> Record:
+    """Read the plain content; raises ``ObjectDamaged`` when a field is missing or of another kind."""
+    try:
+        totals = value["totals"]
+        return Record(
+            writer=writer,
+            object_name=object_name,
+            snapshot=str(value["snapshot"]),
+            point=str(value["point"]),
+            source=str(value["source"]),
+            class_=str(value["class"]),
+            generation=str(value["generation"]),
+            label=str(value["label"]),
+            instant=read_time(value["instant"]),
+            one_instant=bool(value["one_instant"]),
+            started=read_time(value["started"]),
+            finished=read_time(value["finished"]),
+            complete=bool(value["complete"]),
+            root=from_base64(value["root"]),
+            packs=split_names(value["packs"]),
+            total_bytes=int(totals["bytes"]),
+            items=int(totals["items"]),
+            new_bytes=int(totals["new_bytes"]),
+            stored_bytes=int(totals["stored_bytes"]),
+            software=str(value["software"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ObjectDamaged(f"{object_name} opens, but is not a snapshot record", "see `lifeboat verify`") from error
+
+
+def show_time(moment: datetime) -> str:
+    """RFC 3339 in UTC, with microseconds only where there are any."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def read_time(text: str) -> datetime:
+    """The inverse; raises ``ValueError``."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment.astimezone(UTC)

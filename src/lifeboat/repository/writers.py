@@ -1,0 +1,160 @@
+"""Writers: one for each installation, each with a secret of its own, registered under a recipient's signature.
+
+The secret is wrapped for every recipient, so that an identity alone restores everything. It opens no content:
+it names chunks, opens and makes catalog objects, and signs the chain (docs/format.md, section 5).
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lifeboat.crypto.identity import Identity, from_base64, to_base64
+from lifeboat.crypto.sealing import derive
+from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
+from lifeboat.crypto.wrapping import unwrap, wrap
+from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
+from lifeboat.repository.description import FORMAT, Description
+from lifeboat.repository.errors import ObjectDamaged
+from lifeboat.repository.names import CONFIG, digest, registration_name
+from lifeboat.repository.objects import read_many, write_named
+from lifeboat.storage.object_store import ObjectStore
+
+_LABEL = "lifeboat writer 1"
+SECRET_BYTES = 96
+
+
+@dataclass(frozen=True)
+class WriterSecret:
+    """What one installation holds."""
+
+    writer: bytes
+    raw: bytes = field(repr=False)
+
+    @classmethod
+    def generate(cls) -> "WriterSecret":
+        return cls(os.urandom(16), os.urandom(SECRET_BYTES))
+
+    @property
+    def id_key(self) -> bytes:
+        return self.raw[:32]
+
+    @property
+    def catalog_key(self) -> bytes:
+        return self.raw[32:64]
+
+    def signing_key(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self.raw[64:96])
+
+    def cutting_seed(self) -> int:
+        """64 bits that make this writer's cuts its own, so that chunk sizes tell a stranger less."""
+        return int.from_bytes(derive(self.id_key, bytes(32), b"lifeboat cutting seed 1")[:8], "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A writer as the repository knows it."""
+
+    writer: bytes
+    label: str
+    created: str
+    signing_key: bytes
+    wrapped: Mapping[str, bytes]
+
+    def open_secret(self, identity: Identity, repository: bytes) -> WriterSecret:
+        """The writer's secret; raises ``RepositoryDamaged`` when it was not wrapped for this identity or is not its own."""
+        fingerprint = identity.recipient.fingerprint
+        wrapped = self.wrapped.get(fingerprint.hex())
+        if wrapped is None:
+            raise RepositoryDamaged(
+                f"writer {self.writer.hex()[:8]} ({self.label}) is not registered for key {identity.recipient.fingerprint_short}",
+                "another recipient's key opens it",
+            )
+        raw = unwrap(wrapped, identity, _info(repository, self.writer, fingerprint))
+        secret = WriterSecret(self.writer, raw)
+        if len(raw) != SECRET_BYTES or secret.signing_key().public_key().public_bytes_raw() != self.signing_key:
+            raise ObjectDamaged(f"the secret of writer {self.writer.hex()[:8]} is not the one that was registered")
+        return secret
+
+
+def register_writer(
+    store: ObjectStore, description: Description, secret: WriterSecret, label: str, created: str, signer: Identity
+) -> str:
+    """Wrap the writer's secret for every recipient and store the signed registration; returns its name."""
+    body: dict[str, Any] = {
+        "format": FORMAT,
+        "repository": description.repository.hex(),
+        "writer": secret.writer.hex(),
+        "label": label,
+        "created": created,
+        "signing_key": to_base64(secret.signing_key().public_key().public_bytes_raw()),
+        "secret": {
+            named.recipient.fingerprint.hex(): to_base64(
+                wrap(
+                    secret.raw,
+                    named.recipient,
+                    _info(description.repository, secret.writer, named.recipient.fingerprint),
+                )
+            )
+            for named in description.recipients
+        },
+    }
+    raw = envelope(body, {signer.recipient.fingerprint.hex(): signer.sign(to_be_signed(_LABEL, body))})
+    name = registration_name(secret.writer.hex(), digest(raw))
+    write_named(store, name, raw)
+    return name
+
+
+def read_registrations(store: ObjectStore, description: Description) -> tuple[list[Registration], list[LifeboatError]]:
+    """All valid registrations, and what was wrong with the others."""
+    names = [stored.name for stored in store.list_under(CONFIG) if stored.name.startswith(CONFIG + "writer-")]
+    found: list[Registration] = []
+    trouble: list[LifeboatError] = []
+    for name, raw in read_many(store, names):
+        if isinstance(raw, LifeboatError) and not raw.worth_retrying:
+            trouble.append(raw)
+            continue
+        if isinstance(raw, Exception):
+            raise raw
+        try:
+            found.append(open_registration(raw, name, description))
+        except LifeboatError as error:
+            trouble.append(error)
+    return sorted(found, key=lambda one: one.created), trouble
+
+
+def open_registration(raw: bytes, name: str, description: Description) -> Registration:
+    """Parse one registration and check that a recipient signed it; raises ``ObjectDamaged``."""
+    body, signatures = open_envelope(raw, name)
+    try:
+        registration = Registration(
+            writer=bytes.fromhex(body["writer"]),
+            label=str(body["label"]),
+            created=str(body["created"]),
+            signing_key=from_base64(body["signing_key"]),
+            wrapped={str(who): from_base64(wrapped) for who, wrapped in body["secret"].items()},
+        )
+        message = to_be_signed(_LABEL, body)
+        ours = body["repository"] == description.repository.hex()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ObjectDamaged(f"{name} is not the registration of a writer") from error
+    if not ours:
+        raise ObjectDamaged(f"{name} registers a writer of another repository")
+    if not _signed_by_any(description, message, signatures):
+        raise ObjectDamaged(f"{name} is signed by no recipient", "somebody may have planted it")
+    return registration
+
+
+def _signed_by_any(description: Description, message: bytes, signatures: Mapping[str, bytes]) -> bool:
+    recipients = (named.recipient for named in description.recipients)
+    return any(
+        recipient.has_signed(message, signatures[recipient.fingerprint.hex()])
+        for recipient in recipients
+        if recipient.fingerprint.hex() in signatures
+    )
+
+
+def _info(repository: bytes, writer: bytes, fingerprint: bytes) -> bytes:
+    return b"lifeboat writer secret 1\x00" + repository + writer + fingerprint

@@ -1,0 +1,409 @@
+"""One run: chunks in, a snapshot out.
+
+Invariant, at every instant and whatever dies: a stored record names only stored indexes and packs, and a stored pack names a stored key.
+So the order is wrapped key, packs, index, record (the commit), link; each is durable before the next begins.
+
+Limits: plain bytes in flight, open packs and packs being uploaded are all bounded (``WriteLimits``), whatever the size of the data.
+Sealing and uploading run in threads; everything heavy in them releases the GIL. ``store`` is called from one thread or several.
+"""
+
+import calendar
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from lifeboat.compression.zstd import DEFAULT_LEVEL, compress
+from lifeboat.crypto.sealing import LARGEST_CHUNK_BYTES, Compression, Kind, chunk_id, seal_chunk
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.sizes import MIB
+from lifeboat.repository.catalog_format import Index, IndexedPack, seal_index, seal_record
+from lifeboat.repository.chain import Link, make_link
+from lifeboat.repository.data_keys import DataKey, make_data_key
+from lifeboat.repository.errors import StoreClockMoved
+from lifeboat.repository.names import (
+    Class,
+    Source,
+    digest,
+    index_name,
+    key_name,
+    link_name,
+    pack_name,
+    snapshot_name,
+)
+from lifeboat.repository.objects import write_named
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.pack_format import finish_pack
+from lifeboat.repository.record import Record, show_time
+from lifeboat.repository.writers import WriterSecret
+
+GRACE = timedelta(days=7)
+"""A generation takes commits until this long after its month; prune touches it only later (repository.md, "Ageing")."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLimits:
+    """What bounds the memory and the loss of a run."""
+
+    pack_bytes: int = 32 * MIB
+    """An open pack is finished when it reaches this."""
+    in_flight_bytes: int = 24 * MIB
+    """Plain bytes handed to the sealing threads and not sealed yet."""
+    sealers: int = 2
+    uploads: int = 2
+    """Packs being stored at once; each is wholly in memory."""
+    index_every_packs: int = 64
+    index_every_seconds: float = 20.0
+    """A run that is cut off loses at most what was stored since its last index."""
+    compression_level: int = DEFAULT_LEVEL
+
+
+class Stored(NamedTuple):
+    """A chunk that is in the repository, or will be before the record is."""
+
+    chunk: bytes
+    plain_bytes: int
+    new: bool
+
+
+class RunAborted(RuntimeError):
+    """The run is over: an earlier step failed (the cause) and nothing is committed."""
+
+
+class _Budget:
+    """Bytes that may be in flight; whoever wants more waits. One piece larger than all of it passes alone."""
+
+    def __init__(self, total_bytes: int) -> None:
+        self._total = total_bytes
+        self._used = 0
+        self._changed = threading.Condition()
+
+    def take(self, count: int) -> None:
+        with self._changed:
+            while self._used and self._used + count > self._total:
+                self._changed.wait()
+            self._used += count
+
+    def give_back(self, count: int) -> None:
+        with self._changed:
+            self._used -= count
+            self._changed.notify_all()
+
+
+class _OpenPack:
+    """Sealed chunks that wait to become a pack."""
+
+    def __init__(self) -> None:
+        self.chunks: list[tuple[bytes, int, int, int]] = []
+        self.sealed: list[bytes] = []
+        self.sealed_bytes = 0
+
+
+class Run:
+    """Writes one snapshot. Use as a context manager; leaving it without ``commit`` stores no record.
+
+    Args:
+        now: The store's time at the start; names the generation.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        writer: WriterSecret,
+        source: Source,
+        *,
+        now: datetime,
+        clock: Clock,
+        class_: Class = Class.SHORT,
+        limits: WriteLimits | None = None,
+        on_stored: Callable[[int], None] = lambda stored_bytes: None,
+    ) -> None:
+        self.repository = repository
+        self.source = source
+        self.class_ = class_
+        self.started = now
+        self.generation = f"{now.year:04d}-{now.month:02d}"
+        self._writer = writer
+        self._clock = clock
+        self._limits = limits or WriteLimits()
+        self._on_stored = on_stored
+        self._table = repository.chunk_table(writer.writer.hex(), self.generation, source, class_)
+        self._lock = threading.Lock()
+        self._fresh: set[bytes] = set()
+        self._needed: set[bytes] = set()
+        self._open = {True: _OpenPack(), False: _OpenPack()}
+        self._budget = _Budget(self._limits.in_flight_bytes)
+        self._upload_slots = threading.Semaphore(self._limits.uploads)
+        self._sealers = ThreadPoolExecutor(self._limits.sealers, thread_name_prefix="seal")
+        self._uploaders = ThreadPoolExecutor(self._limits.uploads, thread_name_prefix="upload")
+        self._uploads: list[Future[None]] = []
+        self._to_index: list[IndexedPack] = []
+        self._indexed_at = clock.monotonic()
+        self._data_key: DataKey | None = None
+        self._cipher: AESGCM | None = None
+        self._failure: BaseException | None = None
+        self.new_bytes = 0
+        self.stored_bytes = 0
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is not None and self._failure is None:
+            self._failure = error
+        self._sealers.shutdown(wait=True, cancel_futures=True)
+        self._uploaders.shutdown(wait=True, cancel_futures=True)
+
+    def store(self, kind: Kind, plain: bytes) -> "Future[Stored]":
+        """Hand over one chunk; waits while too many bytes are in flight. The future tells its id.
+
+        Raises:
+            RunAborted: Something failed before; its cause says what.
+        """
+        if len(plain) > LARGEST_CHUNK_BYTES:
+            raise ValueError(f"a chunk of {len(plain)} bytes")
+        self._raise_failure()
+        self._budget.take(len(plain))
+        return self._sealers.submit(self._seal, kind, plain)
+
+    def knows(self, chunk: bytes) -> bool:
+        """Whether a chunk is stored; if so this snapshot now needs its pack. For chunks recognised without being read."""
+        with self._lock:
+            place = self._table.find(chunk)
+            if place is None:
+                return chunk in self._fresh
+            self._needed.add(place.pack)
+            return True
+
+    def commit(
+        self,
+        root: bytes,
+        *,
+        point: str,
+        instant: datetime,
+        one_instant: bool,
+        complete: bool,
+        total_bytes: int,
+        items: int,
+        software: str,
+        now: Callable[[], datetime],
+    ) -> Record:
+        """Store what is open, then the index, the record and the link; returns the record once it is durable.
+
+        Args:
+            root: Chunk id of the root, already handed to ``store``.
+            now: The store's time, asked again right before the record.
+        """
+        self._finish_packs()
+        finished = now()
+        if finished > _end_of_month(self.started) + GRACE or finished < self.started - timedelta(hours=1):
+            raise StoreClockMoved(
+                f"the run began at {show_time(self.started)} by the store's clock, and it is now {show_time(finished)}",
+                "run the backup again; was the store's clock set?",
+            )
+        snapshot = os.urandom(16).hex()
+        record = Record(
+            writer=self._writer.writer.hex(),
+            object_name="",
+            snapshot=snapshot,
+            point=point,
+            source=self.source,
+            class_=self.class_,
+            generation=self.generation,
+            label=self.repository.label,
+            instant=instant,
+            one_instant=one_instant,
+            started=self.started,
+            finished=finished,
+            complete=complete,
+            root=root,
+            packs=tuple(sorted(self._needed)),
+            total_bytes=total_bytes,
+            items=items,
+            new_bytes=self.new_bytes,
+            stored_bytes=self.stored_bytes,
+            software=software,
+        )
+        raw = seal_record(
+            record.to_json(),
+            writer=self._writer.writer,
+            catalog_key=self._writer.catalog_key,
+            repository=self.repository.id,
+            generation=self.generation,
+        )
+        name = snapshot_name(record.writer, self.generation, digest(raw))
+        # The commit point: until this returns the snapshot never happened, and a later prune
+        # removes what the lines above left behind.
+        write_named(self.repository.store, name, raw)
+        write_link(self.repository, self._writer, self.generation, finished)
+        return replace(record, object_name=name)
+
+    def _seal(self, kind: Kind, plain: bytes) -> Stored:
+        try:
+            name = chunk_id(self._writer.id_key, kind, plain)
+            with self._lock:
+                self._raise_failure()
+                place = self._table.find(name)
+                if place is not None:
+                    self._needed.add(place.pack)
+                    return Stored(name, len(plain), False)
+                if name in self._fresh:
+                    return Stored(name, len(plain), False)
+                self._fresh.add(name)
+                cipher = self._cipher or self._make_data_key()
+            packed = compress(plain, self._limits.compression_level)
+            compression = Compression.NONE if packed is None else Compression.ZSTD
+            body = plain if packed is None else packed
+            sealed = seal_chunk(cipher, kind, compression, name, len(plain), body)
+            self._append(kind, compression, name, len(plain), sealed)
+            return Stored(name, len(plain), True)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        finally:
+            self._budget.give_back(len(plain))
+
+    def _make_data_key(self) -> AESGCM:
+        """Make and store the run's key; under the lock, so that no pack can come before it."""
+        key = make_data_key(
+            self.repository.id,
+            self._writer.writer,
+            os.urandom(16),
+            self.generation,
+            [named.recipient for named in self.repository.description.recipients],
+        )
+        write_named(self.repository.store, key_name(self.generation, key.name.hex()), key.stored)
+        self._data_key = key
+        self._cipher = AESGCM(key.raw)
+        return self._cipher
+
+    def _append(self, kind: Kind, compression: Compression, name: bytes, plain_bytes: int, sealed: bytes) -> None:
+        full: _OpenPack | None = None
+        is_content = kind is Kind.CONTENT
+        with self._lock:
+            pack = self._open[is_content]
+            pack.chunks.append((name, kind, compression, plain_bytes))
+            pack.sealed.append(sealed)
+            pack.sealed_bytes += len(sealed)
+            self.new_bytes += plain_bytes
+            if pack.sealed_bytes >= self._limits.pack_bytes:
+                full, self._open[is_content] = pack, _OpenPack()
+        if full is not None:
+            self._upload(full)
+
+    def _upload(self, pack: _OpenPack) -> None:
+        """Wait for a free upload and start it: this wait is what slows the readers down to the store's speed."""
+        self._upload_slots.acquire()
+        with self._lock:
+            self._raise_failure(release=self._upload_slots)
+            self._uploads = [upload for upload in self._uploads if not upload.done() or upload.exception()]
+            self._uploads.append(self._uploaders.submit(self._store_pack, pack))
+
+    def _store_pack(self, pack: _OpenPack) -> None:
+        try:
+            assert self._data_key is not None
+            parts, rows = finish_pack(
+                self._writer.writer,
+                self._data_key.name,
+                self._writer.catalog_key,
+                self.repository.id,
+                pack.chunks,
+                pack.sealed,
+            )
+            sha256 = digest(parts)
+            size = sum(map(len, parts))
+            write_named(self.repository.store, pack_name(self.source, self.class_, self.generation, sha256), parts)
+            indexed = IndexedPack(bytes.fromhex(sha256), self._data_key.name, size, rows)
+            with self._lock:
+                self._table.add_pack(indexed.name, indexed.data_key_name, indexed.size_bytes, indexed.rows)
+                self._fresh.difference_update(chunk for chunk, _, _, _ in pack.chunks)
+                self._needed.add(indexed.name)
+                self._to_index.append(indexed)
+                self.stored_bytes += size
+            self._on_stored(size)
+            self._write_index(even_if_few=False)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        finally:
+            self._upload_slots.release()
+
+    def _write_index(self, *, even_if_few: bool) -> None:
+        """Store an index of the packs since the last one: what makes them findable for the next run."""
+        with self._lock:
+            now = self._clock.monotonic()
+            due = (
+                len(self._to_index) >= self._limits.index_every_packs
+                or now - self._indexed_at >= self._limits.index_every_seconds
+            )
+            if not self._to_index or not (due or even_if_few):
+                return
+            packs, self._to_index, self._indexed_at = tuple(self._to_index), [], now
+        raw = seal_index(
+            Index(self.source, self.class_, packs),
+            writer=self._writer.writer,
+            catalog_key=self._writer.catalog_key,
+            repository=self.repository.id,
+            generation=self.generation,
+        )
+        write_named(self.repository.store, index_name(self._writer.writer.hex(), self.generation, digest(raw)), raw)
+        self.stored_bytes += len(raw)
+
+    def _finish_packs(self) -> None:
+        self._sealers.shutdown(wait=True)
+        self._raise_failure()
+        for is_content in (True, False):
+            pack, self._open[is_content] = self._open[is_content], _OpenPack()
+            if pack.sealed:
+                self._upload(pack)
+        self._uploaders.shutdown(wait=True)
+        self._raise_failure()
+        self._write_index(even_if_few=True)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None and not isinstance(error, RunAborted):
+            self._failure = error
+
+    def _raise_failure(self, release: threading.Semaphore | None = None) -> None:
+        if self._failure is not None:
+            if release is not None:
+                release.release()
+            if isinstance(self._failure, Exception):
+                raise self._failure
+            raise RunAborted("the run was stopped") from self._failure
+
+
+def write_link(repository: Repository, writer: WriterSecret, generation: str, now: datetime) -> None:
+    """Add the writer's unlinked records to its chain; a run that died between record and link is caught up here.
+
+    What is linked already is remembered locally, so that an hourly backup does not read the whole chain each time.
+    """
+    mine = writer.writer.hex()
+    previous = repository.newest_link(mine)
+    memory = repository.state.read_json("linked.json") or {}
+    if previous is not None and memory.get("head") == previous.name and memory.get("generation") == generation:
+        linked = set(memory["records"])
+    else:
+        opened = (link for _, link in repository.links(mine))
+        linked = {record for link in opened if isinstance(link, Link) for record in link.records}
+    missing = repository.unlinked_records(mine, linked)
+    if not missing:
+        return
+    heads = {other: head for other, head in repository.heads().items() if other != mine}
+    names = [record.object_name.rsplit("-", 1)[-1] for record in missing]
+    sequence, raw = make_link(writer, repository.id, generation, previous, names, heads, show_time(now))
+    write_named(repository.store, link_name(mine, generation, sequence, digest(raw)), raw)
+    repository.state.write_json(
+        "linked.json",
+        {"head": digest(raw), "sequence": sequence, "generation": generation, "records": sorted(linked) + names},
+    )
+
+
+def _end_of_month(moment: datetime) -> datetime:
+    days = calendar.monthrange(moment.year, moment.month)[1]
+    return datetime(moment.year, moment.month, days, tzinfo=UTC) + timedelta(days=1)
