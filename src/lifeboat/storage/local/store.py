@@ -106,10 +106,6 @@ class LocalStore:
 
     # What conformance asks for; see its ``Inspectable``.
 
-    def write_with_wrong_hash(self, name: str, content: Content) -> None:
-        """Files carry no hash: this is an ordinary write, and so nothing is refused."""
-        self.write(name, content)
-
     def keeps_versions(self, name: str, content: Content) -> bool:
         """A deleted file is gone."""
         return False

@@ -1,0 +1,35 @@
+"""What a store may offer to conformance beyond ``ObjectStore``: ways to provoke it that no ordinary caller needs."""
+
+from typing import Protocol, runtime_checkable
+
+from lifeboat.storage.object_store import Content, ObjectStore
+
+
+@runtime_checkable
+class SendsHash(Protocol):
+    """A store that sends a hash along with each body."""
+
+    def write_with_wrong_hash(self, name: str, content: Content) -> None:
+        """Send a body with the hash of another; where it is checked this raises ``ContentRefused``."""
+        ...
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A store that can tell about the place behind it."""
+
+    def keeps_versions(self, name: str, content: Content) -> bool:
+        """Write under a name that is free, delete, and see whether the bytes can still be had."""
+        ...
+
+    def on_this_machine(self) -> bool:
+        """Whether losing this machine loses the store."""
+        ...
+
+
+def unwrapped(store: ObjectStore) -> object:
+    """The store below all wrappers, which name what they hold ``inner``."""
+    innermost: object = store
+    while hasattr(innermost, "inner"):
+        innermost = innermost.inner
+    return innermost
