@@ -46,6 +46,42 @@ class StreamEntry:
     lists: tuple[bytes, ...]
 
 
+class ChunkOpener:
+    """Opens single sealed chunks of one snapshot's writer, source, class and generation."""
+
+    def __init__(self, repository: Repository, record: Record) -> None:
+        repository.need_identity()
+        self._repository = repository
+        self._record = record
+        self._id_key = repository.secrets[record.writer].id_key
+
+    def pack_object(self, pack: bytes) -> str:
+        """The object's name of a pack beside the snapshot's."""
+        record = self._record
+        return pack_name(Source(record.source), Class(record.class_), record.generation, pack.hex())
+
+    def open(self, place: Place, sealed: bytes | memoryview, kind: Kind) -> bytes:
+        """Authenticate, unpack and re-identify one sealed chunk; raises ``RepositoryDamaged`` kinds naming its pack."""
+        row = place.row
+        try:
+            if row.kind != kind:
+                raise SealBroken(f"chunk {row.chunk.hex()[:16]} is of kind {row.kind} where {int(kind)} is wanted")
+            if row.plain_bytes > LARGEST_CHUNK_BYTES:
+                raise SealBroken(f"chunk {row.chunk.hex()[:16]} states {row.plain_bytes} bytes")
+            compression = Compression(row.compression)
+            cipher = self._repository.data_key(place.data_key_name, self._record.generation)
+            plain = open_chunk(cipher, kind, compression, row.chunk, row.plain_bytes, sealed)
+            if compression is Compression.ZSTD:
+                plain = decompress(plain, row.plain_bytes)
+            if len(plain) != row.plain_bytes or chunk_id(self._id_key, kind, plain) != row.chunk:
+                raise SealBroken(f"chunk {row.chunk.hex()[:16]} opens, but is not what its id says")
+        except (RepositoryDamaged, ValueError) as error:
+            raise SealBroken(
+                f"{self.pack_object(place.pack)}: {error}", "`lifeboat verify --level full` says what it hurts"
+            ) from error
+        return plain
+
+
 class SnapshotReader:
     """Reads one snapshot. Use as a context manager. Iterators of one reader may run in several threads.
 
@@ -54,10 +90,9 @@ class SnapshotReader:
     """
 
     def __init__(self, repository: Repository, record: Record, table: ChunkTable | None = None) -> None:
-        repository.need_identity()
         self.record = record
         self._repository = repository
-        self._secret = repository.secrets[record.writer]
+        self._opener = ChunkOpener(repository, record)
         self.table = table or repository.chunk_table(record.writer, record.generation, record.source, record.class_)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="open")
         self._root: dict[str, Any] | None = None
@@ -141,32 +176,6 @@ class SnapshotReader:
         while ahead:
             yield from ahead.popleft()[1].result()
 
-    def pack_object(self, pack: bytes) -> str:
-        """The object's name of one of this snapshot's packs."""
-        record = self.record
-        return pack_name(Source(record.source), Class(record.class_), record.generation, pack.hex())
-
-    def open_place(self, place: Place, sealed: bytes | memoryview, kind: Kind) -> bytes:
-        """Authenticate, unpack and re-identify one sealed chunk; raises ``RepositoryDamaged`` kinds naming its pack."""
-        row = place.row
-        try:
-            if row.kind != kind:
-                raise SealBroken(f"chunk {row.chunk.hex()[:16]} is of kind {row.kind} where {int(kind)} is wanted")
-            if row.plain_bytes > LARGEST_CHUNK_BYTES:
-                raise SealBroken(f"chunk {row.chunk.hex()[:16]} states {row.plain_bytes} bytes")
-            compression = Compression(row.compression)
-            cipher = self._repository.data_key(place.data_key_name, self.record.generation)
-            plain = open_chunk(cipher, kind, compression, row.chunk, row.plain_bytes, sealed)
-            if compression is Compression.ZSTD:
-                plain = decompress(plain, row.plain_bytes)
-            if len(plain) != row.plain_bytes or chunk_id(self._secret.id_key, kind, plain) != row.chunk:
-                raise SealBroken(f"chunk {row.chunk.hex()[:16]} opens, but is not what its id says")
-        except (RepositoryDamaged, ValueError) as error:
-            raise SealBroken(
-                f"{self.pack_object(place.pack)}: {error}", "`lifeboat verify --level full` says what it hurts"
-            ) from error
-        return plain
-
     def _spans(self, wanted: Iterable[bytes], kind: Kind) -> Iterator[list[Place]]:
         """Group chunks that lie one after another in a pack, up to ``SPAN_BYTES``."""
         span: list[Place] = []
@@ -192,7 +201,7 @@ class SnapshotReader:
 
     def _open_span(self, span: list[Place], kind: Kind) -> list[bytes]:
         first, last = span[0].row, span[-1].row
-        name = self.pack_object(span[0].pack)
+        name = self._opener.pack_object(span[0].pack)
         try:
             raw = self._repository.store.read(name, (first.offset, last.offset + last.sealed_bytes - first.offset))
         except ObjectMissing as error:
@@ -202,7 +211,7 @@ class SnapshotReader:
         view, opened = memoryview(raw), []
         for place in span:
             start = place.row.offset - first.offset
-            opened.append(self.open_place(place, view[start : start + place.row.sealed_bytes], kind))
+            opened.append(self._opener.open(place, view[start : start + place.row.sealed_bytes], kind))
         return opened
 
 

@@ -49,8 +49,8 @@ class WriterSecret:
         return Ed25519PrivateKey.from_private_bytes(self.raw[64:96])
 
     def cutting_seed(self) -> int:
-        """64 bits that make this writer's cuts its own, so that chunk sizes tell a stranger less."""
-        return int.from_bytes(derive(self.id_key, bytes(32), b"lifeboat cutting seed 1")[:8], "big")
+        """63 bits (what the cutter takes) that make this writer's cuts its own, so that chunk sizes tell a stranger less."""
+        return int.from_bytes(derive(self.id_key, bytes(32), b"lifeboat cutting seed 1")[:8], "big") >> 1
 
 
 @dataclass(frozen=True, slots=True)

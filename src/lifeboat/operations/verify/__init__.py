@@ -1,0 +1,1 @@
+"""Verification: is it young enough, is everything there, is everything what it was."""

@@ -1,0 +1,118 @@
+"""From damaged packs and chunks to what a person would lose: snapshots, collections, files."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lifeboat.crypto.sealing import Kind
+from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
+from lifeboat.repository.chunk_table import ChunkTable
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.reading import SnapshotReader, StreamEntry
+from lifeboat.repository.record import Record, show_time
+from lifeboat.sources.files.manifest import decode
+
+NAMED_AT_MOST = 20
+"""Files named for each snapshot and pack: enough to act on, and a page stays a page."""
+
+
+@dataclass
+class Damage:
+    """What is broken, by pack: the chunks of it that cannot be had."""
+
+    chunks: dict[bytes, set[bytes]] = field(default_factory=dict)
+
+    def add(self, pack: bytes, chunks: Iterable[bytes]) -> None:
+        self.chunks.setdefault(pack, set()).update(chunks)
+
+
+def name_snapshot(record: Record) -> str:
+    """How a snapshot is called in findings."""
+    return f"snapshot {record.snapshot[:8]} ({record.source}, {show_time(record.instant)[:16]}Z)"
+
+
+class Consequences:
+    """Says what damage hurts. Reads the lists of the affected snapshots once; needs the identity for more than their names."""
+
+    def __init__(self, repository: Repository, records: Iterable[Record], damage: Damage) -> None:
+        self._repository = repository
+        self._records = list(records)
+        self._damage = damage
+        self._tables: dict[tuple[str, str, str, str], ChunkTable] = {}
+        self._named: dict[str, dict[bytes, list[str]]] = {}
+
+    def of_pack(self, pack: bytes) -> tuple[str, ...]:
+        """What is lost with this pack, one line for each snapshot."""
+        bad = self._damage.chunks.get(pack, set())
+        hurt = []
+        for record in self._records:
+            if pack not in record.packs:
+                continue
+            names = self._things(record, bad)
+            if names is None:
+                hurt.append(name_snapshot(record))
+            elif names:
+                hurt.append(f"{name_snapshot(record)}: {', '.join(names)}")
+        return tuple(hurt)
+
+    def _things(self, record: Record, bad: set[bytes]) -> list[str] | None:
+        """Collections or files of the snapshot with bad chunks; None when they cannot be told."""
+        if self._repository.identity is None:
+            return None
+        if record.snapshot not in self._named:
+            self._named[record.snapshot] = self._name_all(record)
+        known = self._named[record.snapshot]
+        if b"" in known:
+            return ["its lists: nothing of it can be restored"] if bad & self._all_bad() else None
+        found = list(dict.fromkeys(name for chunk in bad for name in known.get(chunk, ())))
+        if len(found) > NAMED_AT_MOST:
+            return [*found[:NAMED_AT_MOST], f"and {len(found) - NAMED_AT_MOST} more"]
+        return found
+
+    def _name_all(self, record: Record) -> dict[bytes, list[str]]:
+        """Every bad chunk of the snapshot with what it belongs to; the key ``b""`` says that its lists are broken."""
+        every = self._all_bad()
+        known: dict[bytes, list[str]] = {}
+        key = (record.writer, record.generation, record.source, record.class_)
+        if key not in self._tables:
+            self._tables[key] = self._repository.chunk_table(*key)
+        try:
+            with SnapshotReader(self._repository, record, self._tables[key]) as reader:
+                for stream in reader.streams().values():
+                    for chunk, name in _belongings(reader, stream, every):
+                        known.setdefault(chunk, []).append(name)
+        except RepositoryDamaged:
+            known[b""] = []
+        return known
+
+    def _all_bad(self) -> set[bytes]:
+        return set().union(*self._damage.chunks.values()) if self._damage.chunks else set()
+
+
+def _belongings(reader: SnapshotReader, stream: StreamEntry, bad: set[bytes]) -> Iterator[tuple[bytes, str]]:
+    for chunk, _ in reader.chunk_list(stream):
+        if chunk in bad:
+            yield chunk, _name_stream(stream.name)
+    if stream.kind is Kind.LINES and stream.name.startswith("tree/"):
+        for chunk, name in _files(reader, stream, bad):
+            yield chunk, name
+
+
+def _files(reader: SnapshotReader, stream: StreamEntry, bad: set[bytes]) -> Iterator[tuple[bytes, str]]:
+    for chunk, _ in reader.chunk_list(stream):
+        if chunk in bad:
+            continue
+        try:
+            (block,) = reader.chunks([chunk], stream.kind)
+        except LifeboatError:
+            continue
+        for line in block.splitlines(keepends=True):
+            entry, pieces = decode(line)
+            for piece, _, _ in pieces:
+                if piece in bad:
+                    yield piece, entry.path.decode("utf-8", "backslashreplace")
+
+
+def _name_stream(name: str) -> str:
+    if name.startswith("documents/"):
+        return name.removeprefix("documents/")
+    return {"catalog": "the list of collections"}.get(name, "the list of files" if name.startswith("tree/") else name)

@@ -1,0 +1,245 @@
+"""Is everything there that something names? Reads the catalog and the lists, not the content.
+
+What is demanded: a valid description and registrations, the rescue kit, records that open, an unbroken chain that names each of them, every pack
+they need with the size its index states, a data key for each pack, and with the identity every chunk of every list in an index.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.progress import Progress
+from lifeboat.operations.verify.damage import Damage, name_snapshot
+from lifeboat.repository.catalog_format import Index, IndexedPack
+from lifeboat.repository.chain import Link, faults_in_chain
+from lifeboat.repository.names import CONFIG, Class, Source, key_name, pack_name, packs_prefix, stated_digest
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
+from lifeboat.repository.reading import SnapshotReader
+from lifeboat.repository.record import Record
+
+
+@dataclass
+class Structure:
+    """What a look at the structure found; content checks go on from here."""
+
+    findings: list[Finding] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    packs: dict[bytes, tuple[str, IndexedPack]] = field(default_factory=dict)
+    """Every pack that an index names: its object and what the index says of it."""
+    damage: Damage = field(default_factory=Damage)
+    damaged_objects: set[str] = field(default_factory=set)
+    """Already reported by name, so that reading it again need not."""
+
+
+def check_structure(repository: Repository, progress: Progress) -> Structure:
+    """Look at everything that names something."""
+    progress.begin("reading the catalog")
+    found = Structure()
+    _passed_over(repository, found)
+    _kit(repository, found)
+    _records(repository, found)
+    _chains(repository, found)
+    _indexes(repository, found)
+    _packs(repository, found)
+    _keys(repository, found)
+    if repository.identity is not None:
+        _lists(repository, found, progress)
+    return found
+
+
+def damaged(found: Structure, name: str, error: LifeboatError, hurts: tuple[str, ...] = ()) -> None:
+    """Report an object once."""
+    if name in found.damaged_objects:
+        return
+    found.damaged_objects.add(name)
+    found.findings.append(Finding(Level.PROBLEM, error.code, name, error.message, error.hint, hurts))
+
+
+def _passed_over(repository: Repository, found: Structure) -> None:
+    for error in repository.trouble:
+        found.findings.append(Finding(Level.PROBLEM, error.code, "config/", error.message, error.hint))
+    for writer in repository.registrations:
+        if writer not in repository.secrets:
+            found.findings.append(
+                Finding(
+                    Level.WARNING,
+                    "catalog-not-readable",
+                    writer[:8],
+                    f"the catalog of writer {repository.registrations[writer].label} cannot be opened here and was not checked",
+                    "verify with a recipient's key",
+                )
+            )
+
+
+def _kit(repository: Repository, found: Structure) -> None:
+    names = [stored.name for stored in repository.store.list_under(CONFIG)]
+    if not any(name.startswith(CONFIG + "rescue-") for name in names):
+        found.findings.append(
+            Finding(
+                Level.WARNING,
+                "rescue-kit-missing",
+                "config/rescue-*.py",
+                "the stand-alone reader is not in the repository",
+                "`lifeboat doctor` puts it back",
+            )
+        )
+
+
+def _records(repository: Repository, found: Structure) -> None:
+    for name, record in repository.records():
+        if isinstance(record, Record):
+            found.records.append(record)
+        else:
+            damaged(found, name, record, (f"a snapshot of {_month(name)}: it is no longer listed",))
+
+
+def _chains(repository: Repository, found: Structure) -> None:
+    present = {stated_digest(record.object_name): record for record in found.records}
+    broken = {stated_digest(name) for name in found.damaged_objects}
+    for writer in repository.registrations:
+        links = []
+        for name, link in repository.links(writer):
+            if isinstance(link, Link):
+                links.append(link)
+            else:
+                damaged(found, name, link, ("the proof that no snapshot was taken away",))
+        for fault in faults_in_chain(links):
+            found.findings.append(
+                Finding(
+                    Level.PROBLEM, "chain-broken", f"writer {writer[:8]}", fault, "who could delete or restore objects?"
+                )
+            )
+        if writer not in repository.secrets:
+            continue
+        linked = {record for link in links for record in link.records}
+        for gone in sorted(linked - set(present) - broken):
+            found.findings.append(
+                Finding(
+                    Level.PROBLEM,
+                    "snapshot-gone",
+                    gone,
+                    f"a snapshot record that writer {writer[:8]} committed is no longer there",
+                    "was it deleted in the store? Look for older versions of it",
+                )
+            )
+        _rollback(repository, found, writer, links)
+
+
+def _rollback(repository: Repository, found: Structure, writer: str, links: list[Link]) -> None:
+    local = repository.state.load_writer()
+    memory = repository.state.read_json("linked.json")
+    if memory is None or local is None or local.writer.hex() != writer:
+        return
+    if memory.get("head") not in {link.name for link in links}:
+        found.findings.append(
+            Finding(
+                Level.PROBLEM,
+                "catalog-rolled-back",
+                f"writer {writer[:8]}",
+                f"link {memory.get('sequence')}, which this machine wrote, is not in the repository any more",
+                "was the store restored to an older state?",
+            )
+        )
+
+
+def _indexes(repository: Repository, found: Structure) -> None:
+    for writer, generation in sorted({(record.writer, record.generation) for record in found.records}):
+        for name, index in repository.indexes(writer, generation):
+            if not isinstance(index, Index):
+                damaged(
+                    found, name, index, ("where the chunks are; `rescue.py --rebuild-index` finds them from the packs",)
+                )
+                continue
+            for pack in index.packs:
+                where = pack_name(Source(index.source), Class(index.class_), generation, pack.name.hex())
+                found.packs.setdefault(pack.name, (where, pack))
+
+
+def _packs(repository: Repository, found: Structure) -> None:
+    sizes: dict[str, int] = {}
+    places = {(record.source, record.class_, record.generation) for record in found.records}
+    for source, class_, generation in sorted(places):
+        for stored in repository.store.list_under(packs_prefix(Source(source), Class(class_), generation)):
+            sizes[stored.name] = stored.size_bytes
+    for record in found.records:
+        for pack in record.packs:
+            if pack in found.packs:
+                continue
+            where = pack_name(Source(record.source), Class(record.class_), record.generation, pack.hex())
+            _report(found, where, "pack-not-indexed", "no index says what is in this pack", (name_snapshot(record),))
+    for pack, (where, indexed) in found.packs.items():
+        if where not in sizes:
+            found.damage.add(pack, _chunks(indexed))
+            _report(found, where, "pack-missing", "the pack is gone")
+        elif sizes[where] != indexed.size_bytes:
+            found.damage.add(pack, _chunks(indexed))
+            _report(found, where, "pack-cut", f"the pack has {sizes[where]} bytes instead of {indexed.size_bytes}")
+
+
+def _keys(repository: Repository, found: Structure) -> None:
+    needed: dict[str, set[str]] = {}
+    for record in found.records:
+        for pack in record.packs:
+            if pack in found.packs:
+                name = key_name(record.generation, found.packs[pack][1].data_key_name.hex())
+                needed.setdefault(name, set()).add(name_snapshot(record))
+    stored = {
+        one.name
+        for generation in {name.split("/")[1] for name in needed}
+        for one in repository.store.list_under(f"keys/{generation}/")
+    }
+    for name, hurt in sorted(needed.items()):
+        if name not in stored:
+            _report(found, name, "data-key-missing", "the wrapped data key is gone", tuple(sorted(hurt)))
+        elif repository.identity is not None:
+            try:
+                repository.data_key(bytes.fromhex(name.rsplit("/", 1)[-1]), name.split("/")[1])
+            except LifeboatError as error:
+                if error.worth_retrying:
+                    raise
+                damaged(found, name, error, tuple(sorted(hurt)))
+
+
+def _lists(repository: Repository, found: Structure, progress: Progress) -> None:
+    progress.begin("checking lists", total_items=len(found.records))
+    for record, reader in _readers(repository, found.records):
+        try:
+            streams = reader.streams()
+            for stream in streams.values():
+                for chunk, _ in reader.chunk_list(stream):
+                    if reader.table.find(chunk) is None:
+                        raise_missing = f"chunk {chunk.hex()[:16]} of {stream.name} is in no index"
+                        _report(found, record.object_name, "chunk-missing", raise_missing, (name_snapshot(record),))
+                        break
+        except LifeboatError as error:
+            if error.worth_retrying:
+                raise
+            _report(found, record.object_name, error.code, error.message, (name_snapshot(record),))
+        progress.advance(done_items=1)
+
+
+def _readers(repository: Repository, records: list[Record]) -> Iterator[tuple[Record, SnapshotReader]]:
+    """Readers that share a chunk table as long as the generation stays the same."""
+    last, table = None, None
+    for record in sorted(records, key=lambda one: (one.writer, one.generation, one.source, one.class_)):
+        key = (record.writer, record.generation, record.source, record.class_)
+        if key != last:
+            last, table = key, repository.chunk_table(*key)
+        with SnapshotReader(repository, record, table) as reader:
+            yield record, reader
+
+
+def _report(found: Structure, name: str, code: str, message: str, hurts: tuple[str, ...] = ()) -> None:
+    found.findings.append(
+        Finding(Level.PROBLEM, code, name, message, "is there an older version or a replica of it?", hurts)
+    )
+
+
+def _chunks(pack: IndexedPack) -> Iterator[bytes]:
+    return (unpack_row(pack.rows, number).chunk for number in range(len(pack.rows) // ROW_BYTES))
+
+
+def _month(name: str) -> str:
+    return name.split("/")[2]
