@@ -1,0 +1,1104 @@
+#!/usr/bin/env python3
+"""Lifeboat rescue: get your data out of a Lifeboat repository, without Lifeboat.
+
+You have: a plain copy of a repository (a directory that holds `config`, `keys`, `catalog` and others), and the key:
+the text that begins with LIFEBOAT1-, or 64 hex digits.
+You need: Python 3.11 or newer, and two libraries:
+
+    pip install "cryptography>=50" zstandard
+
+From S3 you get the plain copy with:  aws s3 sync s3://BUCKET/PREFIX ./REPO
+(Objects in Glacier or Deep Archive have to be restored there first.)
+
+What to type:
+
+    export LIFEBOAT_KEY='LIFEBOAT1-...'           or --key-file FILE, or be asked; never as an argument
+    python rescue.py list REPO                    what there is, newest first
+    python rescue.py files REPO latest OUT        the uploaded files ("latest-config": the configuration files)
+    python rescue.py dump REPO latest OUT         the database; then: mongorestore --uri=... OUT
+    python rescue.py check REPO                   read and check every object
+
+A snapshot is named by `latest`, or by its id or the first digits of it as `list` shows them. OUT must be empty or new.
+Exit code 0: you have all of what you asked for. 2: you do not; each thing that is missing was named, and what was
+written is right all the same: every byte is authenticated before it is written under its name.
+If indexes are damaged, add --rebuild-index: the packs themselves know what is in them.
+
+This file shares no code with Lifeboat. It is written from docs/format.md; "section" below is a section of that document.
+"""
+
+import argparse
+import base64
+import binascii
+import bisect
+import contextlib
+import getpass
+import hashlib
+import hmac
+import io
+import itertools
+import json
+import os
+import re
+import shutil
+import stat
+import struct
+import sys
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import quote_plus
+
+try:
+    import zstandard
+    from cryptography.exceptions import InvalidSignature, InvalidTag
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
+except ImportError as missing:
+    print(f'rescue: {missing}; please type: {sys.executable} -m pip install "cryptography>=50" zstandard')
+    raise SystemExit(2) from None
+
+MIB = 1024 * 1024
+CHUNK_LARGEST = 64 * MIB
+PACK_LARGEST = 1024 * MIB
+TABLE_LARGEST = 16_777_216 * 46
+INDEX_LARGEST = 4096 * MIB  # unpacked, but never held as a whole
+SMALL_OBJECT_LARGEST = 64 * MIB  # description, registration, wrapped key, record, link; the plain record too
+LINE_LARGEST = CHUNK_LARGEST
+CACHE_BYTES = 64 * MIB  # plain chunks kept at hand: small files share them
+
+UNPACKER = zstandard.ZstdDecompressor(max_window_size=128 * MIB)
+
+SOURCES, CLASSES = ("mongodb", "files", "config"), ("short", "long")
+CONTENT, CHUNK_LIST, LINES, ROOT = 1, 2, 3, 4
+GENERATION = r"\d{4}-\d{2}(?:\.\d{1,9})?"
+ROW = struct.Struct(">32sBBIII")  # chunk id, kind, compression, offset, sealed length, plain length: 46 bytes
+LIST_ROW = struct.Struct(">32sI")
+PLACE = struct.Struct(">32sBBIIII")  # a row and the number of its pack
+INDEXED_PACK = struct.Struct(">32s32sQI")  # name, name of the data key, size, rows
+KNOWN_NAME = re.compile(
+    r"config/(?:repository-|writer-[0-9a-f]{32}-|rescue-|README-)[0-9a-f]{64}\.(?:json|py|txt)"
+    rf"|keys/{GENERATION}/[0-9a-f]{{64}}"
+    rf"|(?:{'|'.join(SOURCES)})/pack/(?:{'|'.join(CLASSES)})/{GENERATION}/[0-9a-f]{{64}}"
+    rf"|catalog/[0-9a-f]{{32}}/{GENERATION}/(?:index-|snapshot-|link-\d{{8}}-)[0-9a-f]{{64}}"
+)
+
+
+PARTIAL = ".rescue-partial"
+
+
+class Trouble(Exception):
+    """Something a person must know; the text is one sentence that names the thing."""
+
+
+complaints = 0
+
+
+def say(sentence: str) -> None:
+    """Tell the person something that does not change the result."""
+    print(f"rescue: {printable(sentence)}", file=sys.stderr)
+
+
+def complain(sentence: object) -> None:
+    """Tell the person that something asked for is not there: the exit code will be 2."""
+    global complaints
+    complaints += 1
+    say(f"PROBLEM: {sentence}")
+
+
+def printable(text: str) -> str:
+    """Show control characters as escapes: a file name must not steer the terminal."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+# ---- Reading small things -------------------------------------------------------------------------------------------
+
+
+def from_b64(text: object, length: int | None = None) -> bytes:
+    """Decode base64url without padding."""
+    if not isinstance(text, str) or not re.fullmatch(r"[A-Za-z0-9_-]*", text):
+        raise Trouble("a field that should be base64url is not")
+    try:
+        content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error as error:
+        raise Trouble(f"a field that should be base64url is not ({error})") from None
+    if length is not None and len(content) != length:
+        raise Trouble(f"a field should hold {length} bytes and holds {len(content)}")
+    return content
+
+
+def from_hex(text: object, length: int) -> bytes:
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9a-f]*", text) or len(text) != 2 * length:
+        raise Trouble(f"a field that should be {length} bytes in hex is not")
+    return bytes.fromhex(text)
+
+
+T = TypeVar("T")
+
+
+def take(container: object, name: str, kind: type[T]) -> T:
+    """Return a field of a JSON object, insisting on its type."""
+    value = container.get(name) if isinstance(container, dict) else None
+    if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or not 0 <= value < 2**63)):  # type: ignore[operator]
+        raise Trouble(f"the field {name!r} is missing or is not what it should be")
+    return value
+
+
+def from_json(content: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Trouble(f"this should be JSON and is not ({error})") from None
+    if not isinstance(value, dict):
+        raise Trouble("this should be a JSON object and is not")
+    return value
+
+
+def read_instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise Trouble("a time in it is not one") from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Put the name of the thing before whatever is wrong with it."""
+    try:
+        yield
+    except Trouble as trouble:
+        raise Trouble(f"{what}: {trouble}") from None
+    except OSError as error:
+        raise Trouble(f"{what}: {error.strerror or error}") from None
+
+
+def derive(key: bytes, salt: bytes, info: bytes) -> bytes:
+    """HKDF-SHA256 with 32 bytes of output (RFC 5869, one block)."""
+    return hmac.digest(hmac.digest(salt, key, "sha256"), info + b"\x01", "sha256")
+
+
+def unseal(key: bytes | AESGCM, nonce: bytes, sealed: bytes, aad: bytes) -> bytes:
+    try:
+        return (AESGCM(key) if isinstance(key, bytes) else key).decrypt(nonce, sealed, aad)
+    except (InvalidTag, ValueError):
+        raise Trouble("it was changed or does not belong here (its seal does not fit)") from None
+
+
+def open_sealed(content: bytes, name: str, magic: bytes, label: bytes, writer: "Writer") -> bytes:
+    """Unseal an index or a record (sections 8 and 9); what comes out is still compressed."""
+    if content[:8] != magic + b"\x00\x01\x01\x00" or content[8:24] != writer.id or len(content) < 72:
+        raise Trouble("it does not begin as it should, or is of another writer")
+    key = derive(writer.catalog_key, content[24:56], label + writer.repository + name.split("/")[2].encode())
+    return unseal(key, bytes(12), content[56:], content[:56])
+
+
+# ---- The key (section 2) --------------------------------------------------------------------------------------------
+
+
+def read_seed(text: str) -> bytes:
+    """Turn what a person typed into the 32-byte seed."""
+    letters = re.sub(r"[\s\-]", "", text).upper()
+    if re.fullmatch(r"[0-9A-F]{64}", letters):
+        return bytes.fromhex(letters)
+    if not re.fullmatch(r"LIFEBOAT1[A-Z2-7]{58}", letters):
+        raise Trouble("this is not a Lifeboat key: it has LIFEBOAT1 and 58 letters or digits 2 to 7, or 64 hex digits")
+    content = base64.b32decode(letters[9:] + "======")
+    seed, check = content[:32], content[32:]
+    if hashlib.sha256(b"lifeboat identity checksum" + seed).digest()[:4] != check:
+        raise Trouble("there is a typing mistake in the key: its check digits do not fit")
+    return seed
+
+
+class Identity:
+    """The private keys of one person."""
+
+    def __init__(self, seed: bytes) -> None:
+        expanded = hashlib.shake_256(seed).digest(96)
+        ml_kem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
+        x25519 = X25519PrivateKey.from_private_bytes(expanded[64:])
+        signing = hashlib.shake_256(b"lifeboat identity signing key" + seed).digest(32)
+        self._opening = MLKEM768X25519PrivateKey(ml_kem, x25519)
+        self.recipient = (
+            ml_kem.public_key().public_bytes_raw()
+            + x25519.public_key().public_bytes_raw()
+            + Ed25519PrivateKey.from_private_bytes(signing).public_key().public_bytes_raw()
+        )
+        self.fingerprint = fingerprint_of(self.recipient)
+
+    def unwrap(self, wrapped: bytes, info: bytes, length: int) -> bytes:
+        try:
+            suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+            secret = suite.decrypt(wrapped, self._opening, info)
+        except (InvalidTag, ValueError):
+            raise Trouble("your key does not open it: it was changed or made for another key") from None
+        if len(secret) != length:
+            raise Trouble("the secret in it has the wrong length")
+        return secret
+
+
+def fingerprint_of(recipient: bytes) -> bytes:
+    return hashlib.sha256(b"lifeboat recipient" + recipient).digest()
+
+
+def read_recipient(text: str) -> bytes:
+    prefix = "lifeboat-recipient-1:"
+    if not text.startswith(prefix):
+        raise Trouble("a recipient does not begin as it should")
+    return from_b64(text.removeprefix(prefix), 1248)
+
+
+def signers_of(label: bytes, signed: dict[str, Any], keys: dict[str, bytes]) -> set[str]:
+    """Return which of these signers (name to Ed25519 key) really signed the body (section 3)."""
+    body = json.dumps(take(signed, "body", dict), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    found = set()
+    for signer, signature in take(signed, "signatures", dict).items():
+        with contextlib.suppress(InvalidSignature, Trouble, ValueError):
+            Ed25519PublicKey.from_public_bytes(keys.get(signer, b"")).verify(
+                from_b64(signature, 64), label + b"\n" + body.encode("ascii")
+            )
+            found.add(signer)
+    return found
+
+
+# ---- The repository (sections 1, 4, 5, 6, 9) ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Writer:
+    """One installation that wrote here, and the secrets of it that your key opened."""
+
+    repository: bytes
+    id: bytes
+    label: str
+    chunk_id_key: bytes
+    catalog_key: bytes
+    signing_key: bytes
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot record that was authenticated."""
+
+    writer: Writer
+    record: dict[str, Any]
+    id: str
+    source: str
+    storage_class: str
+    generation: str
+    instant: datetime
+    root: bytes
+    packs: frozenset[bytes]
+
+
+class Repository:
+    """A directory with the objects under their names, and what the key opens of it."""
+
+    def __init__(self, folder: str, identity: Identity | None, signer: str | None = None) -> None:
+        self.folder = folder
+        self.identity = identity
+        self._data_keys: dict[tuple[str, bytes], AESGCM] = {}
+        if not os.path.isdir(os.path.join(folder, "config")):
+            raise Trouble(f"{folder} is not a plain copy of a repository: there is no directory `config` in it")
+        if identity is not None:
+            self.id, self.recipients = self._find_description(identity, signer)
+            self.writers = self._find_writers(identity)
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.folder, *name.split("/"))
+
+    def names(self, *folders: str) -> list[str]:
+        """List the names of objects below a folder, sorted; names this format does not know are left out."""
+        start = self.path("/".join(folders)) if folders else self.folder
+        found = []
+        for parent, _, files in os.walk(start):
+            for file in files:
+                name = os.path.relpath(os.path.join(parent, file), self.folder).replace(os.sep, "/")
+                if KNOWN_NAME.fullmatch(name):
+                    found.append(name)
+        return sorted(found)
+
+    def read(self, name: str, largest: int = SMALL_OBJECT_LARGEST) -> bytes:
+        """Read a whole object and insist that its bytes have the hash in its name."""
+        with open(self.path(name), "rb") as file:
+            if os.fstat(file.fileno()).st_size > largest:
+                raise Trouble(f"it is larger than {largest} bytes, which no sound one is")
+            content = file.read(largest)
+        if hashlib.sha256(content).digest() != hash_in(name):
+            raise Trouble("it is damaged: its bytes do not have the hash that is its name")
+        return content
+
+    def _find_description(self, identity: Identity, signer: str | None) -> tuple[bytes, dict[str, bytes]]:
+        """Find the newest description that can be trusted, and its recipients' Ed25519 keys by fingerprint.
+
+        Anybody who can write to the bucket can put his own description there and sign it himself. So trust begins
+        with your own signature (or with the signer whose fingerprint you typed), and goes from a trusted description
+        to a later one that a recipient of the trusted one signed.
+        """
+        candidates = []
+        for name in self.names("config"):
+            if not name.startswith("config/repository-"):
+                continue
+            try:
+                with reading(name):
+                    signed = from_json(self.read(name))
+                    body = take(signed, "body", dict)
+                    recipients = {}
+                    for entry in take(body, "recipients", list):
+                        recipient = read_recipient(take(entry, "recipient", str))
+                        recipients[fingerprint_of(recipient).hex()] = recipient[-32:]
+                    repository, revision = from_hex(body.get("repository"), 16), take(body, "revision", int)
+                    if body.get("format") != 1:
+                        raise Trouble("it is of a newer format than this script knows")
+                    signers = signers_of(b"lifeboat description 1", signed, recipients)
+                    candidates.append((revision, repository, recipients, signers, signed))
+            except Trouble as trouble:
+                complain(trouble)
+        mine = identity.fingerprint.hex()
+        trusted: tuple[int, bytes, dict[str, bytes]] | None = None
+        for revision, repository, recipients, signers, signed in sorted(candidates, key=lambda one: one[0]):
+            if trusted is None:
+                accepted = any(mine == one or (signer and one.startswith(signer)) for one in signers)
+            else:
+                # The signers of this one, as keys of the trusted one before it.
+                accepted = repository == trusted[1] and bool(signers_of(b"lifeboat description 1", signed, trusted[2]))
+            if accepted:
+                trusted = revision, repository, recipients
+        if trusted is None:
+            others = sorted({one[:16] for candidate in candidates if mine in candidate[2] for one in candidate[3]})
+            if others:
+                raise Trouble(
+                    f"the description of this repository names your key, but others signed it: {', '.join(others)}; "
+                    "if one of these fingerprints stands on your key sheet, add --signer with it"
+                )
+            raise Trouble(
+                f"no sound description of this repository names your key (fingerprint {mine[:16]}): "
+                "is it the key of another repository, or is the copy damaged?"
+            )
+        if mine not in trusted[2]:
+            raise Trouble("your key was removed from this repository; you need the key of another recipient")
+        return trusted[1], trusted[2]
+
+    def _find_writers(self, identity: Identity) -> dict[bytes, Writer]:
+        """Open every registration that a recipient signed."""
+        writers: dict[bytes, Writer] = {}
+        for name in self.names("config"):
+            if not name.startswith("config/writer-"):
+                continue
+            try:
+                with reading(name):
+                    writer = self._open_registration(from_json(self.read(name)), name[14:46], identity)
+                    if writer is not None and writers.setdefault(writer.id, writer) != writer:
+                        raise Trouble("two registrations of this writer contradict each other")
+            except Trouble as trouble:
+                complain(trouble)
+        return writers
+
+    def _open_registration(self, signed: dict[str, Any], name: str, identity: Identity) -> Writer | None:
+        if not signers_of(b"lifeboat writer 1", signed, self.recipients):
+            raise Trouble("no recipient of this repository signed it")
+        body = take(signed, "body", dict)
+        writer_id, signing_key = from_hex(body.get("writer"), 16), from_b64(body.get("signing_key"), 32)
+        if from_hex(body.get("repository"), 16) != self.id or writer_id.hex() != name or body.get("format") != 1:
+            raise Trouble("it belongs to another repository or another writer")
+        wrapped = take(body, "secret", dict).get(identity.fingerprint.hex())
+        if wrapped is None:
+            return None  # there may be another registration, made for your key
+        info = b"lifeboat writer secret 1\x00" + self.id + writer_id + identity.fingerprint
+        secret = identity.unwrap(from_b64(wrapped), info, 96)
+        if Ed25519PrivateKey.from_private_bytes(secret[64:]).public_key().public_bytes_raw() != signing_key:
+            raise Trouble("its signing key does not fit its secret")
+        return Writer(self.id, writer_id, take(body, "label", str), secret[:32], secret[32:64], signing_key)
+
+    def snapshots(self) -> Iterator[Snapshot | Trouble]:
+        """Open every snapshot record; a bad one comes out as what is wrong with it."""
+        for name in self.names("catalog"):
+            if "/snapshot-" not in name:
+                continue
+            try:
+                with reading(name):
+                    yield self.open_record(name, self.read(name))
+            except Trouble as trouble:
+                yield trouble
+
+    def open_record(self, name: str, content: bytes) -> Snapshot:
+        writer, generation = self.catalog_writer(name), name.split("/")[2]
+        sealed = open_sealed(content, name, b"LBSN", b"lifeboat snapshot 1", writer)
+        record = from_json(b"".join(decompressed(sealed, SMALL_OBJECT_LARGEST)))
+        packs = from_b64(record.get("packs"))
+        snapshot = Snapshot(
+            writer,
+            record,
+            from_hex(record.get("snapshot"), 16).hex(),
+            take(record, "source", str),
+            take(record, "class", str),
+            take(record, "generation", str),
+            read_instant(take(record, "instant", str)),
+            from_b64(record.get("root"), 32),
+            frozenset(packs[at : at + 32] for at in range(0, len(packs), 32)),
+        )
+        if record.get("format") != 1 or len(packs) % 32:
+            raise Trouble("it is of a newer format than this script knows")
+        if snapshot.source not in SOURCES or snapshot.storage_class not in CLASSES or snapshot.generation != generation:
+            raise Trouble("its source, class or generation is not what its name says")
+        return snapshot
+
+    def writer(self, writer_id: bytes) -> Writer:
+        if writer_id not in self.writers:
+            raise Trouble(f"no sound registration gives your key the secret of the writer {writer_id.hex()}")
+        return self.writers[writer_id]
+
+    def catalog_writer(self, name: str) -> Writer:
+        """Return the writer in whose part of the catalog this name is."""
+        return self.writer(bytes.fromhex(name.split("/")[1]))
+
+    def data_key(self, name: bytes, writer: Writer, generation: str) -> AESGCM:
+        """Unwrap a data key (section 6), once."""
+        if (generation, name) not in self._data_keys:
+            object_name = f"keys/{generation}/{name.hex()}"
+            with reading(object_name):
+                key = self._open_data_key(self.read(object_name), writer, generation)
+            self._data_keys[generation, name] = AESGCM(key)
+        return self._data_keys[generation, name]
+
+    def _open_data_key(self, content: bytes, writer: Writer, generation: str) -> bytes:
+        assert self.identity is not None
+        header = b"LBKY\x00\x01\x01\x00" + self.id + writer.id
+        end = 57 + len(generation)
+        if not content.startswith(header) or content[56:end] != bytes([len(generation)]) + generation.encode():
+            raise Trouble("it does not begin as it should, or is of another writer, repository or generation")
+        if len(content) < end + 2 or len(content) != end + 2 + 1202 * int.from_bytes(content[end : end + 2], "big"):
+            raise Trouble("its length is not what its header says")
+        run, mine = content[40:56], self.identity.fingerprint
+        for at in range(end + 2, len(content), 1202):
+            if content[at : at + 34] == mine + b"\x04\x90":  # 0x0490 is 1168, the length of what follows
+                info = b"lifeboat data key 1\x00" + self.id + writer.id + run + mine + generation.encode()
+                return self.identity.unwrap(content[at + 34 : at + 1202], info, 32)
+        raise Trouble("it was not made for your key")
+
+
+def hash_in(name: str) -> bytes:
+    """Return the hash that is a part of every object's name: its last 64 hex digits."""
+    return bytes.fromhex(re.findall(r"[0-9a-f]{64}", name)[-1])
+
+
+def decompressed(frame: bytes, largest: int) -> Iterator[bytes]:
+    """Decompress one zstd frame piece by piece; more than ``largest`` bytes is an attack or damage."""
+    total = 0
+    try:
+        with UNPACKER.stream_reader(frame) as reader:
+            while piece := reader.read(MIB):
+                total += len(piece)
+                if total > largest:
+                    raise Trouble(f"it unpacks to more than the {largest} bytes it may have")
+                yield piece
+    except zstandard.ZstdError as error:
+        raise Trouble(f"it does not unpack ({error})") from None
+
+
+def decompress(frame: bytes, length: int) -> bytes:
+    """Decompress one zstd frame into at most ``length`` bytes: a frame that names its size is done in one go."""
+    try:
+        if zstandard.frame_content_size(frame) == length:
+            return UNPACKER.decompress(frame, max_output_size=length)
+    except zstandard.ZstdError as error:
+        raise Trouble(f"it does not unpack ({error})") from None
+    return b"".join(decompressed(frame, length))
+
+
+# ---- Packs, indexes, chunks (sections 7 and 8) ----------------------------------------------------------------------
+
+
+class PackFile:
+    """An opened pack whose header and chunk table were authenticated."""
+
+    def __init__(self, repository: Repository, name: str, file: BinaryIO) -> None:
+        generation = name.split("/")[3]
+        self.size = os.fstat(file.fileno()).st_size
+        header = file.read(92)
+        if len(header) < 92 or header[:8] != b"LBPK\x00\x01\x01\x00" or self.size > PACK_LARGEST:
+            raise Trouble("it does not begin as a pack does, or is too large for one")
+        self.writer = repository.writer(header[8:24])
+        self.data_key_name, salt, table_length = header[24:56], header[56:88], int.from_bytes(header[88:92], "big")
+        if table_length > min(TABLE_LARGEST + 16, self.size - 92):
+            raise Trouble("it is cut short: its chunk table does not fit into it")
+        key = derive(self.writer.catalog_key, salt, b"lifeboat pack table 1" + repository.id)
+        self.rows = unseal(key, bytes(12), file.read(table_length), header)
+        self.generation = generation
+        if len(self.rows) % 46:
+            raise Trouble("its chunk table is not a whole number of rows")
+        at = 92 + table_length
+        for _, _, _, offset, sealed_length, _ in ROW.iter_unpack(self.rows):
+            if offset != at:
+                raise Trouble("its chunk table has gaps")
+            at += sealed_length
+        if at != self.size:
+            raise Trouble(f"it should have {at} bytes and has {self.size}: is the copy cut short?")
+
+
+def open_chunk(writer: Writer, data_key: AESGCM, row: tuple[bytes, int, int, int, int, int], sealed: bytes) -> bytes:
+    """Turn a sealed chunk into plain bytes that are sure to be the ones its row names."""
+    chunk_id, kind, compression, _, _, plain_length = row
+    if plain_length > CHUNK_LARGEST:
+        raise Trouble(f"a chunk says it has {plain_length} bytes; none may have more than {CHUNK_LARGEST}")
+    aad = b"LBCH\x00\x01\x01" + bytes([kind, compression]) + chunk_id + plain_length.to_bytes(4, "big")
+    plain = unseal(data_key, sealed[:12], sealed[12:], aad)
+    if compression == 1:
+        plain = decompress(plain, plain_length)
+    elif compression:
+        raise Trouble(f"a chunk is compressed in a way this script does not know ({compression})")
+    if len(plain) != plain_length:
+        raise Trouble(f"a chunk has {len(plain)} bytes and should have {plain_length}")
+    mac = hmac.new(writer.chunk_id_key, bytes([kind]), "sha256")
+    mac.update(plain)
+    if not hmac.compare_digest(mac.digest(), chunk_id):
+        raise Trouble("a chunk is not the one it says it is")
+    return plain
+
+
+def read_index(
+    repository: Repository, name: str, writer: Writer
+) -> Iterator[tuple[tuple[str, str], bytes, bytes, int, bytes]]:
+    """Read an index: (source, class), pack, name of its data key, size of the pack, and some of its rows at a time."""
+    frame = open_sealed(repository.read(name, PACK_LARGEST), name, b"LBIX", b"lifeboat index 1", writer)
+    pieces = Pieces(decompressed(frame, INDEX_LARGEST))
+    place = (pieces.take_text(), pieces.take_text())
+    count = int.from_bytes(pieces.take(4), "big")
+    packs = [INDEXED_PACK.unpack(pieces.take(INDEXED_PACK.size)) for _ in range(count)]
+    for pack, data_key, size, row_count in packs:
+        if size > PACK_LARGEST:
+            raise Trouble("it names a pack that is too large for one")
+        yield place, pack, data_key, size, b""
+        for at in range(0, row_count, 65_536):
+            yield place, pack, data_key, size, pieces.take(46 * min(65_536, row_count - at))
+    pieces.finish()
+
+
+class Chunks:
+    """Reads the chunks of one snapshot by their ids.
+
+    Where they are stands in 256 sorted strings of fixed rows, one for each first byte of an id: about 50 bytes a chunk.
+    """
+
+    def __init__(self, repository: Repository, snapshot: Snapshot, rebuild_index: bool) -> None:
+        self._repository, self._snapshot = repository, snapshot
+        self._folder = f"{snapshot.source}/pack/{snapshot.storage_class}/{snapshot.generation}"
+        self._rows: list[bytearray | bytes] = [bytearray() for _ in range(256)]
+        self._packs: list[tuple[bytes, bytes, int]] = []  # name, name of its data key, size
+        self._open_files: OrderedDict[bytes, BinaryIO] = OrderedDict()
+        self._cache: OrderedDict[tuple[bytes, int], bytes] = OrderedDict()
+        self._cached_bytes = 0
+        self._find(rebuild_index)
+
+    def _find(self, rebuild_index: bool) -> None:
+        """Learn where the chunks are: from the indexes, and for packs that no index knows from the packs."""
+        there = {hash_in(name) for name in self._repository.names(self._folder)}
+        wanted = set(self._snapshot.packs)
+        missing = wanted - there
+        for pack in sorted(missing):
+            complain(f"{self._folder}/{pack.hex()} is missing: what was only in it cannot come back")
+        if missing:
+            wanted = there  # a run that was cut off may have stored the same chunks elsewhere
+        known: set[bytes] = set()
+        folder = f"catalog/{self._snapshot.writer.id.hex()}/{self._snapshot.generation}"
+        if not rebuild_index:
+            for name in self._repository.names(folder):
+                if "/index-" in name:
+                    try:
+                        with reading(name):
+                            known |= self._add_index(name, wanted - known)
+                    except Trouble as trouble:
+                        say(f"{trouble}; going on with the chunk tables in the packs")
+        for pack in sorted(wanted & there - known):
+            name = f"{self._folder}/{pack.hex()}"
+            try:
+                with reading(name), open(self._repository.path(name), "rb") as file:
+                    table = PackFile(self._repository, name, file)
+                    if table.writer == self._snapshot.writer:
+                        self._add_rows(table.rows, pack, table.data_key_name, table.size)
+            except Trouble as trouble:
+                complain(trouble)
+        self._rows = [b"".join(sorted(row for (row,) in struct.iter_unpack("50s", part))) for part in self._rows]
+
+    def _add_rows(self, rows: bytes, pack: bytes, data_key: bytes, size: int) -> None:
+        if not self._packs or self._packs[-1][0] != pack:
+            self._packs.append((pack, data_key, size))
+        number = (len(self._packs) - 1).to_bytes(4, "big")
+        for (row,) in struct.iter_unpack("46s", rows):
+            part = self._rows[row[0]]
+            assert isinstance(part, bytearray)
+            part += row + number
+
+    def _add_index(self, name: str, wanted: set[bytes]) -> set[bytes]:
+        """Take the rows of the wanted packs from an index; return which packs it had."""
+        found, place = set(), (self._snapshot.source, self._snapshot.storage_class)
+        for source_and_class, pack, data_key, size, rows in read_index(self._repository, name, self._snapshot.writer):
+            if source_and_class == place and pack in wanted:
+                self._add_rows(rows, pack, data_key, size)
+                found.add(pack)
+        return found
+
+    def read(self, chunk_id: bytes, kind: int, plain_length: int | None = None) -> bytes:
+        """Return the plain bytes of a chunk, authenticated."""
+        if (chunk_id, kind) in self._cache:
+            self._cache.move_to_end((chunk_id, kind))
+            plain = self._cache[chunk_id, kind]
+        else:
+            plain = self._read(chunk_id, kind)
+            self._cache[chunk_id, kind] = plain
+            self._cached_bytes += len(plain)
+            while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
+                self._cached_bytes -= len(self._cache.popitem(last=False)[1])
+        if plain_length not in (None, len(plain)):
+            raise Trouble(f"a chunk has {len(plain)} bytes, and the list that names it says {plain_length}")
+        return plain
+
+    def _read(self, chunk_id: bytes, kind: int) -> bytes:
+        """Try every place the chunk is said to be at; any sound one will do."""
+        rows = self._rows[chunk_id[0]]
+        size = PLACE.size
+        at = bisect.bisect_left(range(len(rows) // size), chunk_id, key=lambda i: bytes(rows[i * size : i * size + 32]))
+        failure = Trouble(f"the chunk {chunk_id.hex()} is in no pack that is here")
+        for place in range(at * size, len(rows), size):
+            *row, pack_number = PLACE.unpack_from(rows, place)
+            if row[0] != chunk_id:
+                break
+            if row[1] != kind:
+                continue
+            pack, data_key_name, pack_size = self._packs[pack_number]
+            name = f"{self._folder}/{pack.hex()}"
+            try:
+                with reading(name):
+                    snapshot = self._snapshot
+                    data_key = self._repository.data_key(data_key_name, snapshot.writer, snapshot.generation)
+                    sealed = self._read_sealed(pack, name, pack_size, row[3], row[4])
+                    return open_chunk(snapshot.writer, data_key, (row[0], *row[1:]), sealed)
+            except Trouble as trouble:
+                failure = trouble
+        raise failure
+
+    def _read_sealed(self, pack: bytes, name: str, size: int, offset: int, length: int) -> bytes:
+        if not 28 <= length <= CHUNK_LARGEST + MIB or offset + length > size:
+            raise Trouble("an index says things about it that cannot be")
+        if pack not in self._open_files:
+            file = open(self._repository.path(name), "rb")  # noqa: SIM115  closed below, when others took its place
+            self._open_files[pack] = file
+            if len(self._open_files) > 16:
+                self._open_files.popitem(last=False)[1].close()
+        self._open_files.move_to_end(pack)
+        sealed = os.pread(self._open_files[pack].fileno(), length, offset)
+        if len(sealed) != length:
+            raise Trouble(f"it should have {size} bytes and is cut short")
+        return sealed
+
+
+class Pieces:
+    """Takes exact lengths from an iterator of byte strings."""
+
+    def __init__(self, source: Iterator[bytes]) -> None:
+        self._source, self._held = source, bytearray()
+
+    def take(self, length: int) -> bytes:
+        while len(self._held) < length:
+            piece = next(self._source, None)
+            if piece is None:
+                raise Trouble("it ends too early")
+            self._held += piece
+        taken = bytes(self._held[:length])
+        del self._held[:length]
+        return taken
+
+    def take_text(self) -> str:
+        return self.take(self.take(1)[0]).decode("ascii", "replace")
+
+    def finish(self) -> None:
+        if self._held or next(self._source, None) is not None:
+            raise Trouble("it does not end where it should")
+
+
+# ---- What is in a snapshot (section 11) -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A named sequence of chunks."""
+
+    name: str
+    length: int
+    chunks: int
+    kind: int
+    lists: list[bytes]
+
+
+class Contents:
+    """The root of a snapshot, and the streams it names."""
+
+    def __init__(self, chunks: Chunks, snapshot: Snapshot) -> None:
+        self._chunks = chunks
+        root = from_json(chunks.read(snapshot.root, ROOT))
+        self.details = take(root, "details", dict)
+        self.findings = take(root, "findings", list)
+        self.streams: dict[str, Stream] = {}
+        for one in take(root, "streams", list):
+            name, kind = take(one, "name", str), take(one, "kind", int)
+            lists = [from_b64(list_id, 32) for list_id in take(one, "list", list)]
+            if name in self.streams or kind not in (CONTENT, LINES):
+                raise Trouble(f"the stream {name!r} is there twice or is of an unknown kind")
+            self.streams[name] = Stream(name, take(one, "bytes", int), take(one, "chunks", int), kind, lists)
+
+    def stream(self, name: str) -> Stream:
+        if name not in self.streams:
+            raise Trouble(f"the snapshot has no stream {name!r}, though it should")
+        return self.streams[name]
+
+    def read(self, stream: Stream) -> Iterator[bytes]:
+        """Yield the plain chunks of a stream; whoever takes them has all of it only when this ends without trouble."""
+        length = count = 0
+        for list_id in stream.lists:
+            rows = self._chunks.read(list_id, CHUNK_LIST)
+            if len(rows) % LIST_ROW.size:
+                raise Trouble(f"a list of the stream {stream.name!r} is not a whole number of rows")
+            for chunk_id, plain_length in LIST_ROW.iter_unpack(rows):
+                length, count = length + plain_length, count + 1
+                if length > stream.length or count > stream.chunks:
+                    raise Trouble(f"the stream {stream.name!r} is longer than the snapshot says")
+                yield self._chunks.read(chunk_id, stream.kind, plain_length)
+        if (length, count) != (stream.length, stream.chunks):
+            raise Trouble(f"the stream {stream.name!r} is shorter than the snapshot says")
+
+    def lines(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the JSON lines of a stream."""
+        held = b""
+        for plain in self.read(self.stream(name)):
+            for line in io.BytesIO(held + plain):
+                held = b"" if line.endswith(b"\n") else line
+                if not held:
+                    yield from_json(line)
+            if len(held) > CHUNK_LARGEST:
+                raise Trouble(f"a line of the stream {name!r} is too long")
+        if held:
+            raise Trouble(f"the stream {name!r} ends within a line")
+
+
+# ---- list -----------------------------------------------------------------------------------------------------------
+
+
+def readable_snapshots(repository: Repository) -> list[Snapshot]:
+    """All snapshots of all writers that can be read, newest first; the others are complained about."""
+    found = []
+    for one in repository.snapshots():
+        if isinstance(one, Snapshot):
+            found.append(one)
+        else:
+            complain(one)
+    return sorted(found, key=lambda one: (one.instant, one.id), reverse=True)
+
+
+def list_snapshots(repository: Repository) -> None:
+    snapshots = readable_snapshots(repository)
+    print(f"{'snapshot':14}{'source':9}{'recovery point (UTC)':22}{'items':>10}{'bytes':>16}  complete  writer")
+    for one in snapshots:
+        totals = take(one.record, "totals", dict)
+        print(
+            f"{one.id[:12]:14}{one.source:9}{one.instant.astimezone(UTC).isoformat(' ', 'seconds')[:19]:22}"
+            f"{take(totals, 'items', int):>10}{take(totals, 'bytes', int):>16}  "
+            f"{'yes' if one.record.get('complete') is True else 'NO':8}  {printable(one.writer.label)}"
+        )
+    if not snapshots:
+        say("there is no snapshot in this repository that your key can read")
+
+
+def choose(repository: Repository, wanted: str, sources: tuple[str, ...]) -> Snapshot:
+    """Find the snapshot a person named."""
+    if wanted.startswith("latest"):
+        before = complaints
+        found = [one for one in readable_snapshots(repository) if one.source == sources[wanted != "latest"]][:1]
+        if complaints > before:
+            raise Trouble("with damaged snapshot records nobody knows which is the latest; name one that `list` shows")
+    else:
+        found = [one for one in repository.snapshots() if isinstance(one, Snapshot) and one.id.startswith(wanted)]
+    if len({one.id for one in found}) != 1:
+        raise Trouble(
+            f"{'several snapshots begin' if found else 'no readable snapshot is named or begins'} with {wanted}"
+        )
+    snapshot = found[0]
+    if snapshot.source not in sources:
+        raise Trouble(f"{snapshot.id[:12]} is a snapshot of {snapshot.source}: use `{COMMAND_FOR[snapshot.source]}`")
+    say(f"snapshot {snapshot.id[:12]} of {snapshot.source}, {snapshot.instant.isoformat(' ')}, {snapshot.writer.label}")
+    return snapshot
+
+
+def open_contents(repository: Repository, snapshot: Snapshot, rebuild_index: bool) -> tuple[Chunks, Contents]:
+    chunks = Chunks(repository, snapshot, rebuild_index)
+    with reading("the root of the snapshot"):
+        contents = Contents(chunks, snapshot)
+    if snapshot.record.get("complete") is not True:
+        say("this snapshot is not complete: when it was taken, something could not be read")
+        for finding in contents.findings[:50]:
+            say(f"  {json.dumps(finding)}")
+    return chunks, contents
+
+
+# ---- dump: a mongodb snapshot as a mongodump directory --------------------------------------------------------------
+
+AUTH_SCHEMA = b"\x2d\x00\x00\x00\x02_id\x00\x0b\x00\x00\x00authSchema\x00\x10currentVersion\x00\x05\x00\x00\x00\x00"
+"""The document {_id: "authSchema", currentVersion: 5}, without which mongorestore refuses users and roles."""
+
+
+def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bool) -> None:
+    """Write what `mongodump` would have written."""
+    _, contents = open_contents(repository, snapshot, rebuild_index)
+    prepare_out(out, sum(stream.length for stream in contents.streams.values()))
+    collections = 0
+    for line in contents.lines("catalog"):
+        database, collection = take(line, "database", str), take(line, "collection", str)
+        try:
+            with reading(f"{database}.{collection}"):
+                dump_collection(contents, line, database, collection, out)
+                collections += 1
+        except Trouble as trouble:
+            complain(trouble)
+    for name in ("users", "roles"):
+        if name in contents.streams and contents.streams[name].length:
+            with reading(name):
+                write_whole(out, "admin", f"system.{name}.bson", contents.read(contents.streams[name]))
+                write_whole(out, "admin", f"system.{name}.metadata.json", iter([b'{"indexes":[]}']))
+    if os.path.isdir(os.path.join(out, "admin")):
+        write_whole(out, "admin", "system.version.bson", iter([AUTH_SCHEMA]))
+        write_whole(out, "admin", "system.version.metadata.json", iter([b'{"indexes":[]}']))
+    server = contents.details.get("server")
+    version = server.get("version") if isinstance(server, dict) else None
+    if isinstance(version, str):
+        prelude = json.dumps({"ServerVersion": version, "ToolVersion": "100.12.0"}).encode()
+        write_whole(out, "", "prelude.json", iter([prelude]))
+    say(f"{collections} collections and views written; now: mongorestore --uri=... {out}")
+
+
+def dump_collection(contents: Contents, line: dict[str, Any], database: str, collection: str, out: str) -> None:
+    if not re.fullmatch(r'[^/\\. "$*<>:|?\x00]{1,63}', database):
+        raise Trouble("this is not a name that a database can have")
+    escaped = dump_file_name(collection)
+    if line.get("stream") is not None:
+        stream = contents.stream(take(line, "stream", str))
+        data = dump_file_name(f"system.buckets.{collection}") if line.get("kind") == "timeseries" else escaped
+        write_whole(out, database, f"{data}.bson", contents.read(stream))
+    write_whole(out, database, f"{escaped}.metadata.json", iter([take(line, "metadata", str).encode()]))
+
+
+def dump_file_name(collection: str) -> str:
+    """Escape a collection name as mongodump does."""
+    escaped = quote_plus(collection, safe="")
+    if len(escaped) > 238:
+        digest = base64.urlsafe_b64encode(hashlib.sha1(collection.encode()).digest()).decode().rstrip("=")
+        escaped = f"{escaped[:208]}%24{digest}"
+    return escaped
+
+
+def write_whole(out: str, folder: str, name: str, content: Iterator[bytes]) -> None:
+    """Write a file under a temporary name, and give it its own when all of it is there."""
+    parent = os.path.join(out, folder)
+    os.makedirs(parent, exist_ok=True)
+    final, partial = os.path.join(parent, name), os.path.join(parent, PARTIAL)
+    if os.path.lexists(final):
+        raise Trouble(f"the snapshot has {name} twice")
+    try:
+        with open(partial, "xb") as file:
+            for piece in content:
+                file.write(piece)
+        os.rename(partial, final)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
+
+
+def prepare_out(out: str, needed_bytes: int) -> None:
+    """Insist on an empty directory of our own, on a disk with enough room."""
+    os.makedirs(out, mode=0o700, exist_ok=True)
+    if os.listdir(out):
+        raise Trouble(f"{out} is not empty; give a new directory")
+    free = shutil.disk_usage(out).free
+    if needed_bytes > free:
+        raise Trouble(f"{out} has room for {free} bytes, and the snapshot has {needed_bytes}")
+
+
+# ---- files: the tree of a files or config snapshot (section 12) -----------------------------------------------------
+
+# TREE#
+
+# ---- check ----------------------------------------------------------------------------------------------------------
+
+
+def check(repository: Repository) -> None:
+    """Read every object; with the key, open it as well."""
+    names, total = repository.names(), 0
+    packs = {hash_in(name) for name in names if "/pack/" in name}
+    tables: dict[bytes, bytes] = {}  # pack to the hash of its table, to compare the indexes with
+    links: dict[str, list[tuple[int, bytes, str]]] = {}
+    # Packs come before the indexes that repeat them.
+    for name in sorted(names, key=lambda name: ("/pack/" not in name, name)):
+        try:
+            with reading(name), open(repository.path(name), "rb") as file:
+                total += os.fstat(file.fileno()).st_size
+                if hashlib.file_digest(file, "sha256").digest() != hash_in(name):
+                    raise Trouble("it is damaged: its bytes do not have the hash that is its name")
+                file.seek(0)
+                if repository.identity is None:
+                    continue
+                if "/pack/" in name:
+                    tables[hash_in(name)] = check_pack(PackFile(repository, name, file), repository, file)
+                elif name.startswith("keys/"):
+                    key = file.read(40)
+                    repository.data_key(hash_in(name), repository.writer(key[24:40]), name.split("/")[1])
+                elif "/index-" in name:
+                    check_index(repository, name, repository.catalog_writer(name), tables)
+                elif "/snapshot-" in name:
+                    snapshot = repository.open_record(name, repository.read(name))
+                    for pack in sorted(snapshot.packs - packs):
+                        complain(f"snapshot {snapshot.id[:12]} needs the pack {pack.hex()}, which is missing")
+                elif "/link-" in name:
+                    links.setdefault(name.split("/")[1], []).append(
+                        read_link(repository, name, repository.catalog_writer(name))
+                    )
+        except Trouble as trouble:
+            complain(trouble)
+    for writer_name, chain in links.items():
+        check_chain(writer_name, sorted(chain))
+    say(f"{len(names)} objects, {total} bytes read; problems: {complaints}")
+
+
+def check_pack(pack: PackFile, repository: Repository, file: BinaryIO) -> bytes:
+    """Open every chunk of a pack; return the hash of its table."""
+    data_key = repository.data_key(pack.data_key_name, pack.writer, pack.generation)
+    for row in ROW.iter_unpack(pack.rows):
+        if row[4] > CHUNK_LARGEST + MIB:
+            raise Trouble("a chunk is larger than any may be")
+        open_chunk(pack.writer, data_key, row, file.read(row[4]))
+    return hashlib.sha256(pack.rows).digest()
+
+
+def check_index(repository: Repository, name: str, writer: Writer, tables: dict[bytes, bytes]) -> None:
+    """Compare an index with the tables of its packs; packs that are gone are no damage to it."""
+    hashes: dict[bytes, Any] = {}
+    for _, pack, _, _, rows in read_index(repository, name, writer):
+        hashes.setdefault(pack, hashlib.sha256()).update(rows)
+    for pack, digest in hashes.items():
+        if tables.get(pack, digest.digest()) != digest.digest():
+            raise Trouble(f"it contradicts the pack {pack.hex()}")
+
+
+def read_link(repository: Repository, name: str, writer: Writer) -> tuple[int, bytes, str]:
+    """Return the sequence number of a link, its hash, and the hash of the one before (or nothing)."""
+    signed = from_json(repository.read(name))
+    if not signers_of(b"lifeboat link 1", signed, {"writer": writer.signing_key}):
+        raise Trouble("its writer did not sign it")
+    body = take(signed, "body", dict)
+    _, writer_name, generation, file_name = name.split("/")
+    said = (body.get("format"), body.get("repository"), body.get("writer"), body.get("generation"))
+    if said != (1, repository.id.hex(), writer_name, generation) or take(body, "sequence", int) != int(file_name[5:13]):
+        raise Trouble("it does not say what its name says")
+    for record in take(body, "records", list):
+        if not os.path.exists(
+            repository.path(f"catalog/{writer_name}/{generation}/snapshot-{from_hex(record, 32).hex()}")
+        ):
+            say(
+                f"{name} tells of the snapshot record {record[:16]}, which is not here: it was pruned, or it is missing"
+            )
+    return int(file_name[5:13]), hash_in(name), str(body.get("previous") or "")
+
+
+def check_chain(writer_name: str, chain: list[tuple[int, bytes, str]]) -> None:
+    for (sequence, digest, _), (next_sequence, _, previous) in itertools.pairwise(chain):
+        if next_sequence == sequence:
+            complain(f"writer {writer_name} has two links number {sequence}: it was cloned or rolled back")
+        elif next_sequence > sequence + 1:
+            say(f"writer {writer_name}: the links {sequence + 1} to {next_sequence - 1} are not here")
+        elif previous != digest.hex():
+            complain(f"writer {writer_name}: link {next_sequence} does not follow link {sequence}")
+
+
+# ---- What you type --------------------------------------------------------------------------------------------------
+
+COMMAND_FOR = {"mongodb": "dump", "files": "files", "config": "files"}
+
+
+def find_key(key_file: str | None) -> str:
+    """Get the key from where it may come from; arguments can be seen by everybody on the machine, so not from there."""
+    if key_file is not None:
+        with reading(key_file), open(key_file, encoding="utf-8", errors="replace") as file:
+            lines = [line for line in file.read(65_536).splitlines() if line.strip() and not line.startswith("#")]
+        return " ".join(lines)
+    for variable in ("LIFEBOAT_KEY", "BACKUP_ENCRYPTION_KEY"):
+        if os.environ.get(variable):
+            return os.environ[variable]
+    try:
+        return getpass.getpass("Lifeboat key: ")
+    except EOFError:
+        raise Trouble("there is no key: set LIFEBOAT_KEY or give --key-file") from None
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="rescue.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("list", "show the snapshots"),
+        ("files", "write the tree of a files or config snapshot"),
+        ("dump", "write a mongodb snapshot as a mongodump directory"),
+        ("check", "read and check every object"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("repository", metavar="REPO", help="a plain copy of a repository")
+        if name in ("files", "dump"):
+            command.add_argument("snapshot", metavar="SNAPSHOT", help="latest, or the first digits of an id")
+            command.add_argument("out", metavar="OUT", help="an empty or new directory")
+            command.add_argument("--rebuild-index", action="store_true", help="do not use the indexes")
+        if name == "files":
+            command.add_argument("--owners", action="store_true", help="owners, setuid bits, all xattrs; as root only")
+        if name == "check":
+            command.add_argument("--without-key", action="store_true", help="compare hashes only")
+        command.add_argument("--key-file", metavar="FILE", help="a file that holds the key")
+        command.add_argument("--signer", metavar="FINGERPRINT", help="trust what this recipient signed, too")
+    return parser.parse_args()
+
+
+def run(arguments: argparse.Namespace) -> None:
+    identity = None if getattr(arguments, "without_key", False) else Identity(read_seed(find_key(arguments.key_file)))
+    repository = Repository(arguments.repository, identity, arguments.signer)
+    if arguments.command == "list":
+        list_snapshots(repository)
+    elif arguments.command == "check":
+        check(repository)
+    elif arguments.command == "dump":
+        snapshot = choose(repository, arguments.snapshot, ("mongodb",))
+        dump(repository, snapshot, arguments.out, arguments.rebuild_index)
+    else:
+        snapshot = choose(repository, arguments.snapshot, ("files", "config"))
+        restore_files(repository, snapshot, arguments.out, arguments.rebuild_index, arguments.owners)
+
+
+def main() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        run(read_arguments())
+    except Trouble as trouble:
+        complain(trouble)
+    except OSError as error:
+        complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+    except (MemoryError, RecursionError):
+        complain("this needs more memory than there is")
+    except KeyboardInterrupt:
+        complain("stopped by you")
+    except Exception as error:
+        # Nobody in distress is helped by a traceback. Python 3.11's -X dev and pdb still show one.
+        complain(f"this script met something it does not understand ({type(error).__name__}: {error})")
+    return 2 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
