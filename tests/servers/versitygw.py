@@ -114,6 +114,21 @@ def running_versitygw() -> Iterator[RunningS3]:
             watcher.wait(timeout=30)
 
 
+@contextmanager
+def versitygw_for_tests() -> Iterator[RunningS3]:
+    """As above; where it cannot be built the tests that need it are skipped with the reason, and fail in CI."""
+    import pytest
+
+    try:
+        build()
+    except CannotBuild as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI skips nothing: {error}", pytrace=False)
+        pytest.skip(str(error))
+    with running_versitygw() as server:
+        yield server
+
+
 def _command(server: RunningS3) -> list[str]:
     port = server.endpoint_url.removeprefix("http://")
     owner = ["--access", server.access_key_id, "--secret", server.secret_access_key, "--region", server.region]

@@ -47,7 +47,7 @@ def create_durably(root: Path, name: str, buffers: Sequence[memoryview], modifie
 def create_directory(directory: Path) -> None:
     """Make a directory (mode 0700) and those above it that are missing, so that a power cut cannot take them back."""
     missing = []
-    while not directory.is_dir():
+    while not os.path.lexists(directory):
         missing.append(directory)
         directory = directory.parent
     for folder in reversed(missing):

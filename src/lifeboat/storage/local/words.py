@@ -51,7 +51,7 @@ def in_our_words(action: str, thing: str, directory: Path) -> Iterator[None]:
 
 
 def _meaning(error: OSError, action: str, thing: str, directory: Path) -> StorageError:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR) and not directory.is_dir():
+    if error.errno == errno.ENOENT and not directory.is_dir():
         return BucketMissing(
             f"the repository directory {directory} does not exist",
             "is its disk mounted? To begin a new repository there, run lifeboat init",
