@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lifeboat.compression.zstd import DEFAULT_LEVEL, compress
 from lifeboat.crypto.sealing import LARGEST_CHUNK_BYTES, Compression, Kind, chunk_id, seal_chunk
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.sizes import MIB
 from lifeboat.repository.catalog_format import Index, IndexedPack, seal_index, seal_record
 from lifeboat.repository.chain import Link, make_link
@@ -105,7 +107,7 @@ class _OpenPack:
 
 
 class Run:
-    """Writes one snapshot. Use as a context manager; leaving it without ``commit`` stores no record.
+    """Writes one snapshot. Use as a context manager; leaving it without ``commit`` stores no record, only an index.
 
     Args:
         now: The store's time at the start; names the generation.
@@ -158,6 +160,9 @@ class Run:
             self._failure = error
         self._sealers.shutdown(wait=True, cancel_futures=True)
         self._uploaders.shutdown(wait=True, cancel_futures=True)
+        # What was stored without being committed is at least made findable: the next run goes on from there.
+        with suppress(StorageError):
+            self._write_index(even_if_few=True)
 
     def store(self, kind: Kind, plain: bytes) -> "Future[Stored]":
         """Hand over one chunk; waits while too many bytes are in flight. The future tells its id.

@@ -1,0 +1,115 @@
+"""What taking a snapshot has in common, whatever the source: the run, the commit, the report."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lifeboat import __version__
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.operations.reports import SnapshotReport
+from lifeboat.repository.names import Source
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.record import Record
+from lifeboat.repository.writers import WriterSecret
+from lifeboat.repository.writing import Run, WriteLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A committed snapshot and what to say of it."""
+
+    record: Record
+    report: SnapshotReport
+
+
+@dataclass
+class Taking:
+    """One snapshot being taken.
+
+    Args:
+        point: Id shared by the snapshots of one ``backup all``.
+    """
+
+    repository: Repository
+    writer: WriterSecret
+    source: Source
+    point: str
+    clock: Clock
+    limits: WriteLimits
+    _began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._began = self.clock.monotonic()
+
+    @property
+    def cutting_seed(self) -> int:
+        return self.writer.cutting_seed()
+
+    def run(self) -> Run:
+        """A run in the generation of this moment, by the store's clock."""
+        return Run(
+            self.repository,
+            self.writer,
+            self.source,
+            now=self.repository.store.time_there(),
+            clock=self.clock,
+            limits=self.limits,
+        )
+
+    def commit(
+        self,
+        run: Run,
+        root: bytes,
+        *,
+        instant: datetime,
+        one_instant: bool,
+        total_bytes: int,
+        items: int,
+        findings: Sequence[Finding],
+    ) -> Taken:
+        """Store the record; the snapshot is incomplete when a finding says that something is missing."""
+        complete = not any(finding.level is Level.PROBLEM for finding in findings)
+        record = run.commit(
+            root,
+            point=self.point,
+            instant=instant,
+            one_instant=one_instant,
+            complete=complete,
+            total_bytes=total_bytes,
+            items=items,
+            software=f"lifeboat {__version__}",
+            now=self.repository.store.time_there,
+        )
+        return Taken(
+            record,
+            SnapshotReport(
+                snapshot=record.snapshot,
+                source=record.source,
+                instant=record.instant,
+                one_instant=one_instant,
+                complete=complete,
+                items=items,
+                bytes=total_bytes,
+                new_bytes=record.new_bytes,
+                stored_bytes=record.stored_bytes,
+                seconds=self.clock.monotonic() - self._began,
+                findings=tuple(findings),
+            ),
+        )
+
+
+def new_point() -> str:
+    """Id of a new recovery point."""
+    return os.urandom(16).hex()
+
+
+def finding_to_json(finding: Finding) -> dict[str, str]:
+    """As it is kept in the root of a snapshot."""
+    return {
+        "level": str(finding.level),
+        "code": finding.code,
+        "subject": finding.subject,
+        "message": finding.message,
+    }
