@@ -62,12 +62,6 @@ class DatabaseUnsupported(SourceError):
     code = "database-unsupported"
 
 
-class DatabaseMissing(SourceError):
-    """The database that was named does not exist on the server."""
-
-    code = "database-missing"
-
-
 class CaptureMoved(SourceError):
     """A collection was dropped, renamed or replaced during the capture: its state at that instant is out of reach.
 
