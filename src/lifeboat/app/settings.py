@@ -1,0 +1,199 @@
+"""What Lifeboat was told, read and checked: the one object everything is built from.
+
+Where it comes from stands in ``read_settings.py``; here is only what it is. Nothing in it changes after it was made.
+
+Invariant: every value that must not be seen is a ``Secret``, and ``hidden_texts`` knows all of them.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote
+
+from lifeboat.foundation.errors import KeyTrouble, SettingsError
+from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.secret import Secret
+
+ChecksumMode = Literal["when_required", "when_supported"]
+
+HOUR_SECONDS = 3600
+IDENTITY_FILE = "identity.key"
+"""In the state folder: the key that ``init`` made, used when nothing else names one."""
+
+
+class SettingMissing(SettingsError):
+    """A command needs something that was never said."""
+
+    code = "setting-missing"
+
+
+class KeyMissing(KeyTrouble):
+    """A command needs the key, and none is named anywhere."""
+
+    code = "key-missing"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Location:
+    """A prefix in a bucket; the prefix has no slash at either end and may be empty."""
+
+    bucket: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class RepositorySettings:
+    """Where the copies lie, and how that place is entered."""
+
+    location: S3Location | Path | None = None
+    """A bucket, or an absolute folder."""
+    endpoint_url: str | None = None
+    region: str | None = None
+    checksum_mode: ChecksumMode = "when_required"
+    access_key_id: Secret | None = None
+    """None together with the secret: look where AWS tools look (profile, role of the machine)."""
+    secret_access_key: Secret | None = None
+    session_token: Secret | None = None
+    recipients: tuple[str, ...] = ()
+    """Public keys, besides the key's own, that every backup is sealed for."""
+
+
+@dataclass(frozen=True, slots=True)
+class MongodbSettings:
+    """The database to protect."""
+
+    uri: Secret | None = None
+    databases: tuple[str, ...] = ()
+    """Empty: the one the URI names, else all but ``admin``, ``local`` and ``config``."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesSettings:
+    """The uploads to protect."""
+
+    paths: tuple[Path, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    one_filesystem: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSettings:
+    """The configuration to protect: ``.env`` and the like."""
+
+    paths: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """How much may be lost at most: the age the newest snapshot of each source may reach."""
+
+    db_seconds: float = HOUR_SECONDS
+    files_seconds: float = 24 * HOUR_SECONDS
+    config_seconds: float = 24 * HOUR_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard this machine may be used."""
+
+    threads: int | None = None
+    """None: as many as there are cores, within what the memory limit allows."""
+    compression_level: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything Lifeboat was told; the ``need_`` methods turn what is unset into a sentence that says what to set."""
+
+    state: Path
+    repository: RepositorySettings = field(default_factory=RepositorySettings)
+    mongodb: MongodbSettings = field(default_factory=MongodbSettings)
+    files: FilesSettings = field(default_factory=FilesSettings)
+    config: ConfigSettings = field(default_factory=ConfigSettings)
+    objectives: Objectives = field(default_factory=Objectives)
+    limits: Limits = field(default_factory=Limits)
+    key: Secret | None = None
+    """Text of the shared key or of an identity, not yet parsed."""
+    key_from: str = ""
+    """Where the key was found, for messages: ``"BACKUP_ENCRYPTION_KEY in .env, line 5"``."""
+    mongod: str | None = None
+    """The mongod program for demo and drills; None looks on PATH and in this Python."""
+    files_read: tuple[Path, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """What is doubtful about the settings themselves; ``doctor`` shows it."""
+
+    @property
+    def identity_file(self) -> Path:
+        return self.state / IDENTITY_FILE
+
+    def need_repository(self) -> S3Location | Path:
+        if self.repository.location is None:
+            raise SettingMissing(
+                "no repository is named",
+                "set S3_BACKUP_BUCKET=my-backups, or LIFEBOAT_REPOSITORY=s3://bucket/prefix or a folder, "
+                "in .env; or run `lifeboat init`, which asks",
+            )
+        return self.repository.location
+
+    def need_mongodb(self) -> Secret:
+        if self.mongodb.uri is None:
+            raise SettingMissing(
+                "no database is named", "set MONGODB_URI=mongodb://user:password@host/database in .env"
+            )
+        return self.mongodb.uri
+
+    def need_files(self) -> FilesSettings:
+        if not self.files.paths:
+            raise SettingMissing(
+                "no folder of uploaded files is named",
+                'set UPLOADS_DIR=/path/to/uploads in .env, or paths = ["/path"] under [files] in lifeboat.toml',
+            )
+        return self.files
+
+    def need_config(self) -> ConfigSettings:
+        if not self.config.paths:
+            raise SettingMissing(
+                "no configuration file is named, and neither .env nor lifeboat.toml exists here",
+                'run it in the application\'s folder, or set paths = ["/path/.env"] under [config] in lifeboat.toml',
+            )
+        return self.config
+
+    def need_key(self) -> Secret:
+        if self.key is None:
+            raise KeyMissing(
+                "no key is named, so nothing stored can be read",
+                "set BACKUP_ENCRYPTION_KEY, or LIFEBOAT_KEY_FILE=/path/of/the/key; where was it stored after "
+                "`lifeboat init`?",
+            )
+        return self.key
+
+    def hidden_texts(self) -> tuple[str, ...]:
+        """Every text that no output may contain, longest first; only scrubbing needs it."""
+        repository = self.repository
+        secrets = (
+            repository.access_key_id,
+            repository.secret_access_key,
+            repository.session_token,
+            self.mongodb.uri,
+            self.key,
+        )
+        texts = {secret.reveal() for secret in secrets if secret}
+        if self.mongodb.uri:
+            texts |= set(passwords_in_uri(self.mongodb.uri.reveal()))
+        return tuple(sorted((text for text in texts if text), key=len, reverse=True))
+
+
+def passwords_in_uri(uri: str) -> tuple[str, ...]:
+    """The password of a connection string as it stands in it and as it really is; empty if it has none."""
+    _, separator, rest = uri.partition("://")
+    user_and_password, at, _ = rest.partition("/")[0].rpartition("@")
+    if not at:  # An unescaped slash in the password hides the at-sign from the line above.
+        user_and_password, at, _ = rest.rpartition("@")
+    password = user_and_password.partition(":")[2]
+    if not (separator and at and password):
+        return ()
+    return tuple(dict.fromkeys((password, unquote(password))))

@@ -1,0 +1,189 @@
+"""``lifeboat.toml``: what it may say, and what is said when it says something else.
+
+Limits: strict, nothing is guessed or converted; an unknown name is an error, because a misspelt ``exclude`` would
+otherwise be noticed on the bad day.
+
+Invariant: the file holds no secret, only references to one (``env:NAME``, ``file:/path``), and no message repeats a
+value from it.
+"""
+
+import re
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from lifeboat.app.settings import HOUR_SECONDS, passwords_in_uri
+from lifeboat.foundation.errors import SettingsError
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)\b", re.IGNORECASE)
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
+MOST_THREADS = 64
+
+
+class SettingsFileInvalid(SettingsError):
+    """``lifeboat.toml`` or ``.env`` cannot be read, or says something that is not allowed."""
+
+    code = "settings-file-invalid"
+
+
+class SecretInTheClear(SettingsError):
+    """A secret stands in ``lifeboat.toml`` itself, which is made to be shared and versioned."""
+
+    code = "secret-in-the-clear"
+
+
+def read_span(text: object) -> object:
+    """Seconds of ``"1h"``, ``"90 min"``, ``"1d 12h"``; what is no text is left for the type check."""
+    if not isinstance(text, str):
+        return text
+    parts = _SPAN.findall(text)
+    if not parts or _SPAN.sub("", text).strip():
+        raise ValueError('a span of time is written like "30min", "1h" or "1d 12h"')
+    seconds = sum(float(number) * _UNIT_SECONDS[unit[0].lower()] for number, unit in parts)
+    if seconds <= 0:
+        raise ValueError("a span of time is longer than nothing")
+    return seconds
+
+
+def _only_a_reference(text: str) -> str:
+    if not _REFERENCE.fullmatch(text):
+        raise ValueError("secret in the clear")
+    return text
+
+
+def _uri_without_password(text: str) -> str:
+    if not _REFERENCE.fullmatch(text) and (passwords_in_uri(text) or "://" not in text):
+        raise ValueError("secret in the clear")
+    return text
+
+
+Span = Annotated[float, BeforeValidator(read_span)]
+Reference = Annotated[str, AfterValidator(_only_a_reference)]
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class RepositoryTable(Table):
+    location: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+    checksums: Literal["when_required", "when_supported"] = "when_required"
+    key: Reference | None = None
+    recipients: list[str] = []
+    access_key_id: Reference | None = None
+    secret_access_key: Reference | None = None
+    session_token: Reference | None = None
+
+
+class MongodbTable(Table):
+    uri: Annotated[str, AfterValidator(_uri_without_password)] | None = None
+    databases: list[str] = []
+
+
+class FilesTable(Table):
+    paths: list[str] = []
+    include: list[str] = []
+    exclude: list[str] = []
+    one_filesystem: bool = False
+
+
+class ConfigTable(Table):
+    paths: list[str] | None = None
+
+
+class ObjectivesTable(Table):
+    db: Span = HOUR_SECONDS
+    files: Span = 24 * HOUR_SECONDS
+    config: Span = 24 * HOUR_SECONDS
+
+
+class LimitsTable(Table):
+    threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | None = None
+    compression_level: Annotated[int, Field(ge=1, le=19)] = 3
+
+
+class SettingsFile(Table):
+    """The whole of ``lifeboat.toml``."""
+
+    repository: RepositoryTable = RepositoryTable()
+    mongodb: MongodbTable = MongodbTable()
+    files: FilesTable = FilesTable()
+    config: ConfigTable = ConfigTable()
+    objectives: ObjectivesTable = ObjectivesTable()
+    limits: LimitsTable = LimitsTable()
+
+
+def read_settings_file(path: Path) -> SettingsFile:
+    """Read and check the file; every mistake is named by line and setting, with what is allowed there."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsFileInvalid(
+            f"{path} does not exist", "is the path after --config or in LIFEBOAT_CONFIG right?"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
+        raise SettingsFileInvalid(f"{path} cannot be read: {reason[0].lower()}{reason[1:]}", "is it yours?") from None
+    try:
+        return SettingsFile.model_validate(tomllib.loads(content))
+    except tomllib.TOMLDecodeError as error:
+        words = str(error).rstrip(".")
+        raise SettingsFileInvalid(
+            f"{path} is not TOML: {words[0].lower()}{words[1:]}",
+            'texts stand in quotes, lists in brackets: paths = ["/srv/uploads"]',
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+    # Outside the handler, so that the pydantic error, which repeats the values, is not chained to ours.
+    raise _in_our_words(path, content, dict(first))
+
+
+def _in_our_words(path: Path, content: str, error: dict[str, Any]) -> SettingsError:
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    setting = ".".join(names)
+    line = _find_line(content, names)
+    where = f"{path}, line {line}" if line else str(path)
+    if "secret in the clear" in error["msg"]:
+        return SecretInTheClear(
+            f"{where}: {setting} holds a secret in the clear",
+            f'say where it is instead: {names[-1]} = "env:NAME" or {names[-1]} = "file:/path"; the default is the '
+            "variable of the environment or of .env",
+        )
+    if error["type"] == "extra_forbidden":
+        allowed = _allowed_beside(names)
+        near = get_close_matches(names[-1], allowed, 1)
+        question = f"did you mean {near[0]}? " if near else ""
+        place = f"[{names[0]}]" if len(names) > 1 else "the file"
+        return SettingsFileInvalid(
+            f"{where}: {setting} is not a setting", f"{question}{place} takes {', '.join(allowed)}"
+        )
+    words = error["msg"].removeprefix("Value error, ")
+    return SettingsFileInvalid(f"{where}: {setting} cannot be used", f"{words[0].lower()}{words[1:]}")
+
+
+def _allowed_beside(names: list[str]) -> list[str]:
+    if len(names) == 1:
+        return list(SettingsFile.model_fields)
+    table = SettingsFile.model_fields[names[0]].annotation
+    return list(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
+
+
+def _find_line(content: str, names: list[str]) -> int | None:
+    """The line that sets the name, found as a reader would: by its table's heading, then by the name."""
+    table: list[str] = []
+    for number, line in enumerate(content.splitlines(), 1):
+        heading = re.match(r"\s*\[([A-Za-z0-9_.\-\s\"']+)\]", line)
+        assignment = re.match(r"\s*([A-Za-z0-9_.\-\"']+)\s*=", line)
+        if heading:
+            table = [part.strip(" \"'") for part in heading.group(1).split(".")]
+            if table == names:
+                return number
+        elif assignment and table + [part.strip("\"'") for part in assignment.group(1).split(".")] == names:
+            return number
+    return None

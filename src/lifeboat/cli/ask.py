@@ -1,0 +1,53 @@
+"""Questions to a person at a terminal, on standard error, so that the result on standard output stays clean.
+
+Invariant: what is typed as a secret is not shown, and nothing is asked where nobody can answer.
+"""
+
+import click
+
+from lifeboat.cli.failures import CannotAsk
+from lifeboat.cli.run import Run
+
+
+def ask_text(question: str, default: str = "") -> str:
+    answer: str = click.prompt(question, default=default, show_default=bool(default), err=True)
+    return answer.strip()
+
+
+def ask_hidden(question: str) -> str:
+    """Like ``ask_text``, without showing what is typed; an empty answer is allowed."""
+    answer: str = click.prompt(
+        f"{question} (not shown while you type)", default="", show_default=False, hide_input=True, err=True
+    )
+    return answer.strip()
+
+
+def ask_yes(question: str, default: bool) -> bool:
+    return click.confirm(question, default=default, err=True)
+
+
+def confirm_typing(run: Run, words: str, why: str) -> None:
+    """Go on only if the person types the very words; anything else stops the command."""
+    answer = ask_text(f"{why}\nType {words} to go on")
+    if answer != words:
+        run.when_stopped = "that was not it; nothing was changed"
+        raise click.Abort
+
+
+def confirm(run: Run, question: str) -> None:
+    """Go on only after a yes."""
+    if not ask_yes(question, default=False):
+        run.when_stopped = "nothing was changed"
+        raise click.Abort
+
+
+def must_be_confirmed(run: Run, yes: bool) -> bool:
+    """Whether to ask before something that changes data; refuses where nobody can answer and ``--yes`` was not said."""
+    if yes:
+        return False
+    if not run.asks:
+        raise CannotAsk(
+            "this changes data, and nobody is here to be asked",
+            "look at it with --dry-run first, then say --yes",
+        )
+    return True

@@ -1,0 +1,65 @@
+"""``lifeboat init``: make a repository, with a key that somebody has, and test everything."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from lifeboat.cli.ask import ask_yes
+from lifeboat.cli.command import lifeboat_command
+from lifeboat.cli.exit_status import ExitStatus
+from lifeboat.cli.run import Run
+from lifeboat.foundation.finding import any_problem
+
+
+@lifeboat_command(
+    "init",
+    examples=(
+        ("init", "asks what it has to know"),
+        ("init --yes", "asks nothing: everything is in the environment or .env"),
+        ("init --guarded", "this machine can make backups, but not read them"),
+    ),
+)
+@click.option("--guarded", is_flag=True, help="Keep only the public half of the key on this machine.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write a new key to this file.")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing; without a key, make one.")
+def command(run: Run, guarded: bool, out: Path | None, yes: bool) -> ExitStatus:
+    """Make a repository and its key, and test everything.
+
+    Asks only what is not set yet, and only at a terminal: where the repository lies, the MongoDB URI, the folder of the
+    uploads, which key. The answers go to lifeboat.toml; a secret goes to a file of its own that only you can read.
+
+    With BACKUP_ENCRYPTION_KEY set that key is used. Without one a new key is made and kept in a file on this machine:
+    store a copy of it elsewhere at once. With --guarded the key is shown once and never kept here.
+    """
+    from lifeboat.cli.init_key import choose_key
+    from lifeboat.cli.init_questions import ask_what_is_unset
+    from lifeboat.cli.show.init import draw_initialised, draw_key_kept, draw_next
+
+    settings = run.settings()
+    asks = run.asks and not yes
+    if asks:
+        settings = ask_what_is_unset(run, settings)
+    settings.need_repository()
+    chosen = choose_key(run, settings, guarded, out, asks)
+    if not guarded:
+        run.use(replace(settings, key=chosen.key, key_from=chosen.kept_in or settings.key_from))
+    run.when_stopped = "the repository may be half made; run the same command again"
+    with run.lifeboat() as lifeboat:
+        report = lifeboat.initialise(guarded=guarded, new_key=chosen.key if chosen.is_new or guarded else None)
+    if chosen.is_new and chosen.kept_in and not report.key_created:
+        report = replace(report, key_created=chosen.kept_in)
+    run.show(
+        report,
+        lambda: [*draw_initialised(report), *draw_key_kept(chosen, guarded), *draw_next(settings)],
+    )
+    if run.quiet and chosen.is_new and chosen.kept_in:
+        run.say(f"the only copy of the key is {chosen.kept_in}: store another outside this machine")
+    if any_problem(report.findings):
+        return ExitStatus.FINDINGS
+    if asks and (settings.mongodb.uri or settings.files.paths) and ask_yes("\nTake the first backup now?", True):
+        from lifeboat.cli.commands.backup import command as backup
+
+        status: ExitStatus = click.get_current_context().invoke(backup, what="all", new_generation=False)
+        return status
+    return ExitStatus.DONE

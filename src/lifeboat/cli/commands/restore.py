@@ -1,0 +1,116 @@
+"""``lifeboat restore``: bring it back, beside the live data or over it; ``--undo`` goes back."""
+
+import click
+
+from lifeboat.cli.ask import confirm, confirm_typing, must_be_confirmed
+from lifeboat.cli.command import lifeboat_command
+from lifeboat.cli.exit_status import ExitStatus
+from lifeboat.cli.restore_words import check_request, live_name, note_password
+from lifeboat.cli.run import NOTHING_LOST, Run
+from lifeboat.foundation.finding import any_problem
+from lifeboat.operations.reports import RestorePlanReport, RestoreReport, RestoreRequest
+
+STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_LOST}"
+
+
+@lifeboat_command(
+    "restore",
+    examples=(
+        ("restore db latest --to shop_copy", "as another database, beside the live one"),
+        ("restore db latest --over-live", "replace the live data; the old is kept"),
+        ("restore --undo", "go back to what was there before that"),
+        ("restore db --to env:STAGING_URI", "to another server"),
+        ("restore files 3f2a91c0 --to /srv/restored", "the files, into an empty folder"),
+        ("restore db --over-live --ns shop.users", "one collection"),
+    ),
+)
+@click.argument("what", required=False, type=click.Choice(["all", "db", "files", "config"]))
+@click.argument("snapshot", required=False, default="latest")
+@click.option("--to", metavar="TARGET", help="A folder, a database's name, a MongoDB URI, or env:VARIABLE naming one.")
+@click.option("--over-live", is_flag=True, help="Replace the live data; what is there now is backed up first.")
+@click.option("--ns", "namespaces", multiple=True, metavar="DB.COLL", help="Only this collection; DB.* for all of one.")
+@click.option(
+    "--rename", "renames", multiple=True, metavar="FROM=TO", help="Under another name: shop.a=shop.b, shop=x."
+)
+@click.option("--include", multiple=True, metavar="GLOB", help="Only files that match.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match.")
+@click.option(
+    "--compare",
+    type=click.Choice(["full", "counts"]),
+    default="full",
+    show_default=True,
+    help="How what landed is compared, before anything live is touched.",
+)
+@click.option("--users/--no-users", "with_users", default=None, help="Users and roles; else with --over-live only.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done and stop.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--resume/--no-resume", default=True, show_default=True, help="Go on from a restore that was stopped.")
+@click.option("--undo", is_flag=True, help="Go back to what the last --over-live replaced.")
+def command(
+    run: Run,
+    what: str | None,
+    snapshot: str,
+    to: str | None,
+    over_live: bool,
+    renames: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    resume: bool,
+    undo: bool,
+    **chosen: object,
+) -> ExitStatus:
+    """Bring back the database, the files, the configuration, or all, as of SNAPSHOT (else the latest).
+
+    It needs a target: --to somewhere else, or --over-live. Everything lands beside the live data and is compared; only
+    then is it swapped in, collection by collection, or file by file.
+    """
+    if undo:
+        return _undo(run, what, to, over_live, yes)
+    request = check_request(what, snapshot, to, over_live, renames, chosen)
+    note_password(run, to)
+    run.when_stopped = "nothing was changed"
+    with run.lifeboat() as lifeboat:
+        plan = lifeboat.plan_restore(request)
+    if dry_run or not (yes and run.json):
+        _show_plan(run, plan, dry_run)
+    if dry_run:
+        return ExitStatus.FINDINGS if any_problem(plan.findings) else ExitStatus.DONE
+    if must_be_confirmed(run, yes):
+        _ask(run, request, plan)
+    run.when_stopped = STOPPED
+    with run.lifeboat() as lifeboat:
+        return _finish(run, lifeboat.restore(request, resume=resume))
+
+
+def _show_plan(run: Run, plan: RestorePlanReport, dry_run: bool) -> None:
+    from lifeboat.cli.show.restore import draw_plan
+
+    if dry_run:
+        run.show(plan, lambda: draw_plan(plan, run.clock.now()))
+    elif not run.json and not run.quiet:
+        run.draw(*draw_plan(plan, run.clock.now()), "")
+
+
+def _ask(run: Run, request: RestoreRequest, plan: RestorePlanReport) -> None:
+    if request.over_live:
+        name = live_name(plan)
+        confirm_typing(run, name, f"This replaces live data of {name}.")
+    else:
+        confirm(run, "Go on?")
+
+
+def _undo(run: Run, what: str | None, to: str | None, over_live: bool, yes: bool) -> ExitStatus:
+    if what or to or over_live:
+        raise click.UsageError("--undo stands alone: it goes back to what the last --over-live replaced")
+    if must_be_confirmed(run, yes):
+        confirm(run, "This replaces the live data with what was there before the last restore. Go on?")
+    run.when_stopped = STOPPED
+    with run.lifeboat() as lifeboat:
+        return _finish(run, lifeboat.undo_restore())
+
+
+def _finish(run: Run, report: RestoreReport) -> ExitStatus:
+    from lifeboat.cli.show.restore import draw_restored
+
+    run.show(report, lambda: draw_restored(report, run.clock.now()))
+    return ExitStatus.FINDINGS if any_problem(report.findings) else ExitStatus.DONE

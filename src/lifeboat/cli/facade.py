@@ -1,0 +1,59 @@
+"""What the commands ask of the application, and nothing more: ``app.lifeboat.Lifeboat`` is it.
+
+Limits: shapes only. Commands are written against this, so that none of them imports a driver before it is needed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from lifeboat.app.settings import Settings
+    from lifeboat.foundation.clock import Clock
+    from lifeboat.foundation.finding import Finding
+    from lifeboat.foundation.progress import Progress
+    from lifeboat.foundation.secret import Secret
+    from lifeboat.operations.reports import (
+        BackupReport,
+        ContentRow,
+        InitReport,
+        RestorePlanReport,
+        RestoreReport,
+        RestoreRequest,
+        SnapshotRow,
+        StatusReport,
+        VerifyReport,
+    )
+
+
+class Facade(Protocol):
+    """Everything Lifeboat does for one set of settings."""
+
+    def initialise(self, *, guarded: bool, new_key: "Secret | None") -> "InitReport": ...
+
+    def backup(self, what: str, *, new_generation: bool = False) -> "BackupReport": ...
+
+    def snapshots(self) -> "Sequence[SnapshotRow]": ...
+
+    def contents(self, snapshot: str, path: str = "") -> "Sequence[ContentRow]": ...
+
+    def plan_restore(self, request: "RestoreRequest") -> "RestorePlanReport": ...
+
+    def restore(self, request: "RestoreRequest", *, resume: bool = True) -> "RestoreReport": ...
+
+    def undo_restore(self) -> "RestoreReport": ...
+
+    def verify(self, level: str, *, sample_percent: float = 5.0) -> "VerifyReport": ...
+
+    def status(self) -> "StatusReport": ...
+
+    def doctor(self) -> "Sequence[Finding]": ...
+
+
+OpenLifeboat = Callable[["Settings", "Clock", "Progress"], Facade]
+
+
+def open_lifeboat(settings: "Settings", clock: "Clock", progress: "Progress") -> Facade:
+    """Build the real one; this is where the drivers are imported."""
+    from lifeboat.app.lifeboat import Lifeboat
+
+    return Lifeboat(settings, clock=clock, progress=progress)

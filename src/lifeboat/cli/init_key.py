@@ -1,0 +1,73 @@
+"""Which key a new repository gets, and where somebody keeps it.
+
+Invariant: no repository is made for a key that nobody has: a new key is on disk, or was confirmed by the person who saw
+it, before the repository exists. A key is shown on a terminal only.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lifeboat.app.settings import Settings
+from lifeboat.cli.ask import ask_hidden, ask_text, confirm_typing
+from lifeboat.cli.commands.keygen import write_key
+from lifeboat.cli.failures import CannotAsk
+from lifeboat.cli.run import Run
+from lifeboat.crypto.identity import Identity
+from lifeboat.foundation.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenKey:
+    """A key, whether it was made now, and the file that holds it, if one does."""
+
+    key: Secret
+    fingerprint: str
+    is_new: bool
+    kept_in: str | None
+    found_in: str = ""
+
+
+def choose_key(run: Run, settings: Settings, guarded: bool, out: Path | None, asks: bool) -> ChosenKey:
+    """Take the key that is set, the one that is typed in, or a new one."""
+    if settings.key is not None:
+        fingerprint = Identity.from_text(settings.key.reveal()).recipient.fingerprint_short
+        return ChosenKey(settings.key, fingerprint, False, None, settings.key_from)
+    if asks and (typed := _ask_for_key(run)):
+        identity, is_new = Identity.from_text(typed.reveal()), False
+        run.hidden.add(typed.reveal())
+    else:
+        identity, is_new = Identity.generate(), True
+    key, fingerprint = identity.to_text(), identity.recipient.fingerprint_short
+    run.hidden.add(key.reveal())
+    if guarded and out is None:
+        if is_new:
+            _show_once(run, key, fingerprint, asks)
+        return ChosenKey(key, fingerprint, is_new, None)
+    path = run.folder / out if out else settings.identity_file
+    write_key(run, path, key, fingerprint)
+    return ChosenKey(key, fingerprint, is_new, str(path))
+
+
+def _ask_for_key(run: Run) -> Secret | None:
+    run.say("")
+    choice = ""
+    while choice not in ("1", "2"):
+        choice = ask_text("Which key? 1 make a new one, 2 use one that exists", "1")
+    return Secret(ask_hidden("The key")) if choice == "2" else None
+
+
+def _show_once(run: Run, key: Secret, fingerprint: str, asks: bool) -> None:
+    """Show the key of the guarded profile, which is kept nowhere here."""
+    if not run.at_terminal:
+        raise CannotAsk(
+            "the guarded profile shows its new key once, and this is no terminal",
+            "write it to a file with --out FILE, and take that file away from this machine; or set the key first",
+        )
+    run.write(
+        run.out,
+        f"\nThe key of this repository, fingerprint {fingerprint}. It is shown this once and not kept here:\n\n"
+        f"  {key.reveal()}\n\n"
+        "Store it in two places outside this machine. Without it no backup can ever be read.\n\n",
+    )
+    if asks:
+        confirm_typing(run, "stored", "Is it stored?")

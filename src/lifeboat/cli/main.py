@@ -1,0 +1,157 @@
+"""The command ``lifeboat``: the table of commands, and the frame every run happens in.
+
+Limits: importing this imports click and nothing heavier. pydantic, rich, pymongo, boto3 and cryptography come when a
+command needs them, so that ``lifeboat --help`` answers at once.
+"""
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from lifeboat import __version__
+from lifeboat.cli.command import common_options
+from lifeboat.cli.exit_status import ExitStatus
+from lifeboat.cli.failures import report_failure
+from lifeboat.cli.run import Run
+from lifeboat.foundation.clock import SystemClock
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A command as the overview shows it; its code is ``commands/<name>.py``."""
+
+    group: str
+    line: str
+
+
+COMMANDS = {
+    "demo": Row("First steps", "see it all on sample data: back up, lose, restore, compare"),
+    "init": Row("First steps", "make a repository and its key, and test everything"),
+    "keygen": Row("First steps", "make a key, or print the public half of one"),
+    "doctor": Row("First steps", "check settings, key, repository, database and rights"),
+    "backup": Row("Every day", "back up the database, the files, the configuration"),
+    "verify": Row("Every day", "prove that what is stored is whole"),
+    "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
+    "snapshots": Row("Look", "list what is stored, and look inside"),
+    "restore": Row("On the bad day", "bring it back: beside the live data, or over it"),
+}
+
+EXAMPLES = (
+    ("lifeboat demo", "try it; nothing of yours is touched"),
+    ("lifeboat init && lifeboat backup all", "the first backup of your own data"),
+    ("lifeboat restore db latest --to shop_copy", "bring the newest copy back, beside the live data"),
+)
+
+HELP_END = """\
+Settings come from the environment, .env and lifeboat.toml: MONGODB_URI,
+UPLOADS_DIR, S3_BACKUP_BUCKET or LIFEBOAT_REPOSITORY (s3://bucket/prefix or a
+folder), BACKUP_ENCRYPTION_KEY, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+AWS_REGION.
+
+Exit status: 0 done, 3 a check found a problem, 4 the backup lacks something;
+with an error its family: 2 usage, 10 settings, 11 key, 12 storage, 13 database
+or files, 14 damaged, 15 target refused, 130 stopped.
+
+`lifeboat COMMAND --help` explains a command.
+"""
+
+
+class Overview(click.Group):
+    """The group of all commands; each is imported when it is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(f"lifeboat.cli.commands.{cmd_name}").command
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, 1)
+            question = f"did you mean `lifeboat {near[0]}`? " if near else ""
+            error = click.UsageError(f"there is no command {args[0]!r}", ctx)
+            error.hint = f"{question}`lifeboat --help` lists all commands"  # type: ignore[attr-defined]
+            raise error
+        return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write("Lifeboat: backup and disaster recovery for a MongoDB application and its files\n\n")
+        formatter.write("Usage: lifeboat [--json] [--quiet] [--config FILE] COMMAND ...\n")
+        for group in dict.fromkeys(row.group for row in COMMANDS.values()):
+            formatter.write(f"\n{group}\n")
+            for name, row in COMMANDS.items():
+                if row.group == group:
+                    formatter.write(f"  {name:<10} {row.line}\n")
+        formatter.write("\nExamples\n")
+        for typed, why in EXAMPLES:
+            formatter.write(f"  {typed}\n      {why}\n")
+        formatter.write(f"\n{HELP_END}")
+
+
+overview = Overview(
+    "lifeboat",
+    params=common_options(),
+    no_args_is_help=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+click.version_option(__version__, prog_name="lifeboat", message="%(prog)s %(version)s")(overview)
+
+
+@click.pass_context
+def _nothing_asked(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        # Not status 0: `lifeboat $COMMAND` with an empty variable must not look like a backup that was taken.
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(ExitStatus.USAGE)
+
+
+overview.callback = _nothing_asked
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the process to end; the way out is the same as after Ctrl-C."""
+
+
+def carry_out(run: Run, arguments: Sequence[str]) -> ExitStatus:
+    """Do what the arguments say; every end, good or bad, is an exit status."""
+    # Known before the arguments are parsed, so that even a mistake in them is answered in the form asked for.
+    run.json = "--json" in arguments
+    try:
+        status = overview.main(list(arguments), prog_name="lifeboat", standalone_mode=False, obj=run)
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
+            error = error.__cause__
+        return report_failure(run, error, list(arguments))
+    return ExitStatus(status or 0)
+
+
+def main() -> NoReturn:
+    """The entry point of the installed command."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
+    run = Run(os.environ, Path.cwd(), SystemClock())
+    sys.exit(int(carry_out(run, sys.argv[1:])))
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise Stopped(signal.Signals(number).name)

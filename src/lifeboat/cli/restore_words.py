@@ -1,0 +1,63 @@
+"""What the words after ``lifeboat restore`` mean; wrong ones are refused before anything is opened."""
+
+from typing import Any
+
+import click
+
+from lifeboat.cli.failures import CannotAsk
+from lifeboat.cli.run import Run
+from lifeboat.cli.scrub import password_of
+from lifeboat.operations.reports import RestorePlanReport, RestoreRequest
+
+
+class NoTarget(CannotAsk):
+    """Nobody guesses where a restore goes."""
+
+
+def check_request(
+    what: str | None, snapshot: str, to: str | None, over_live: bool, renames: tuple[str, ...], chosen: dict[str, Any]
+) -> RestoreRequest:
+    """Make the request out of the arguments; ``chosen`` are those that need no check."""
+    if what is None:
+        raise NoTarget("what shall be restored?", "say all, db, files or config: lifeboat restore db --to shop_copy")
+    if to is None and not over_live:
+        raise NoTarget(
+            "a restore needs a target, and none is guessed",
+            "--to somewhere else (a folder, a database's name, env:VARIABLE with a URI), or --over-live",
+        )
+    if to is not None and over_live:
+        raise click.UsageError("--to and --over-live exclude each other")
+    if to is not None and not to.strip():
+        raise NoTarget("the target after --to is empty", "is a variable in your script unset?")
+    pairs = []
+    for one in renames:
+        old, equals, new = one.partition("=")
+        if not (old and equals and new):
+            raise click.UsageError(f"--rename {one} has no FROM=TO, such as shop.users=shop.users_old")
+        pairs.append((old, new))
+    for names, place in (("namespaces", "--ns"), ("include", "--include"), ("exclude", "--exclude")):
+        wrong = what in ("files", "config") if names == "namespaces" else what == "db"
+        if chosen[names] and wrong:
+            raise click.UsageError(f"{place} does not go with `restore {what}`")
+    return RestoreRequest(what, snapshot, to, over_live, renames=tuple(pairs), **chosen)
+
+
+def note_password(run: Run, to: str | None) -> None:
+    """Warn of a password that every user of this machine can read in the list of processes."""
+    if to and (password := password_of(to)):
+        run.hidden |= {to, password}
+        run.say(
+            "warning: the password in --to can be seen by every user of this machine (ps) and stays in the shell's\n"
+            "         history; put the URI into a variable and say --to env:VARIABLE"
+        )
+
+
+def live_name(plan: RestorePlanReport) -> str:
+    """What has to be typed to replace live data: the database's name, or the folder's."""
+    databases = dict.fromkeys(
+        step.where.partition(".")[0] for step in plan.steps if step.where and not step.where.startswith("/")
+    )
+    if databases:
+        return " ".join(databases)
+    folders = [step.where.rstrip("/").rpartition("/")[2] for step in plan.steps if step.where.strip("/")]
+    return folders[0] if folders else "over-live"

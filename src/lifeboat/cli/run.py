@@ -1,0 +1,126 @@
+"""One run of the command line: what was asked of it, where words go, what it may open.
+
+Invariant: with ``--json`` standard output carries one JSON object and nothing else; whatever is said beside the result
+goes to standard error. A reader that went away (``| head``) ends the talking, never the work.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from lifeboat.cli.facade import Facade, OpenLifeboat, open_lifeboat
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from lifeboat.app.settings import Settings
+    from lifeboat.foundation.clock import Clock
+
+LINE_IN_A_PIPE = 10_000
+"""Lines are never broken for a program that reads them."""
+
+NOTHING_LOST = "nothing is lost: what was stored is whole, and the same command goes on from where it was"
+
+
+class Run:
+    """Handed to every command as ``context.obj``."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        folder: Path,
+        clock: "Clock",
+        opener: OpenLifeboat = open_lifeboat,
+        streams: tuple[TextIO, TextIO, TextIO] | None = None,
+    ) -> None:
+        self.environment = environment
+        self.folder = folder
+        self.clock = clock
+        self.input, self.out, self.err = streams or (sys.stdin, sys.stdout, sys.stderr)
+        self.json = False
+        self.quiet = False
+        self.config: Path | None = None
+        self.when_stopped = "nothing was changed"
+        """Said after Ctrl-C; a command that changes something says what that means for it."""
+        self.hidden: set[str] = set()
+        """Secrets this run has met besides the settings' own, such as a URI in an argument."""
+        self._opener = opener
+        self._settings: Settings | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is there to answer a question."""
+        return not self.json and is_terminal(self.input) and is_terminal(self.err)
+
+    @property
+    def at_terminal(self) -> bool:
+        """Whether the result is read by a person, not by a program or a log."""
+        return not self.json and is_terminal(self.out)
+
+    def settings(self) -> "Settings":
+        if self._settings is None:
+            from lifeboat.app.read_settings import read_settings
+
+            self.use(read_settings(self.config, self.environment, self.folder))
+        assert self._settings is not None
+        return self._settings
+
+    def use(self, settings: "Settings") -> None:
+        """Go on with these settings; their secrets are hidden from now on."""
+        self._settings = settings
+        self.hidden.update(settings.hidden_texts())
+
+    def forget_settings(self) -> None:
+        """Read them anew the next time: something was written."""
+        self._settings = None
+
+    @contextmanager
+    def lifeboat(self) -> Iterator[Facade]:
+        """The application for the present settings, with progress drawn if somebody watches."""
+        from lifeboat.cli.show.progress import watch
+
+        with watch(self) as progress:
+            yield self._opener(self.settings(), self.clock, progress)
+
+    def show(self, report: object, draw: Callable[[], Sequence["RenderableType"]]) -> None:
+        """Give the result: as JSON, or drawn for people."""
+        if self.json:
+            from lifeboat.cli.show.json_form import to_json
+
+            self.write(self.out, to_json(report) + "\n")
+        elif not self.quiet:
+            self.draw(*draw())
+
+    def draw(self, *drawn: "RenderableType") -> None:
+        """Write tables and text for people to standard output."""
+        from lifeboat.cli.show.console import render
+
+        self.write(self.out, render(drawn, is_terminal(self.out), self.width(self.out), self.environment))
+
+    def say(self, message: str) -> None:
+        """Say something beside the result, such as a warning; not silenced by ``--quiet``."""
+        self.write(self.err, f"{message}\n")
+
+    def width(self, stream: TextIO) -> int:
+        if not is_terminal(stream):
+            return LINE_IN_A_PIPE
+        try:
+            return max(os.get_terminal_size(stream.fileno()).columns, 20)
+        except OSError:
+            return 80
+
+    def write(self, stream: TextIO, text: str) -> None:
+        try:
+            stream.write(text)
+            stream.flush()
+        except BrokenPipeError:
+            # Point the dead descriptor elsewhere, or the interpreter complains once more at its own end.
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def is_terminal(stream: Any) -> bool:
+    return bool(stream and not stream.closed and stream.isatty())

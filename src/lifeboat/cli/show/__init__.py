@@ -1,0 +1,1 @@
+"""What people see: one module for each report. Nothing here decides anything."""

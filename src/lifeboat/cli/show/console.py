@@ -1,0 +1,91 @@
+"""Tables and text for people, drawn into a string: colour on a terminal, none in a pipe.
+
+Invariant: a name that somebody else chose (a file, a collection) is shown with its control characters spelled out, and
+is never read as markup.
+"""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+GOOD, DOUBTFUL, BAD, FAINT, STRONG = "green", "yellow", "bold red", "dim", "bold"
+
+
+def render(drawn: Iterable[RenderableType], to_terminal: bool, width: int, environment: Mapping[str, str]) -> str:
+    """Draw everything one below the other; an empty line begins with the empty text."""
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=to_terminal,
+        width=width,
+        no_color=bool(environment.get("NO_COLOR")),
+        color_system="auto" if to_terminal else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        _environ=environment,
+    )
+    for one in drawn:
+        console.print(one)
+    written = console.file
+    assert isinstance(written, io.StringIO)
+    return "\n".join(line.rstrip() for line in written.getvalue().split("\n"))
+
+
+def safe(text: str) -> str:
+    """Spell out what would move the cursor or change the terminal."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def text(words: str, style: str = "") -> Text:
+    return Text(safe(words), style=style)
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    """A line out of plain words and (words, style) pairs."""
+    whole = Text()
+    for part in parts:
+        words, style = part if isinstance(part, tuple) else (part, "")
+        whole.append(safe(words), style=style)
+    return whole
+
+
+def facts(rows: Sequence[tuple[str, str]]) -> Table:
+    """Names on the left, what they are on the right."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(style=FAINT, no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, text(value))
+    return table
+
+
+def columns(*headings: str, right: Sequence[str] = (), fold: Sequence[str] = ()) -> Table:
+    """An empty table; columns named in ``right`` hold numbers, those in ``fold`` may take several lines."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style=FAINT)
+    for heading in headings:
+        table.add_column(
+            heading,
+            justify="right" if heading in right else "left",
+            no_wrap=heading not in fold,
+            overflow="fold" if heading in fold else "ellipsis",
+        )
+    return table
+
+
+def indented(what: RenderableType, spaces: int) -> Padding:
+    return Padding(what, (0, 0, 0, spaces), expand=False)
+
+
+def next_steps(*steps: tuple[str, str]) -> list[RenderableType]:
+    """What to type next, and why."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True, style=STRONG)
+    table.add_column(style=FAINT, overflow="fold")
+    for typed, why in steps:
+        table.add_row(safe(typed), safe(why))
+    return ["", text("next", FAINT), indented(table, 2)]

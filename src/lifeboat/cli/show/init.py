@@ -1,0 +1,54 @@
+"""What init made, and above all: where the key is."""
+
+from rich import box
+from rich.console import RenderableType
+from rich.panel import Panel
+
+from lifeboat.app.settings import Settings
+from lifeboat.cli.init_key import ChosenKey
+from lifeboat.cli.show.console import BAD, FAINT, GOOD, facts, line, next_steps, text
+from lifeboat.cli.show.findings import draw_findings
+from lifeboat.cli.show.words import short_id
+from lifeboat.operations.reports import InitReport
+
+
+def draw_initialised(report: InitReport) -> list[RenderableType]:
+    rows = [
+        ("repository", report.repository),
+        ("id", short_id(report.repository_id)),
+        ("profile", report.profile),
+    ]
+    drawn: list[RenderableType] = [line(("the repository is made", GOOD)), "", facts(rows)]
+    if shown := draw_findings(tuple(report.findings)):
+        drawn += ["", *shown]
+    return drawn
+
+
+def draw_key_kept(chosen: ChosenKey, guarded: bool) -> list[RenderableType]:
+    """Say where the key is, as loudly as it deserves."""
+    if not chosen.is_new:
+        where = chosen.kept_in or chosen.found_in
+        drawn: list[RenderableType] = ["", text(f"key: fingerprint {chosen.fingerprint}, from {where}")]
+        if guarded and where:
+            drawn.append(text("This machine does not need it any more: store it elsewhere and remove it here.", BAD))
+        elif not guarded:
+            drawn.append(text("Is it stored outside this machine, too? Without it no backup can be read.", FAINT))
+        return drawn
+    if not chosen.kept_in:
+        return ["", text(f"key: fingerprint {chosen.fingerprint}, shown above, not kept on this machine")]
+    if guarded:
+        words = f"The key is in {chosen.kept_in}. Take it away from this machine now, and keep it in two places."
+    else:
+        words = (
+            f"The only copy of the key is {chosen.kept_in}. If this machine dies, the key dies with it, and no backup "
+            "can ever be read again. Store a copy outside this machine now: a password manager, paper in a safe."
+        )
+    return ["", Panel(text(words), title="the key", border_style=BAD, box=box.ASCII, padding=(0, 1), width=78)]
+
+
+def draw_next(settings: Settings) -> list[RenderableType]:
+    what = "all" if settings.mongodb.uri and settings.files.paths else "db" if settings.mongodb.uri else "files"
+    return next_steps(
+        (f"lifeboat backup {what}", "the first backup"),
+        ("lifeboat doctor", "check everything a backup leans on"),
+    )

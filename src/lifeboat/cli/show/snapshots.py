@@ -1,0 +1,64 @@
+"""The list of what is stored."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import RenderableType
+
+from lifeboat.cli.show.console import FAINT, columns, next_steps, safe, text
+from lifeboat.cli.show.moments import show_age, show_moment_short
+from lifeboat.cli.show.words import count_items, short_id, state_of, typed_source
+from lifeboat.foundation.sizes import show_bytes
+from lifeboat.operations.reports import ContentRow, SnapshotRow
+
+
+def draw_snapshots(rows: Sequence[SnapshotRow], left_out: int, now: datetime) -> list[RenderableType]:
+    """Newest first; ``left_out`` older ones are only counted."""
+    if not rows:
+        return [text("nothing is stored yet"), *next_steps(("lifeboat backup all", "take the first backup"))]
+    notes = any(state_of(row) for row in rows)
+    writers = len({row.label for row in rows}) > 1
+    headings = ["snapshot", "source", "taken", "age", "content", "size"]
+    headings += ["writer"] * writers + ["note"] * notes
+    table = columns(*headings, right=("size",), fold=("writer", "note"))
+    for row in rows:
+        cells = [
+            short_id(row.snapshot),
+            safe(typed_source(row.source)),
+            show_moment_short(row.instant, now),
+            show_age((now - row.instant).total_seconds()),
+            safe(count_items(row.source, row.items)),
+            show_bytes(row.bytes),
+        ]
+        cells += [safe(row.label)] * writers + [safe(state_of(row))] * notes
+        table.add_row(*cells)
+    drawn: list[RenderableType] = [table]
+    if left_out:
+        drawn.append(text(f"... and {left_out:,} older; --all lists them", FAINT))
+    newest = short_id(rows[0].snapshot)
+    return drawn + next_steps(
+        (f"lifeboat snapshots {newest}", "look inside one"),
+        (_restore_of(rows[0]), "bring it back, beside the live data"),
+    )
+
+
+def draw_contents(snapshot: str, path: str, rows: Sequence[ContentRow], now: datetime) -> list[RenderableType]:
+    """What lies in a snapshot, or below a path of it."""
+    if not rows:
+        return [text(f"nothing in {snapshot}{f' below {path}' if path else ''}")]
+    dated = any(row.modified for row in rows)
+    counted = any(row.items is not None for row in rows)
+    headings = ["name", "kind"] + ["items"] * counted + ["size"] + ["changed"] * dated
+    table = columns(*headings, right=("items", "size"), fold=("name",))
+    for row in rows:
+        cells = [safe(row.name), safe(row.kind)]
+        cells += ["" if row.items is None else f"{row.items:,}"] * counted + [show_bytes(row.bytes)]
+        cells += [show_moment_short(row.modified, now) if row.modified else ""] * dated
+        table.add_row(*cells)
+    return [table, "", text(f"{len(rows):,} entries, {show_bytes(sum(row.bytes for row in rows))}", FAINT)]
+
+
+def _restore_of(row: SnapshotRow) -> str:
+    source = typed_source(row.source)
+    target = "restored_copy" if source == "db" else "/tmp/restored"
+    return f"lifeboat restore {source} {short_id(row.snapshot)} --to {target}"

@@ -1,0 +1,39 @@
+"""What a verification found."""
+
+from rich.console import RenderableType
+
+from lifeboat.cli.show.console import BAD, GOOD, facts, line, next_steps
+from lifeboat.cli.show.findings import count_findings, draw_findings
+from lifeboat.foundation.finding import any_problem
+from lifeboat.foundation.sizes import show_bytes, show_seconds
+from lifeboat.operations.reports import VerifyReport
+
+_DEEPER = {
+    "age": ("structure", "is every object there that something names?"),
+    "structure": ("sample", "read some chunks back and open them"),
+    "sample": ("full", "read and open every chunk"),
+}
+
+
+def draw_verified(report: VerifyReport) -> list[RenderableType]:
+    rows = [
+        ("level", report.level),
+        ("looked at", f"{report.snapshots:,} snapshots, {report.objects:,} objects"),
+    ]
+    if report.chunks or report.bytes_read:
+        rows.append(("opened", f"{report.chunks:,} chunks, {show_bytes(report.bytes_read)} read"))
+    rows.append(("took", show_seconds(report.seconds)))
+    drawn: list[RenderableType] = [facts(rows)]
+    if shown := draw_findings(report.findings):
+        drawn += ["", *shown]
+    if any_problem(report.findings):
+        drawn += ["", line(("not whole: ", BAD), count_findings(report.findings).plain)]
+        return drawn + next_steps(
+            ("lifeboat backup all --new-generation", "store everything anew, sharing nothing with what is damaged"),
+            ("lifeboat snapshots", "which snapshots are not named above?"),
+        )
+    drawn += ["", line(("whole", GOOD), f", as far as level {report.level} looks")]
+    if report.level in _DEEPER:
+        deeper, why = _DEEPER[report.level]
+        drawn += next_steps((f"lifeboat verify --level {deeper}", why))
+    return drawn

@@ -1,0 +1,30 @@
+"""Small phrases several reports share."""
+
+from lifeboat.operations.reports import SnapshotRow
+
+SHORT_ID = 8
+_TYPED = {"mongodb": "db"}
+_ITEMS = {"db": "document", "files": "file", "config": "file"}
+
+
+def short_id(snapshot: str) -> str:
+    """What people type."""
+    return snapshot[:SHORT_ID]
+
+
+def typed_source(source: str) -> str:
+    """The source as the command line calls it."""
+    return _TYPED.get(source, source)
+
+
+def count_items(source: str, number: int) -> str:
+    """``"12,345 documents"``, ``"1 file"``."""
+    return f"{number:,} {_ITEMS.get(typed_source(source), 'item')}{'' if number == 1 else 's'}"
+
+
+def state_of(row: SnapshotRow) -> str:
+    """What is not perfect about a snapshot; empty when nothing."""
+    said = [] if row.complete else ["incomplete"]
+    if not row.one_instant:
+        said.append("not one instant")
+    return ", ".join(said)
