@@ -881,12 +881,12 @@ def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bo
 def dump_collection(contents: Contents, line: dict[str, Any], database: str, collection: str, out: str) -> None:
     if not re.fullmatch(r'[^/\\. "$*<>:|?\x00]{1,63}', database):
         raise Trouble("this is not a name that a database can have")
-    escaped = dump_file_name(collection)
+    escaped, metadata = dump_file_name(collection), take(line, "metadata", str)
     if line.get("stream") is not None:
         stream = contents.stream(take(line, "stream", str))
         data = dump_file_name(f"system.buckets.{collection}") if line.get("kind") == "timeseries" else escaped
         write_whole(out, database, f"{data}.bson", contents.read(stream))
-    write_whole(out, database, f"{escaped}.metadata.json", iter([take(line, "metadata", str).encode()]))
+    write_whole(out, database, f"{escaped}.metadata.json", iter([metadata.encode()]))
 
 
 def dump_file_name(collection: str) -> str:

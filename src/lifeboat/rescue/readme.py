@@ -1,0 +1,17 @@
+"""The note that lies beside the data in every repository, for whoever finds the bucket."""
+
+README = """This is a Lifeboat repository: encrypted backups of a MongoDB application and its files.
+
+You need the key (64 hex digits, or text that starts with LIFEBOAT1-). Without it nothing here can be read, by anybody.
+
+With Lifeboat:      pip install lifeboat, set LIFEBOAT_REPOSITORY and BACKUP_ENCRYPTION_KEY, `lifeboat snapshots`, `lifeboat restore`.
+Without Lifeboat:   copy this whole bucket or directory to a disk, then
+
+    pip install 'cryptography>=50' zstandard
+    export BACKUP_ENCRYPTION_KEY=...
+    python config/rescue-<hash>.py list  COPY
+    python config/rescue-<hash>.py files COPY SNAPSHOT OUT_DIRECTORY
+    python config/rescue-<hash>.py dump  COPY SNAPSHOT OUT_DIRECTORY      (then: mongorestore OUT_DIRECTORY)
+
+Every object's name ends in the SHA-256 of its bytes. Do not rename or delete anything: snapshots share what lies under */pack/.
+"""
