@@ -15,6 +15,7 @@ from typing import Any
 from lifeboat.chunking.cut import Boundary, Cutter, after_document, after_line
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import SourceError
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.taking import Taken, Taking, finding_to_json
@@ -28,6 +29,12 @@ from lifeboat.sources.mongodb.errors import CaptureMoved
 TRIES = 4
 """A capture that DDL disturbs begins anew this often; an application that renames every few seconds needs a quiet minute."""
 READERS = 2
+
+
+class DatabaseEmpty(SourceError):
+    """There is nothing to back up: more likely a wrong name than an application without data."""
+
+    code = "database-empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ def backup_mongodb(
         with taking.run() as run:
             try:
                 with capture(client, databases, clock=clock) as captured:
-                    return _take(taking, run, captured, progress)
+                    return _take(taking, run, captured, databases, progress)
             except CaptureMoved as moved:
                 if attempt == TRIES:
                     raise
@@ -79,7 +86,14 @@ def backup_mongodb(
     raise AssertionError("not reached")
 
 
-def _take(taking: Taking, run: Run, captured: Capture, progress: Progress) -> Taken:
+def _take(
+    taking: Taking, run: Run, captured: Capture, databases: Sequence[str] | None, progress: Progress
+) -> Taken:
+    if not captured.collections:
+        raise DatabaseEmpty(
+            f"there is nothing to back up in {', '.join(databases) if databases else 'this server'}",
+            "does MONGODB_URI name the right server and the right database?",
+        )
     progress.begin("database")
     stop = threading.Event()
     with ThreadPoolExecutor(READERS, thread_name_prefix="collection") as pool:

@@ -1,0 +1,69 @@
+"""From settings to the things that work: store, keys, repository, database client. The one place that knows all of them.
+
+Another source is one function here and one folder in ``sources``; another kind of store one line in ``storage/open_store.py``.
+"""
+
+import socket
+from pathlib import Path
+
+from lifeboat.app.settings import S3Location, Settings
+from lifeboat.crypto.identity import Identity
+from lifeboat.foundation.clock import Clock
+from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.open_repository import Repository, open_repository
+from lifeboat.repository.writing import WriteLimits
+from lifeboat.sources.mongodb.connect import Client, connect, database_of
+from lifeboat.storage.object_store import ObjectStore
+from lifeboat.storage.open_store import open_store
+from lifeboat.storage.retrying import RetryingStore
+
+
+def build_store(settings: Settings, clock: Clock, *, create: bool = False) -> ObjectStore:
+    """The store the settings name, with retries around it."""
+    location = settings.need_repository()
+    said = settings.repository
+    inner = open_store(
+        str(location),
+        clock=clock,
+        region=said.region,
+        endpoint_url=said.endpoint_url,
+        access_key_id=said.access_key_id,
+        secret_access_key=said.secret_access_key,
+        session_token=said.session_token,
+        checksum_mode=said.checksum_mode,
+        create=create and isinstance(location, Path),
+    )
+    return RetryingStore(inner, clock) if isinstance(location, S3Location) else inner
+
+
+def build_identity(settings: Settings) -> Identity | None:
+    """The key the settings name; raises ``KeyMalformed``."""
+    return None if settings.key is None else Identity.from_text(settings.key.reveal())
+
+
+def build_repository(settings: Settings, clock: Clock) -> Repository:
+    """The repository, opened with what is at hand."""
+    store = build_store(settings, clock)
+    return open_repository(
+        store, identity=build_identity(settings), state=LocalState(settings.state, store.describe()), label=label()
+    )
+
+
+def build_client(settings: Settings) -> tuple[Client, list[str] | None]:
+    """A connection to the database, and which databases are meant (None: all)."""
+    uri = settings.need_mongodb()
+    named = database_of(uri)
+    databases = list(settings.mongodb.databases) or ([named] if named else None)
+    return connect(uri), databases
+
+
+def build_limits(settings: Settings) -> WriteLimits:
+    """How hard this machine may be used while writing."""
+    chosen = settings.limits.threads
+    sealers = WriteLimits().sealers if chosen is None else max(1, chosen)
+    return WriteLimits(sealers=sealers, compression_level=settings.limits.compression_level)
+
+
+def label() -> str:
+    """What people call this installation: its host's name."""
+    return socket.gethostname() or "unnamed"
