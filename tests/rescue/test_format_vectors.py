@@ -1,0 +1,96 @@
+"""The frozen vectors of docs/format-vectors.json: rescue.py computes every value that stands there.
+
+The package's own functions are held to the same file in their folders' tests.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from in_process import fresh_rescue, rescue_here
+from make_vectors import make, objects_of
+
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs/format-vectors.json").read_text())
+SEED = bytes.fromhex(VECTORS["identity"]["seed"])
+
+
+def raw(*path: str) -> bytes:
+    value: Any = VECTORS
+    for step in path:
+        value = value[step]
+    return bytes.fromhex(value)
+
+
+def test_a_seed_gives_the_frozen_keys() -> None:
+    rescue = fresh_rescue()
+    assert rescue.read_seed(VECTORS["identity"]["text"]) == SEED
+    identity = rescue.Identity(SEED)
+    assert identity.recipient == raw("identity", "recipient")
+    assert identity.fingerprint == raw("identity", "fingerprint")
+    assert rescue.read_recipient(VECTORS["identity"]["recipient_text"]) == raw("identity", "recipient")
+    assert hashlib.shake_256(SEED).hexdigest(64) == VECTORS["identity"]["ml_kem_seed"]
+
+
+def test_the_frozen_wrappings_open() -> None:
+    rescue = fresh_rescue()
+    identity, registration = rescue.Identity(SEED), VECTORS["registration"]
+    wrapped = rescue.from_b64(registration["wrapped_base64url"])
+    assert identity.unwrap(wrapped, raw("registration", "info"), 96) == raw("registration", "secret")
+    assert identity.unwrap(raw("data_key", "wrapped"), raw("data_key", "info"), 32) == raw("data_key", "data_key")
+
+
+@pytest.mark.parametrize(
+    ("part", "label"), [("description", b"lifeboat description 1"), ("registration", b"lifeboat writer 1")]
+)
+def test_the_frozen_signatures_hold(part: str, label: bytes) -> None:
+    rescue = fresh_rescue()
+    signed = json.loads(VECTORS[part]["file"])
+    mine = {VECTORS["identity"]["fingerprint"]: raw("identity", "recipient")[-32:]}
+    assert rescue.signers_of(label, signed, mine) == set(mine)
+    assert rescue.signers_of(b"lifeboat link 1", signed, mine) == set()
+
+
+def test_the_frozen_catalog_opens(tmp_path: Path) -> None:
+    rescue = fresh_rescue()
+    secret = raw("registration", "secret")
+    writer = rescue.Writer(raw("repository"), raw("writer"), "", secret[:32], secret[32:64], b"")
+    for part, magic, label in (("index", b"LBIX", b"lifeboat index 1"), ("record", b"LBSN", b"lifeboat snapshot 1")):
+        name = f"catalog/{VECTORS['writer']}/{VECTORS['data_key']['generation']}/x"
+        frame = rescue.open_sealed(raw(part, "object"), name, magic, label, writer)
+        assert frame == raw(part, "frame")
+        assert b"".join(rescue.decompressed(frame, 10_000)) == raw(part, "plain")
+
+
+def test_the_frozen_chunks_open() -> None:
+    rescue = fresh_rescue()
+    secret, data_key = raw("registration", "secret"), rescue.AESGCM(raw("data_key", "data_key"))
+    writer = rescue.Writer(raw("repository"), raw("writer"), "", secret[:32], secret[32:64], b"")
+    for pack in VECTORS["packs"]:
+        rows = [tuple(row) for row in rescue.ROW.iter_unpack(bytes.fromhex(pack["rows"]))]
+        assert [row[0].hex() for row in rows] == [chunk["chunk_id"] for chunk in pack["chunks"]]
+        for row, chunk in zip(rows, pack["chunks"], strict=True):
+            sealed = bytes.fromhex(chunk["sealed"])
+            assert rescue.open_chunk(writer, data_key, row, sealed).hex() == chunk["plain"]
+            assert rescue.unseal(data_key, sealed[:12], sealed[12:], bytes.fromhex(chunk["aad"])).hex() == chunk["body"]
+
+
+def test_the_frozen_repository_is_read_and_checked(tmp_path: Path) -> None:
+    for name, content in objects_of(VECTORS).items():
+        (tmp_path / "repository" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "repository" / name).write_bytes(content)
+    assert rescue_here(SEED, "check", tmp_path / "repository").code == 0
+    outcome = rescue_here(SEED, "dump", tmp_path / "repository", VECTORS["snapshot"][:8], tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    for name, content in VECTORS["expected"].items():
+        assert (tmp_path / "out" / name).read_bytes().hex() == content
+
+
+def test_the_maker_still_makes_the_same_but_for_what_is_random(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    assert made["identity"] == VECTORS["identity"]
+    assert made["registration"]["secret"] == VECTORS["registration"]["secret"]
+    plains = [[chunk["plain"] for chunk in pack["chunks"]] for pack in made["packs"]]
+    frozen = [[chunk["plain"] for chunk in pack["chunks"]] for pack in VECTORS["packs"]]
+    assert sorted(plains) == sorted(frozen)
