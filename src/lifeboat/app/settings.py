@@ -192,7 +192,7 @@ def passwords_in_uri(uri: str) -> tuple[str, ...]:
     _, separator, rest = uri.partition("://")
     user_and_password, at, _ = rest.partition("/")[0].rpartition("@")
     if not at:  # An unescaped slash in the password hides the at-sign from the line above.
-        user_and_password, at, _ = rest.rpartition("@")
+        user_and_password, at, _ = rest.partition("?")[0].rpartition("@")
     password = user_and_password.partition(":")[2]
     if not (separator and at and password):
         return ()

@@ -25,7 +25,8 @@ class LifeboatCommand(click.Command):
         if not self.examples:
             return
         with formatter.section("Examples"):
-            formatter.write_dl([(f"lifeboat {typed}", why) for typed, why in self.examples], col_max=46)
+            for typed, why in self.examples:
+                formatter.write(f"  lifeboat {typed}\n      {why}\n")
 
 
 def lifeboat_command(

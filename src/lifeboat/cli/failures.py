@@ -67,7 +67,9 @@ def _tell_bug(run: Run, error: BaseException, hidden: set[str]) -> ExitStatus:
 
 
 def _usage_words(error: click.ClickException) -> tuple[str, str]:
-    message = error.format_message().strip().rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".")
+    if isinstance(error, click.MissingParameter) and error.param and isinstance(error.param.type, click.Choice):
+        message = f"say which: {', '.join(error.param.type.choices)}"
     hint = getattr(error, "hint", "")
     context = error.ctx if isinstance(error, click.UsageError) else None
     if not hint:

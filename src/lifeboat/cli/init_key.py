@@ -27,11 +27,17 @@ class ChosenKey:
     found_in: str = ""
 
 
-def choose_key(run: Run, settings: Settings, guarded: bool, out: Path | None, asks: bool) -> ChosenKey:
+def choose_key(run: Run, settings: Settings, guarded: bool, out: Path | None, yes: bool) -> ChosenKey:
     """Take the key that is set, the one that is typed in, or a new one."""
     if settings.key is not None:
         fingerprint = Identity.from_text(settings.key.reveal()).recipient.fingerprint_short
         return ChosenKey(settings.key, fingerprint, False, None, settings.key_from)
+    asks = run.asks and not yes
+    if not (asks or yes or out):
+        raise CannotAsk(
+            "no key is set, and nobody is here to be asked for one",
+            "set BACKUP_ENCRYPTION_KEY or LIFEBOAT_KEY_FILE, or say --yes to have a new key made",
+        )
     if asks and (typed := _ask_for_key(run)):
         identity, is_new = Identity.from_text(typed.reveal()), False
         run.hidden.add(typed.reveal())

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
+from lifeboat.app.settings import passwords_in_uri
 from lifeboat.cli.failures import CannotAsk
 from lifeboat.cli.run import Run
-from lifeboat.cli.scrub import password_of
 from lifeboat.operations.reports import RestorePlanReport, RestoreRequest
 
 
@@ -44,8 +44,8 @@ def check_request(
 
 def note_password(run: Run, to: str | None) -> None:
     """Warn of a password that every user of this machine can read in the list of processes."""
-    if to and (password := password_of(to)):
-        run.hidden |= {to, password}
+    if to and (passwords := passwords_in_uri(to)):
+        run.hidden |= {to, *passwords}
         run.say(
             "warning: the password in --to can be seen by every user of this machine (ps) and stays in the shell's\n"
             "         history; put the URI into a variable and say --to env:VARIABLE"

@@ -44,9 +44,10 @@ def hidden_around(environment: Mapping[str, str], folder: Path, arguments: Itera
         name, separator, value = line.removeprefix("export ").partition("=")
         if separator and name.strip() in SECRET_VARIABLES:
             found.add(value.strip().strip("'\""))
+    from lifeboat.app.settings import passwords_in_uri
+
     for uri in [one for one in found if "://" in one]:
-        user_and_password = uri.split("://", 1)[1].rpartition("@")[0]
-        found.add(user_and_password.partition(":")[2])
+        found.update(passwords_in_uri(uri))
     return {one for one in found if one}
 
 
@@ -56,9 +57,3 @@ def _with_spellings(hidden: Iterable[str]) -> Iterable[str]:
         for spelled in (secret, repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret), secret.strip()):
             if len(spelled) >= SHORTEST:
                 yield spelled
-
-
-def password_of(uri: str) -> str:
-    """The password in a connection string as it stands there; empty if there is none."""
-    _, separator, rest = uri.partition("://")
-    return rest.rpartition("@")[0].partition(":")[2] if separator else ""

@@ -41,7 +41,7 @@ def command(run: Run, guarded: bool, out: Path | None, yes: bool) -> ExitStatus:
     if asks:
         settings = ask_what_is_unset(run, settings)
     settings.need_repository()
-    chosen = choose_key(run, settings, guarded, out, asks)
+    chosen = choose_key(run, settings, guarded, out, yes)
     if not guarded:
         run.use(replace(settings, key=chosen.key, key_from=chosen.kept_in or settings.key_from))
     run.when_stopped = "the repository may be half made; run the same command again"

@@ -64,31 +64,25 @@ def command(
     It needs a target: --to somewhere else, or --over-live. Everything lands beside the live data and is compared; only
     then is it swapped in, collection by collection, or file by file.
     """
+    from lifeboat.cli.show.restore import draw_plan
+
     if undo:
         return _undo(run, what, to, over_live, yes)
     request = check_request(what, snapshot, to, over_live, renames, chosen)
     note_password(run, to)
-    run.when_stopped = "nothing was changed"
+    asks = not dry_run and must_be_confirmed(run, yes)
     with run.lifeboat() as lifeboat:
         plan = lifeboat.plan_restore(request)
-    if dry_run or not (yes and run.json):
-        _show_plan(run, plan, dry_run)
     if dry_run:
+        run.show(plan, lambda: draw_plan(plan, run.clock.now()))
         return ExitStatus.FINDINGS if any_problem(plan.findings) else ExitStatus.DONE
-    if must_be_confirmed(run, yes):
+    if not run.json and not run.quiet:
+        run.draw(*draw_plan(plan, run.clock.now()), "")
+    if asks:
         _ask(run, request, plan)
     run.when_stopped = STOPPED
     with run.lifeboat() as lifeboat:
-        return _finish(run, lifeboat.restore(request, resume=resume))
-
-
-def _show_plan(run: Run, plan: RestorePlanReport, dry_run: bool) -> None:
-    from lifeboat.cli.show.restore import draw_plan
-
-    if dry_run:
-        run.show(plan, lambda: draw_plan(plan, run.clock.now()))
-    elif not run.json and not run.quiet:
-        run.draw(*draw_plan(plan, run.clock.now()), "")
+        return _finish(run, lifeboat.restore(request, resume=resume), with_origin=False)
 
 
 def _ask(run: Run, request: RestoreRequest, plan: RestorePlanReport) -> None:
@@ -106,11 +100,11 @@ def _undo(run: Run, what: str | None, to: str | None, over_live: bool, yes: bool
         confirm(run, "This replaces the live data with what was there before the last restore. Go on?")
     run.when_stopped = STOPPED
     with run.lifeboat() as lifeboat:
-        return _finish(run, lifeboat.undo_restore())
+        return _finish(run, lifeboat.undo_restore(), with_origin=True)
 
 
-def _finish(run: Run, report: RestoreReport) -> ExitStatus:
+def _finish(run: Run, report: RestoreReport, with_origin: bool) -> ExitStatus:
     from lifeboat.cli.show.restore import draw_restored
 
-    run.show(report, lambda: draw_restored(report, run.clock.now()))
+    run.show(report, lambda: draw_restored(report, run.clock.now(), with_origin))
     return ExitStatus.FINDINGS if any_problem(report.findings) else ExitStatus.DONE

@@ -20,6 +20,7 @@ from lifeboat.foundation.finding import any_problem
     "--level",
     type=click.Choice(["age", "structure", "sample", "full"]),
     default="structure",
+    metavar="LEVEL",
     show_default=True,
     help="How deep to look; each level includes those before it.",
 )
@@ -27,7 +28,8 @@ from lifeboat.foundation.finding import any_problem
     "--percent",
     type=click.FloatRange(0, 100, min_open=True),
     default=5.0,
-    show_default=True,
+    show_default="5",
+    metavar="NUMBER",
     help="How much of it --level sample reads.",
 )
 def command(run: Run, level: str, percent: float) -> ExitStatus:

@@ -43,7 +43,7 @@ def draw_backup(report: BackupReport, now: datetime) -> list[RenderableType]:
     else:
         drawn += ["", line(("stored whole", GOOD), f"; recovery point {short_id(report.point)}")]
     if report.head:
-        drawn.append(text(f"head {report.head[:HEAD_SHOWN]}: every later message shows what it grew from", FAINT))
+        drawn.append(text(f"head {report.head[:HEAD_SHOWN]}, the fingerprint of all that is stored", FAINT))
     return drawn + next_steps(
         ("lifeboat verify --level sample", "read some of it back and check it"),
         ("lifeboat status", "am I safe now?"),

@@ -48,14 +48,15 @@ def draw_plan(plan: RestorePlanReport, now: datetime) -> list[RenderableType]:
     return drawn
 
 
-def draw_restored(report: RestoreReport, now: datetime) -> list[RenderableType]:
-    """What was brought back, and how it was compared."""
+def draw_restored(report: RestoreReport, now: datetime, with_origin: bool) -> list[RenderableType]:
+    """What was brought back, and how it was compared; the origin only if no plan has just shown it."""
     table = columns(
         "what", "where", "items", "size", "compared", right=("items", "size"), fold=("what", "where", "compared")
     )
     for part in report.parts[:STEPS_AT_MOST]:
         table.add_row(safe(part.what), safe(part.where), f"{part.items:,}", show_bytes(part.bytes), safe(part.compared))
-    drawn: list[RenderableType] = [_origin(report.snapshots, report.target, now), "", table]
+    drawn: list[RenderableType] = [_origin(report.snapshots, report.target, now), ""] if with_origin else []
+    drawn += [table] if report.parts else []
     if len(report.parts) > STEPS_AT_MOST:
         drawn.append(text(f"... and {len(report.parts) - STEPS_AT_MOST:,} more; --json lists them all", FAINT))
     if shown := draw_findings(report.findings):

@@ -19,6 +19,8 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.sizes import show_bytes, show_seconds
 
 REDRAW_SECONDS = 0.1
+BAR_COLUMNS = 14
+"""What is left of 80 columns beside a title, an amount, a rate and the time left."""
 RATE_AFTER_SECONDS = 0.5
 """Before that a rate or a time left is a guess."""
 
@@ -35,13 +37,14 @@ class Doing:
     items: int = 0
 
     def amount(self) -> str:
-        """``"1.2 GiB of 4 GiB"``, ``"3,120 of 10,000"``, ``"712 MiB, 31,000"``."""
-        said = []
-        if self.bytes or self.total_bytes:
-            said.append(show_bytes(self.bytes) + (f" of {show_bytes(self.total_bytes)}" if self.total_bytes else ""))
-        if self.items or self.total_items:
-            said.append(f"{self.items:,}" + (f" of {self.total_items:,}" if self.total_items else ""))
-        return ", ".join(said)
+        """``"1.2 of 4 GiB"``, ``"3,120 of 10,000"``, ``"712 MiB"``: bytes, unless only items are known."""
+        if self.total_bytes or (self.bytes and not self.total_items):
+            done, total = show_bytes(self.bytes), show_bytes(self.total_bytes or 0)
+            if not self.total_bytes:
+                return done
+            number, unit = done.split(" ")
+            return f"{number if unit == total.split(' ')[1] else done} of {total}"
+        return f"{self.items:,}" + (f" of {self.total_items:,}" if self.total_items else "")
 
     def pace(self, seconds: float) -> str:
         """``"212 MiB/s"`` and, when the end is known, ``"14 s left"``."""
@@ -68,7 +71,7 @@ class TerminalProgress:
         )
         self._bar = Bar(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=BAR_COLUMNS),
             _Fact("amount"),
             _Fact("pace"),
             console=self._console,
@@ -129,7 +132,8 @@ class TerminalProgress:
         seconds = self._clock.monotonic() - doing.began
         done = Doing(doing.title, None, None, 0.0, doing.bytes, doing.items)
         pace = done.pace(seconds)
-        words = f"{doing.title}: {done.amount()} in {show_seconds(seconds)}{', ' if pace else ''}{pace}"
+        count = f"{doing.items:,} items, " if doing.items and doing.bytes else ""
+        words = f"{doing.title}: {count}{done.amount()} in {show_seconds(seconds)}{', ' if pace else ''}{pace}"
         self._console.print(Text(words, style="dim"))
 
 

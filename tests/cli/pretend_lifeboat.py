@@ -1,0 +1,172 @@
+"""A Lifeboat that stores nothing and answers from memory: to look at what the command line makes of the answers.
+
+What is tried here is words in and words out. That the real one does what it says is tried in ``test_whole_way.py``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lifeboat.app.settings import Settings
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.secret import Secret
+from lifeboat.operations.reports import (
+    BackupReport,
+    ContentRow,
+    InitReport,
+    PlanStep,
+    RestoredPart,
+    RestorePlanReport,
+    RestoreReport,
+    RestoreRequest,
+    SnapshotReport,
+    SnapshotRow,
+    SourceStatus,
+    StatusReport,
+    VerifyReport,
+)
+
+NOW = datetime(2026, 11, 23, 13, 5, 9, tzinfo=UTC)
+DAMAGE = Finding(
+    Level.PROBLEM,
+    "pack-damaged",
+    "mongodb/pack/short/2026-11/0f3c",
+    "the stored bytes are not the ones that were written",
+    "bring the object back from another copy, or take a new backup with --new-generation",
+    ("snapshot 3f2a91c0: shop.users", "snapshot 3f2a91c0: shop.cases"),
+)
+
+
+class FixedClock:
+    """A clock that stands still, except for those who sleep."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.passed)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def sleep(self, seconds: float) -> None:
+        self.passed += seconds
+
+
+def row(source: str = "mongodb", age: timedelta = timedelta(minutes=12), **other: Any) -> SnapshotRow:
+    said: dict[str, Any] = {
+        "snapshot": "3f2a91c0" * 4,
+        "point": "77aa55ee" * 4,
+        "source": source,
+        "instant": NOW - age,
+        "one_instant": True,
+        "complete": True,
+        "items": 12_345,
+        "bytes": 1_288_490_188,
+        "stored_bytes": 312_000_000,
+        "generation": "2026-11",
+        "label": "app-1",
+    }
+    return SnapshotRow(**(said | other))
+
+
+@dataclass
+class PretendLifeboat:
+    """Answers to every call, and a list of what was called with what."""
+
+    settings: Settings
+    clock: Clock
+    progress: Progress
+    fails_with: BaseException | None = None
+    findings: tuple[Finding, ...] = ()
+    complete: bool = True
+    rows: tuple[SnapshotRow, ...] = (
+        row(),
+        row("files", timedelta(hours=3), snapshot="b" * 32),
+        row("config", timedelta(days=3)),
+    )
+    late: bool = False
+    during: Callable[["PretendLifeboat"], None] | None = None
+    called: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def _begin(self, *call: Any) -> None:
+        self.called.append(call)
+        if self.during:
+            self.during(self)
+        if self.fails_with:
+            raise self.fails_with
+
+    def initialise(self, *, guarded: bool, new_key: Secret | None) -> InitReport:
+        self._begin("initialise", guarded, new_key)
+        profile = "guarded" if guarded else "simple"
+        return InitReport(
+            str(self.settings.need_repository()), "5f" * 16, profile, None, ("3f00aa11bb22cc33",), self.findings
+        )
+
+    def backup(self, what: str, *, new_generation: bool = False) -> BackupReport:
+        self._begin("backup", what, new_generation)
+        names = {"all": ("mongodb", "files", "config"), "db": ("mongodb",)}.get(what, (what,))
+        taken = tuple(
+            SnapshotReport(
+                "3f2a91c0" * 4, one, NOW, True, self.complete, 12_345, 1_288_490_188, 12_000_000, 3_100_000, 4.2
+            )
+            for one in names
+        )
+        return BackupReport("77aa55ee" * 4, taken, "9f" * 32, self.findings)
+
+    def snapshots(self) -> Sequence[SnapshotRow]:
+        self._begin("snapshots")
+        return self.rows
+
+    def contents(self, snapshot: str, path: str = "") -> Sequence[ContentRow]:
+        self._begin("contents", snapshot, path)
+        return (
+            ContentRow("shop.users", "collection", 12_345, 4_000_000),
+            ContentRow("odd\x1b[2Jname", "file", None, 17, NOW - timedelta(days=400)),
+        )
+
+    def plan_restore(self, request: RestoreRequest) -> RestorePlanReport:
+        self._begin("plan_restore", request)
+        action = "replace" if request.over_live else "create"
+        steps = (
+            PlanStep("shop.users", "shop.users", action, 12_345, 4_000_000),
+            PlanStep("shop.cases", "shop.cases", action, 500, 900_000_000),
+        )
+        return RestorePlanReport((row(),), "database shop", steps, 904_000_000, request.over_live, self.findings)
+
+    def restore(self, request: RestoreRequest, *, resume: bool = True) -> RestoreReport:
+        self._begin("restore", request, resume)
+        parts = (RestoredPart("shop.users", "shop.users", 12_345, 4_000_000, "documents, options and indexes"),)
+        safety = "c0ffee00" * 4 if request.over_live else None
+        return RestoreReport((row(),), "database shop", parts, 21.4, safety, self.findings)
+
+    def undo_restore(self) -> RestoreReport:
+        self._begin("undo_restore")
+        return RestoreReport((row(),), "database shop", (), 2.0, None, self.findings)
+
+    def verify(self, level: str, *, sample_percent: float = 5.0) -> VerifyReport:
+        self._begin("verify", level, sample_percent)
+        return VerifyReport(level, 12, 340, 1_200_000_000, 90_000, 3.3, self.findings)
+
+    def status(self) -> StatusReport:
+        self._begin("status")
+        age = 3 * 3600.0 if self.late else 720.0
+        sources = (
+            SourceStatus("mongodb", row(age=timedelta(seconds=age)), age, 3600.0, 12, not self.late),
+            SourceStatus("files", row("files"), 720.0, 86400.0, 3, True),
+            SourceStatus("config", None, None, 86400.0, 0, not self.late),
+        )
+        return StatusReport(
+            "s3://traf3li-backups", "5f" * 16, "simple", sources, 3_600_000_000, "9f" * 32, self.findings
+        )
+
+    def doctor(self) -> Sequence[Finding]:
+        self._begin("doctor")
+        return (
+            Finding(Level.OK, "store", "s3://traf3li-backups", "keeps its promises"),
+            Finding(Level.WARNING, "same-machine", "/srv/b", "lies on the machine it protects", "name a bucket"),
+            *self.findings,
+        )
