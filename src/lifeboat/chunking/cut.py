@@ -71,7 +71,7 @@ class Cutter:
     """Cuts one stream after another. Not shared between threads.
 
     Args:
-        seed: 64 bits that alter the gear table; chunks of different seeds are cut differently.
+        seed: 63 bits that alter the gear table; chunks of different seeds are cut differently.
         boundary: Where a chunk may begin: ``anywhere``, ``after_document``, ``after_line``.
         smallest_bytes, average_bytes, largest_bytes: FastCDC's parameters; the tests use small ones.
     """

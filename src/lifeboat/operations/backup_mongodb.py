@@ -86,9 +86,7 @@ def backup_mongodb(
     raise AssertionError("not reached")
 
 
-def _take(
-    taking: Taking, run: Run, captured: Capture, databases: Sequence[str] | None, progress: Progress
-) -> Taken:
+def _take(taking: Taking, run: Run, captured: Capture, databases: Sequence[str] | None, progress: Progress) -> Taken:
     if not captured.collections:
         raise DatabaseEmpty(
             f"there is nothing to back up in {', '.join(databases) if databases else 'this server'}",

@@ -105,7 +105,5 @@ def check_space(path: str) -> list[Finding]:
     found = os.statvfs(path)
     free = found.f_bavail * found.f_frsize
     if free < SPACE_WARNING_BYTES:
-        return [
-            Finding(Level.WARNING, "space-low", path, f"only {show_bytes(free)} are free", "make room, or move it")
-        ]
+        return [Finding(Level.WARNING, "space-low", path, f"only {show_bytes(free)} are free", "make room, or move it")]
     return [Finding(Level.OK, "space", path, f"{show_bytes(free)} are free")]

@@ -65,12 +65,19 @@ class Repository:
                 "with the key at hand, run `lifeboat init` here; or copy its writer.json back from where it was",
             )
         known = [one for one in self.registrations.values() if one.label == self.label]
-        if known:
-            secret = self.secrets[known[-1].writer.hex()]
-        else:
-            secret = WriterSecret.generate()
-            register_writer(self.store, self.description, secret, self.label, show_time(now), self.identity)
-            self._take_registrations()
+        if not known:
+            return self.new_writer(now)
+        secret = self.secrets[known[-1].writer.hex()]
+        self.state.save_writer(secret)
+        return secret
+
+    def new_writer(self, now: datetime) -> WriterSecret:
+        """Register a new writer for this installation. It shares nothing with earlier ones: the answer to a suspicion
+        about the host. Raises ``KeyMissing``.
+        """
+        secret = WriterSecret.generate()
+        register_writer(self.store, self.description, secret, self.label, show_time(now), self.need_identity())
+        self._take_registrations()
         self.state.save_writer(secret)
         self.secrets[secret.writer.hex()] = secret
         return secret

@@ -1,0 +1,231 @@
+"""Lifeboat as a library: everything the command line can do, as methods that return reports.
+
+Composition only: what is done stands in ``operations``, how things are built in ``build.py``.
+"""
+
+from collections.abc import Callable, Iterable
+
+from lifeboat.app.build import (
+    build_client,
+    build_identity,
+    build_limits,
+    build_repository,
+    build_store,
+    label,
+)
+from lifeboat.app.settings import Settings
+from lifeboat.crypto.identity import Identity, Recipient
+from lifeboat.foundation.clock import Clock, SystemClock
+from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.progress import Progress, Silent
+from lifeboat.foundation.secret import Secret
+from lifeboat.operations import browse, doctor
+from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
+from lifeboat.operations.backup_mongodb import backup_mongodb
+from lifeboat.operations.reports import (
+    BackupReport,
+    ContentRow,
+    InitReport,
+    RestorePlanReport,
+    RestoreReport,
+    RestoreRequest,
+    SnapshotRow,
+    StatusReport,
+    VerifyReport,
+)
+from lifeboat.operations.status import row_of, same_machine_warning, status
+from lifeboat.operations.taking import Taken, Taking, new_point
+from lifeboat.operations.verify.run import verify
+from lifeboat.repository.create import create_repository, store_rescue_kit
+from lifeboat.repository.description import NamedRecipient
+from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.names import Source
+from lifeboat.repository.open_repository import Repository
+from lifeboat.rescue import rescue_script
+from lifeboat.rescue.readme import README
+from lifeboat.sources.mongodb.capture import preflight
+
+SOURCES = {"db": Source.MONGODB, "files": Source.FILES, "config": Source.CONFIG}
+"""What people type, and what it is called in the repository. The order is that of ``backup all``: the database first, so that
+a file that a document names is never missing from the younger copy."""
+
+
+class Lifeboat:
+    """Everything for one set of settings.
+
+    Args:
+        settings: From ``read_settings``.
+        progress: Told what long work is doing; called from several threads.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, progress: Progress | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._progress = progress or Silent()
+
+    def initialise(self, *, guarded: bool, new_key: Secret | None) -> InitReport:
+        """Make a repository, register this machine as a writer, store the rescue kit, try the store's promises.
+
+        Args:
+            new_key: The identity to seal it for, where the settings do not name one; a guarded writer keeps only its public half.
+        """
+        identity = Identity.from_text(new_key.reveal()) if new_key else build_identity(self._settings)
+        if identity is None:
+            raise SettingsError("a repository needs a key", "set BACKUP_ENCRYPTION_KEY, or let `lifeboat init` make one")
+        store = build_store(self._settings, self._clock, create=True)
+        named = [NamedRecipient("key", identity.recipient)]
+        for number, text in enumerate(self._settings.repository.recipients, start=1):
+            recipient = Recipient.from_text(text)
+            if recipient != identity.recipient:
+                named.append(NamedRecipient(f"recipient {number}", recipient))
+        findings = doctor.examine([("store", lambda: doctor.check_store(store, self._clock))])
+        repository = create_repository(
+            store,
+            identity=identity,
+            recipients=named,
+            profile="guarded" if guarded else "simple",
+            state=LocalState(self._settings.state, store.describe()),
+            label=label(),
+            now=store.time_there(),
+        )
+        store_rescue_kit(store, rescue_script(), README)
+        return InitReport(
+            repository=store.describe(),
+            repository_id=repository.id.hex(),
+            profile=repository.description.profile,
+            key_created=None,
+            recipients=tuple(f"{one.name} ({one.recipient.fingerprint_short})" for one in named),
+            findings=(*findings, *same_machine_warning(repository)),
+        )
+
+    def backup(self, what: str, *, new_generation: bool = False) -> BackupReport:
+        """Take a snapshot of ``db``, ``files`` or ``config``; ``all`` takes those that are set up, as one recovery point."""
+        repository = self._open()
+        wanted = self._sources_of(what)
+        now = repository.store.time_there()
+        writer = repository.new_writer(now) if new_generation else repository.writer(now)
+        point = new_point()
+        taken = []
+        for source in wanted:
+            taking = Taking(repository, writer, source, point, self._clock, build_limits(self._settings))
+            taken.append(self._take(taking).report)
+        return BackupReport(point, tuple(taken), repository.head(), tuple(same_machine_warning(repository)))
+
+    def snapshots(self) -> list[SnapshotRow]:
+        """All snapshots, newest recovery point first."""
+        return [row_of(record) for record in self._open().snapshots()]
+
+    def contents(self, snapshot: str, path: str = "") -> list[ContentRow]:
+        """Collections of a database snapshot, or what lies at a path of a file snapshot."""
+        repository = self._open()
+        return browse.contents(repository, repository.find_snapshot(snapshot), path)
+
+    def plan_restore(self, request: RestoreRequest) -> RestorePlanReport:
+        """What a restore would do; changes nothing."""
+        from lifeboat.app.restoring import Restoring
+
+        return Restoring(self._settings, self._open(), self._clock, self._progress).plan(request)
+
+    def restore(self, request: RestoreRequest, *, resume: bool = True) -> RestoreReport:
+        """Bring a snapshot back and compare it; over live data a safety snapshot comes first."""
+        from lifeboat.app.restoring import Restoring
+
+        return Restoring(self._settings, self._open(), self._clock, self._progress).restore(request, resume=resume)
+
+    def undo_restore(self) -> RestoreReport:
+        """Go back to what was there before the last restore over live data."""
+        from lifeboat.app.restoring import Restoring
+
+        return Restoring(self._settings, self._open(), self._clock, self._progress).undo()
+
+    def verify(self, level: str, *, sample_percent: float = 5.0) -> VerifyReport:
+        """Check ages, structure, a sample, or every byte; each level includes those before it."""
+        return verify(
+            self._open(),
+            level,
+            objectives=self._objectives(),
+            sample_percent=sample_percent,
+            clock=self._clock,
+            progress=self._progress,
+        )
+
+    def status(self) -> StatusReport:
+        """How safe everything is right now."""
+        return status(self._open(), self._objectives())
+
+    def doctor(self) -> list[Finding]:
+        """Everything that a backup or a restore would stumble over."""
+        opened: list[Repository] = []
+
+        def repository_findings() -> Iterable[Finding]:
+            opened.append(self._open())
+            return doctor.check_repository(opened[0], rescue_script(), README)
+
+        checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
+            ("settings", lambda: self._settings.findings),
+            ("store", lambda: doctor.check_store(build_store(self._settings, self._clock), self._clock)),
+            ("repository", repository_findings),
+            ("state", lambda: doctor.check_space(str(self._settings.state))),
+        ]
+        if self._settings.mongodb.uri:
+            checks.append(("database", self._database_findings))
+        for source in ("files", "config"):
+            if source in self._set_up():
+                checks.append((source, lambda source=source: self._tree_findings(source)))  # type: ignore[misc]
+        return doctor.examine(checks)
+
+    def _open(self) -> Repository:
+        return build_repository(self._settings, self._clock)
+
+    def _set_up(self) -> list[str]:
+        """Which of ``SOURCES`` the settings describe."""
+        settings = self._settings
+        given = {"db": settings.mongodb.uri, "files": settings.files.paths, "config": settings.config.paths}
+        return [name for name in SOURCES if given[name]]
+
+    def _sources_of(self, what: str) -> list[Source]:
+        """The sources meant; what is asked for and not set up raises the sentence that says what to set."""
+        if what == "all":
+            set_up = self._set_up()
+            if not {"db", "files"} & set(set_up):
+                raise SettingsError(
+                    "neither a database nor a folder of files is named", "set MONGODB_URI, UPLOADS_DIR or both in .env"
+                )
+            return [SOURCES[name] for name in set_up]
+        {"db": self._settings.need_mongodb, "files": self._settings.need_files, "config": self._settings.need_config}[
+            what
+        ]()
+        return [SOURCES[what]]
+
+    def _take(self, taking: Taking) -> Taken:
+        settings = self._settings
+        if taking.source is Source.MONGODB:
+            client, databases = build_client(settings)
+            with client:
+                return backup_mongodb(taking, client, databases, clock=self._clock, progress=self._progress)
+        roots = roots_of_files(settings.need_files().paths) if taking.source is Source.FILES else roots_of_config(settings.config.paths)
+        return backup_trees(
+            taking,
+            roots,
+            include=settings.files.include if taking.source is Source.FILES else (),
+            exclude=settings.files.exclude if taking.source is Source.FILES else (),
+            one_filesystem=settings.files.one_filesystem,
+            progress=self._progress,
+        )
+
+    def _objectives(self) -> dict[str, float]:
+        said = self._settings.objectives
+        seconds = {"db": said.db_seconds, "files": said.files_seconds, "config": said.config_seconds}
+        return {str(SOURCES[name]): seconds[name] for name in self._set_up()}
+
+    def _database_findings(self) -> list[Finding]:
+        client, databases = build_client(self._settings)
+        with client:
+            return preflight(client, databases, clock=self._clock)[1]
+
+    def _tree_findings(self, source: str) -> list[Finding]:
+        paths = self._settings.files.paths if source == "files" else self._settings.config.paths
+        return browse.readable(paths)
+
+

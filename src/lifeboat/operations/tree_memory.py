@@ -1,0 +1,124 @@
+"""What the last backup of a tree saw: stamps and manifest lines, in walk order, so that unchanged files are not read.
+
+A hint only, bound to writer, generation and root by its file's name. Old and new are merged as two sorted sequences, so a million files cost
+no lookup and no memory. The new one replaces the old when the snapshot is committed; a run that dies leaves the old one.
+
+Format, one frame of zstd: ``lifeboat tree memory 1\\n``, then for each file ``u16, u16, u32, u32`` (lengths) and
+stamp ‖ path ‖ chunk ids (32 bytes each) ‖ manifest line.
+"""
+
+import hashlib
+import os
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple
+
+import zstandard
+
+_MAGIC = b"lifeboat tree memory 1\n"
+_HEAD = struct.Struct(">HHII")
+_BUFFER_BYTES = 1 << 20
+
+
+class Remembered(NamedTuple):
+    """A file as the last run saw it."""
+
+    stamp: bytes
+    path: bytes
+    chunks: bytes
+    """Ids of the chunks that hold its content, joined."""
+    line: bytes
+
+
+class TreeMemory:
+    """Reads the memory of the last run and writes that of this one. Use as a context manager; ``keep`` replaces the old.
+
+    Args:
+        order: A path's key in walk order.
+    """
+
+    def __init__(self, path: Path, order: Callable[[bytes], bytes]) -> None:
+        self._path = path
+        self._order = order
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        self._old = self._read_old()
+        self._next: Remembered | None = None
+        self._next_order = b""
+        self._file: BinaryIO = os.fdopen(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        self._writer = zstandard.ZstdCompressor(level=1).stream_writer(self._file)
+        self._writer.write(_MAGIC)
+        self._pending = bytearray()
+        self._advance()
+
+    def __enter__(self) -> "TreeMemory":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def recall(self, path: bytes, stamp: bytes) -> Remembered | None:
+        """An unchanged file, or None. Paths must be asked for in walk order."""
+        order = self._order(path)
+        while self._next is not None and self._next_order < order:
+            self._advance()
+        if self._next is None or self._next_order != order or not stamp or self._next.stamp != stamp:
+            return None
+        return self._next
+
+    def remember(self, seen: Remembered) -> None:
+        """Note a file of this run, in walk order. An empty stamp makes the next run read it."""
+        self._pending += _HEAD.pack(*map(len, seen)) + b"".join(seen)
+        if len(self._pending) >= _BUFFER_BYTES:
+            self._writer.write(self._pending)
+            self._pending.clear()
+
+    def keep(self) -> None:
+        """Replace the old memory: the snapshot is committed."""
+        self._writer.write(self._pending)
+        self._writer.flush(zstandard.FLUSH_FRAME)
+        os.fsync(self._file.fileno())
+        os.replace(self._temporary, self._path)
+
+    def _advance(self) -> None:
+        self._next = next(self._old, None)
+        if self._next is not None:
+            self._next_order = self._order(self._next.path)
+
+    def _read_old(self) -> Iterator[Remembered]:
+        """What the last run saw; ends early, without a word, where the file is missing or damaged."""
+        try:
+            with open(self._path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+                if stream.read(len(_MAGIC)) != _MAGIC:
+                    return
+                yield from _rows(stream)
+        except (OSError, zstandard.ZstdError):
+            return
+
+
+def memory_path(folder: Path, writer: str, generation: str, stream: str) -> Path:
+    """The file for one tree; another writer or generation must not find it, for its chunks are not theirs."""
+    key = hashlib.sha256(f"{writer}\n{generation}\n{stream}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return folder / f"tree-{generation}-{key}"
+
+
+def _rows(stream: zstandard.ZstdDecompressionReader) -> Iterator[Remembered]:
+    buffer, at = b"", 0
+    while True:
+        while at + _HEAD.size <= len(buffer):
+            stamp, path, chunks, line = _HEAD.unpack_from(buffer, at)
+            one = at + _HEAD.size
+            two, three, four = one + stamp, one + stamp + path, one + stamp + path + chunks
+            end = four + line
+            if end > len(buffer):
+                break
+            yield Remembered(buffer[one:two], buffer[two:three], buffer[three:four], buffer[four:end])
+            at = end
+        more = stream.read(_BUFFER_BYTES)
+        if not more:
+            return
+        buffer, at = buffer[at:] + more, 0
