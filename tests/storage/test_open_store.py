@@ -47,6 +47,12 @@ def test_what_names_no_place_is_refused_with_a_hint(clock, location):
     assert refusal.value.hint
 
 
+def test_an_address_that_holds_a_password_is_refused_without_showing_it(clock):
+    with pytest.raises(SettingsError) as refusal:
+        open_store("s3://bucket", clock=clock, region="x", endpoint_url="https://me:hunter2@store.example")
+    assert "hunter2" not in refusal.value.message + refusal.value.hint
+
+
 def test_an_endpoint_that_is_no_address_is_refused_as_a_setting(clock):
     with pytest.raises(SettingsError):
         open_store("s3://bucket", clock=clock, region="x", endpoint_url="not an address")

@@ -9,7 +9,7 @@ under the prefix and that cannot be ours are not listed.
 
 import ipaddress
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +37,11 @@ class S3Store:
             raise SettingsError(
                 f"the prefix {settings.prefix!a} in the bucket {settings.bucket} cannot be used",
                 "use letters, digits, '.', '_' and '-', with single slashes between",
+            )
+        if "@" in urlsplit(settings.endpoint_url or "").netloc:
+            raise SettingsError(
+                "AWS_ENDPOINT_URL holds a user name or password, which messages would show",
+                "put the key pair into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             )
         self._settings = settings
         self._clock = clock
@@ -71,7 +76,7 @@ class S3Store:
         wanted: dict[str, Any] = {} if span is None else {"Range": f"bytes={span[0]}-{span[0] + span[1] - 1}"}
         with self._in_our_words("read", name):
             answer = self._client.get_object(Bucket=self._bucket, Key=self._before + name, **wanted)
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:  # its own "with" gives the raw stream, which checks nothing
                 content: bytes = body.read()
         if len(content) < answer["ContentLength"]:
             raise StorageBusy(f"the answer with {name} from {self.describe()} was cut off")

@@ -40,7 +40,7 @@ MEANING: dict[str, tuple[type[StorageError], str, str]] = {
     "NoSuchBucket": (
         BucketMissing,
         "the bucket does not exist",
-        "check S3_BACKUP_BUCKET and AWS_REGION, or make the bucket: lifeboat aws setup",
+        "check S3_BACKUP_BUCKET and AWS_REGION, or make the bucket first",
     ),
     "InvalidBucketName": (BucketMissing, "this cannot be the name of a bucket", "check S3_BACKUP_BUCKET"),
     "PreconditionFailed": (ObjectExists, "the name is taken", ""),
@@ -57,7 +57,7 @@ MEANING: dict[str, tuple[type[StorageError], str, str]] = {
     "InvalidObjectState": (
         ObjectArchived,
         "the object lies in an archive class",
-        "bring it back first: lifeboat restore asks for that and says how long it takes",
+        "bring it back first (S3 RestoreObject), which takes minutes to hours",
     ),
     "InvalidRange": (ObjectTooShort, "the object ends before the span", ""),
     "BadDigest": (ContentRefused, "other bytes arrived than were sent", ""),
@@ -171,8 +171,7 @@ def _answer_in_our_words(error: ClientError, failed: str, clock: Clock) -> Stora
             reason = f"the right {right} is missing"
             if right == "s3:GetObject":
                 hint = "does a policy refuse it? Without s3:ListBucket a missing object is reported like this, too"
-        plain = kind in (ObjectMissing, ObjectExists, ObjectTooShort)
-        return kind(f"{failed}: {reason}", hint if plain else f"{hint} {said}".strip())
+        return kind(f"{failed}: {reason}", f"{hint} {said}".strip() if kind is StorageDenied else hint)
     status = _status_of(error)
     otherwise = StorageBusy if status >= 500 and not is_not_implemented(error) else StorageError
     return _KIND_OF_STATUS.get(status, otherwise)(f"{failed}: the store answered {code}", said)
@@ -211,4 +210,4 @@ def _failure_in_our_words(error: boto.BotoCoreError, failed: str) -> StorageErro
 
 def _reason(error: boto.BotoCoreError) -> str:
     text = str(error).split("\n")[0].rstrip(".")
-    return text[:1].lower() + text[1:300]
+    return text[:1].lower() + text[1:300] if text[1:2].islower() else text[:300]
