@@ -8,8 +8,8 @@ import types
 from pathlib import Path
 from unittest import mock
 
-from conftest import Outcome
 from format_writer import key_text
+from rescue_alone import Outcome
 
 from lifeboat.rescue import rescue_script
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from conftest import SEED, Alone, Outcome
 from format_writer import CONTENT, LINES, Recipient, RepositoryWriter, canonical, key_text
+from rescue_alone import SEED, Alone, Outcome
 
 DOCUMENT = b"\x05\x00\x00\x00\x00"
 BIG = b"".join(hashlib.sha256(bytes([n])).digest() for n in range(64))

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import zstandard
-from conftest import SEED, Outcome
 from format_writer import CHUNK_LIST, CONTENT, LINES, Recipient, RepositoryWriter, b64, canonical, key_text
 from in_process import rescue_here
+from rescue_alone import SEED, Outcome
 
 STRANGER = bytes(reversed(range(32)))
 DOCUMENT = b"\x05\x00\x00\x00\x00"
