@@ -1,0 +1,96 @@
+"""One name in a tree: what a backup keeps of it besides its content.
+
+Limits: a million of these pass through, so an entry is a tuple with named fields, built by position.
+Invariant: everything except ``stamp`` and ``link_count`` is worth restoring and goes into the manifest;
+those two describe this machine's inode and never leave it.
+"""
+
+import struct
+from os import stat_result
+from typing import Literal, NamedTuple
+
+Kind = Literal["file", "directory", "symlink", "fifo", "socket", "character-device", "block-device"]
+"""A socket is reported and skipped, so no stored entry has that kind."""
+
+KINDS: frozenset[str] = frozenset(Kind.__args__)  # type: ignore[attr-defined]
+
+Extent = tuple[int, int]
+"""Where data lies in a sparse file: (offset in bytes, length in bytes)."""
+
+Piece = tuple[bytes, int, int]
+"""A slice of a stored chunk: (chunk id of 32 bytes, offset in bytes, length in bytes)."""
+
+PARTIAL_NAME = b".lifeboat-partial"
+"""The one name under which a restore writes before it renames; never part of a backup."""
+
+RESTORING_NAME = b".lifeboat-restoring"
+"""Lies in the root of a tree whose restore has not finished; never part of a backup."""
+
+RESERVED_NAMES = frozenset((PARTIAL_NAME, RESTORING_NAME))
+
+_pack_stamp = struct.Struct("<QqqQQ").pack
+
+
+class Entry(NamedTuple):
+    """A file, directory or other name, as found or as stored.
+
+    Args:
+        path: Raw bytes relative to the root, components joined by ``/``; the root itself is ``b""``.
+        mode: The twelve permission bits (``0o7777``), without the type.
+        size: Bytes of a file with its holes; 0 for every other kind.
+        user: Name of the owner where it was found; empty when the machine knew none.
+        xattrs: (name, value) pairs sorted by name; POSIX ACLs and capabilities are among them.
+        target: Where a symlink points, uninterpreted.
+        device: (major, minor) of a device.
+        hard_link_to: On the second and later names of one inode the path of the first; else empty.
+        extents: Where a sparse file has data, ascending; None when the file has no holes.
+        stamp: Changes whenever the file may have changed; empty when that cannot be promised.
+        link_count: Names the inode has; above 1 a later entry may refer to this one.
+    """
+
+    path: bytes
+    kind: Kind
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+    size: int = 0
+    user: str = ""
+    group: str = ""
+    xattrs: tuple[tuple[bytes, bytes], ...] = ()
+    target: bytes = b""
+    device: tuple[int, int] | None = None
+    hard_link_to: bytes = b""
+    extents: tuple[Extent, ...] | None = None
+    stamp: bytes = b""
+    link_count: int = 1
+
+    @property
+    def content_bytes(self) -> int:
+        """How many bytes the file's pieces hold together: its size without the holes."""
+        return self.size if self.extents is None else sum(length for _, length in self.extents)
+
+    def portable(self) -> "Entry":
+        """The same entry without what only this machine can use."""
+        return self._replace(stamp=b"", link_count=1)
+
+
+def make_stamp(found: stat_result) -> bytes:
+    """Sum up an inode's state; two equal stamps mean that content and metadata did not change.
+
+    The change time is what makes this hold: no user can set it, and every write, chmod or setxattr moves it.
+    """
+    return _pack_stamp(
+        found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev & 0xFFFFFFFFFFFFFFFF
+    )
+
+
+def walk_order(path: bytes) -> bytes:
+    """A key that sorts paths as a walk yields them: depth first, a directory before its contents."""
+    return path.replace(b"/", b"\0")
+
+
+def show(path: bytes) -> str:
+    """Write a path for people: printable, one line, and different for different paths."""
+    text = path.decode("utf-8", "backslashreplace")
+    return text if text.isprintable() and text else (ascii(text)[1:-1] or ".")

@@ -1,0 +1,231 @@
+"""Walk a tree and tell every name in it.
+
+Order: a directory before its contents, children by the raw bytes of their names, depth first; the root itself
+comes first with path ``b""``. The same tree always gives the same sequence, so two walks can be merged.
+Limits: memory is one directory's names per level and the inodes with several names not all seen yet.
+Invariant: nothing outside the root is ever looked at: each step is relative to an open directory and
+follows no symlink, whatever is renamed meanwhile.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.sources.files.attributes import Attributes
+from lifeboat.sources.files.directories import Directories
+from lifeboat.sources.files.entry import RESERVED_NAMES, RESTORING_NAME, Entry, Kind, make_stamp, show
+from lifeboat.sources.files.errors import FilesRootMissing, OnTrouble, not_read
+from lifeboat.sources.files.owners import Owners
+from lifeboat.sources.files.patterns import NOTHING_SAID, Patterns
+
+KIND_OF: dict[int, Kind] = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symlink",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "character-device",
+    stat.S_IFBLK: "block-device",
+}
+
+Chosen = dict[bytes, "Chosen"]
+"""Names to take and nothing beside them; an empty one takes all below."""
+
+
+def walk(
+    root: Path, patterns: Patterns = NOTHING_SAID, *, on_trouble: OnTrouble, stay_on_filesystem: bool = False
+) -> Iterator[Entry]:
+    """Tell every name below the root that the patterns take.
+
+    Args:
+        on_trouble: Hears of each name that vanished, could not be read, or is of a kind that is not backed up.
+        stay_on_filesystem: Tell of a directory where another filesystem is mounted, but not of what is in it.
+
+    Raises:
+        FilesRootMissing: The root is not there, no directory, or closed to us.
+    """
+    found = _Walk(root, patterns, on_trouble, stay_on_filesystem).entries({})
+    if patterns.includes_only:
+        found = patterns.select(found, lambda entry: entry)
+    return found
+
+
+def walk_only(root: Path, names: Iterable[str], *, on_trouble: OnTrouble) -> Iterator[Entry]:
+    """Tell the root and only the named paths below it, with the directories leading there.
+
+    For configuration: ``walk_only(project, [".env", "conf/app.toml"])``. A named directory is taken whole; a
+    missing name is told as trouble.
+    """
+    return _Walk(root, NOTHING_SAID, on_trouble, False).entries(_choose(root, names))
+
+
+def _choose(root: Path, names: Iterable[str]) -> Chosen:
+    chosen: Chosen = {}
+    for name in names:
+        parts = os.fsencode(name).rstrip(b"/").split(b"/")
+        if not {b"", b".", b".."}.isdisjoint(parts):
+            raise FilesRootMissing(
+                f"{name!r} does not name a file below {root}", "write it relative and without '..', as '.env'"
+            )
+        at = chosen
+        for depth, part in enumerate(parts, 1):
+            if at.get(part) == {}:
+                break
+            if depth == len(parts):
+                at[part] = {}
+            at = at.setdefault(part, {})
+    if not chosen:
+        raise FilesRootMissing(f"no file is named to take from {root}", "name at least one, such as '.env'")
+    return chosen
+
+
+def open_root(root: Path) -> Directories:
+    """Open the tree's root; the path to it may lead through symlinks, because a person named it."""
+    try:
+        return Directories(os.fsencode(root))
+    except NotADirectoryError as error:
+        raise FilesRootMissing(f"{root} is not a directory", "name the directory that holds the files") from error
+    except PermissionError as error:
+        raise FilesRootMissing(f"{root} is closed to this user", "run as a user who may read it") from error
+    except OSError as error:
+        raise FilesRootMissing(f"{root} is not there", "is the path right, and the disk mounted?") from error
+
+
+class _Walk:
+    def __init__(self, root: Path, patterns: Patterns, on_trouble: OnTrouble, stay_on_filesystem: bool) -> None:
+        self._root = root
+        self._patterns = patterns
+        self._on_trouble = on_trouble
+        self._stay = stay_on_filesystem
+        self._owners = Owners()
+        self._attributes = Attributes()
+        self._first_names: dict[tuple[int, int], tuple[bytes, int]] = {}
+
+    def entries(self, chosen: Chosen) -> Iterator[Entry]:
+        directories = open_root(self._root)
+        try:
+            found = os.fstat(directories.root_fd)
+            device = found.st_dev
+            yield self._entry(b"", found, self._attributes.of_descriptor(directories.root_fd, device))
+            levels = [(b"", self._names(b"", directories.root_fd, chosen), chosen)]
+            while levels:
+                directory, names, chosen = levels[-1]
+                if not names:
+                    levels.pop()
+                    continue
+                name = names.pop()
+                path = directory + b"/" + name if directory else name
+                try:
+                    fd = directories.open(directory)
+                    found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                    is_directory = stat.S_ISDIR(found.st_mode)
+                    if self._patterns.excludes_some and self._patterns.excludes(path, is_directory):
+                        continue
+                    entry = self._look_closer(path, name, fd, found)
+                except OSError as error:
+                    missing = chosen and isinstance(error, FileNotFoundError)
+                    self._on_trouble(_named_but_missing(path) if missing else not_read(path, error))
+                    continue
+                if entry is None:
+                    continue
+                yield entry
+                if is_directory and not (self._stay and found.st_dev != device):
+                    levels.append(self._descend(path, directories, chosen.get(name, {})))
+        finally:
+            directories.close()
+
+    def _descend(self, path: bytes, directories: Directories, chosen: Chosen) -> tuple[bytes, list[bytes], Chosen]:
+        try:
+            return path, self._names(path, directories.open(path), chosen), chosen
+        except OSError as error:
+            self._on_trouble(not_read(path, error))
+            return path, [], chosen
+
+    def _names(self, path: bytes, fd: int, chosen: Chosen) -> list[bytes]:
+        """The names in a directory, last one first."""
+        names = list(chosen) if chosen else list(map(os.fsencode, os.listdir(fd)))
+        if not RESERVED_NAMES.isdisjoint(names):
+            if RESTORING_NAME in names:
+                self._on_trouble(_unfinished_restore(path))
+            names = [name for name in names if name not in RESERVED_NAMES]
+        names.sort(reverse=True)
+        return names
+
+    def _look_closer(self, path: bytes, name: bytes, fd: int, found: os.stat_result) -> Entry | None:
+        kind = stat.S_IFMT(found.st_mode)
+        if kind == stat.S_IFSOCK:
+            self._on_trouble(_socket(path))
+            return None
+        xattrs = self._attributes.of_name(fd, name, found.st_dev)
+        if kind == stat.S_IFLNK:
+            return self._entry(path, found, xattrs, target=os.readlink(name, dir_fd=fd))
+        return self._entry(path, found, xattrs)
+
+    def _entry(
+        self, path: bytes, found: os.stat_result, xattrs: tuple[tuple[bytes, bytes], ...], target: bytes = b""
+    ) -> Entry:
+        mode = found.st_mode
+        kind = KIND_OF[stat.S_IFMT(mode)]
+        user, group = self._owners.names(found.st_uid, found.st_gid)
+        device: tuple[int, int] | None = None
+        if kind in ("character-device", "block-device"):
+            device = (os.major(found.st_rdev), os.minor(found.st_rdev))
+        links = found.st_nlink
+        first = b""
+        if links > 1 and kind != "directory":
+            first = self._first_name(path, found)
+        return Entry(
+            path,
+            kind,
+            mode & 0o7777,
+            found.st_uid,
+            found.st_gid,
+            found.st_mtime_ns,
+            found.st_size if kind == "file" else 0,
+            user,
+            group,
+            xattrs,
+            target,
+            device,
+            first,
+            None,
+            make_stamp(found) if kind == "file" else b"",
+            1 if kind == "directory" else links,
+        )
+
+    def _first_name(self, path: bytes, found: os.stat_result) -> bytes:
+        """The name under which this inode was told first; empty when this is it."""
+        key = (found.st_dev, found.st_ino)
+        first, seen = self._first_names.get(key, (b"", 0))
+        if seen + 1 >= found.st_nlink:
+            # All its names are told: memory for this inode ends here.
+            self._first_names.pop(key, None)
+        else:
+            self._first_names[key] = (first or path, seen + 1)
+        return first
+
+
+def _named_but_missing(path: bytes) -> Finding:
+    return Finding(
+        Level.WARNING,
+        "file-missing",
+        show(path),
+        "is named in the settings and is not there",
+        "is the name right? otherwise take it out of the settings",
+    )
+
+
+def _socket(path: bytes) -> Finding:
+    return Finding(Level.OK, "socket-skipped", show(path), "is a socket, which its program makes anew; not backed up")
+
+
+def _unfinished_restore(path: bytes) -> Finding:
+    return Finding(
+        Level.WARNING,
+        "unfinished-restore",
+        show(path),
+        "holds a restore that has not finished, so this backup has only a part of its files",
+        "finish the restore by running it again, then back up again",
+    )
