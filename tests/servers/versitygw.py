@@ -28,11 +28,11 @@ BUILD_SECONDS = 900
 START_SECONDS = 20
 
 _WATCHER = (
-    "import os, signal, subprocess, sys\n"
-    "server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)\n"
+    "import os, shutil, signal, subprocess, sys\n"
+    "server = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)\n"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     "os.read(0, 1)\n"  # returns when the tests close the pipe, or die
-    "server.kill(); server.wait()\n"
+    "server.kill(); server.wait(); shutil.rmtree(sys.argv[1], ignore_errors=True)\n"
 )
 
 
@@ -98,13 +98,13 @@ def build() -> Path:
 def running_versitygw() -> Iterator[RunningS3]:
     """Start one on a free loopback port over an empty folder; stop it and remove the folder at the end."""
     program = build()
-    with tempfile.TemporaryDirectory(prefix="lifeboat-versitygw-") as folder_name:
+    with tempfile.TemporaryDirectory(prefix="lifeboat-versitygw-", ignore_cleanup_errors=True) as folder_name:
         folder = Path(folder_name)
         for part in ("buckets", "versions", "users"):
             (folder / part).mkdir()
-        server = RunningS3(
-            f"http://127.0.0.1:{_free_port()}", "owner-of-tests", "secret-of-tests", "us-east-1", folder, program
-        )
+        # A secret of its own: should another server have taken the port, requests fail instead of mixing.
+        address, secret = f"http://127.0.0.1:{_free_port()}", os.urandom(16).hex()
+        server = RunningS3(address, "owner-of-tests", secret, "us-east-1", folder, program)
         watcher = subprocess.Popen(_command(server), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         try:
             _wait_until_it_answers(server, watcher)
@@ -135,7 +135,7 @@ def _command(server: RunningS3) -> list[str]:
     gateway = [str(server.program), "--quiet", "--keep-alive", "--port", port, *owner]
     gateway += ["--iam-dir", str(server.folder / "users"), "--iam-cache-disable"]
     gateway += ["posix", "--versioning-dir", str(server.folder / "versions"), str(server.folder / "buckets")]
-    return [sys.executable, "-c", _WATCHER, *gateway]
+    return [sys.executable, "-c", _WATCHER, str(server.folder), *gateway]
 
 
 def _go_install(folder: Path) -> Path:
