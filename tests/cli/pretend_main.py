@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from pretend_lifeboat import DAMAGE, PretendLifeboat
+from pretend_lifeboat import DAMAGE, FixedClock, PretendLifeboat
 
 import lifeboat.cli.main as main_module
 from lifeboat.cli.run import Run
@@ -18,6 +18,13 @@ def work_slowly(pretended: PretendLifeboat) -> None:
     pretended.progress.note("uploads/a\x1b[31mb.txt vanished while it was read")
 
 
+class SlowClock(FixedClock):
+    """The date stands still, so that output is the same every day; spans are real."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
 def main() -> None:
     answers = json.loads(sys.argv.pop(1))
     if answers.pop("slow", False):
@@ -28,7 +35,8 @@ def main() -> None:
         answers["fails_with"] = ValueError(bug)
 
     def make_run(*given: object) -> Run:
-        return Run(*given, lambda s, c, p: PretendLifeboat(s, c, p, **answers))  # type: ignore[arg-type]
+        environment, folder, _ = given
+        return Run(environment, folder, SlowClock(), lambda s, c, p: PretendLifeboat(s, c, p, **answers))  # type: ignore[arg-type]
 
     main_module.Run = make_run  # type: ignore[assignment,misc]
     main_module.main()

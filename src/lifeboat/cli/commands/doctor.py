@@ -16,6 +16,6 @@ def command(run: Run) -> ExitStatus:
 
     run.when_stopped = "the examination is not finished; nothing of yours was changed"
     with run.lifeboat() as lifeboat:
-        findings = [*run.settings().findings, *lifeboat.doctor()]
+        findings = lifeboat.doctor()
     run.show({"findings": findings}, lambda: draw_diagnosis(findings))
     return ExitStatus.FINDINGS if any_problem(findings) else ExitStatus.DONE

@@ -13,6 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+USUAL_COLUMNS = 80
+
 GOOD, DOUBTFUL, BAD, FAINT, STRONG = "green", "yellow", "bold red", "dim", "bold"
 
 
@@ -81,11 +83,19 @@ def indented(what: RenderableType, spaces: int) -> Padding:
     return Padding(what, (0, 0, 0, spaces), expand=False)
 
 
+def unbroken(words: str, style: str = "") -> Text:
+    """A path or a command in one piece, however narrow the terminal: it will be copied."""
+    return Text(safe(words), style=style, no_wrap=True, overflow="ignore")
+
+
 def next_steps(*steps: tuple[str, str]) -> list[RenderableType]:
     """What to type next, and why."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column(no_wrap=True, style=STRONG)
-    table.add_column(style=FAINT, overflow="fold")
+    column = max(len(typed) for typed, _ in steps) + 2
+    drawn: list[RenderableType] = ["", text("next", FAINT)]
     for typed, why in steps:
-        table.add_row(safe(typed), safe(why))
-    return ["", text("next", FAINT), indented(table, 2)]
+        if 2 + column + max(len(one) for _, one in steps) <= USUAL_COLUMNS:
+            both = unbroken(f"  {typed.ljust(column)}", STRONG)
+            drawn.append(both.append(safe(why), style=FAINT))
+        else:
+            drawn += [unbroken(f"  {typed}", STRONG), indented(text(why, FAINT), 6)]
+    return drawn

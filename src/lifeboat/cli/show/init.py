@@ -6,7 +6,7 @@ from rich.panel import Panel
 
 from lifeboat.app.settings import Settings
 from lifeboat.cli.init_key import ChosenKey
-from lifeboat.cli.show.console import BAD, FAINT, GOOD, facts, line, next_steps, text
+from lifeboat.cli.show.console import BAD, FAINT, GOOD, STRONG, facts, line, next_steps, text, unbroken
 from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.words import short_id
 from lifeboat.operations.reports import InitReport
@@ -37,13 +37,14 @@ def draw_key_kept(chosen: ChosenKey, guarded: bool) -> list[RenderableType]:
     if not chosen.kept_in:
         return ["", text(f"key: fingerprint {chosen.fingerprint}, shown above, not kept on this machine")]
     if guarded:
-        words = f"The key is in {chosen.kept_in}. Take it away from this machine now, and keep it in two places."
+        words = "Take this file away from this machine now, and keep it in two places. It is not needed here."
     else:
         words = (
-            f"The only copy of the key is {chosen.kept_in}. If this machine dies, the key dies with it, and no backup "
-            "can ever be read again. Store a copy outside this machine now: a password manager, paper in a safe."
+            "This file is the only copy of the key. If this machine dies, the key dies with it, and no backup can "
+            "ever be read again. Store a copy outside this machine now: a password manager, paper in a safe."
         )
-    return ["", Panel(text(words), title="the key", border_style=BAD, box=box.ASCII, padding=(0, 1), width=78)]
+    panel = Panel(text(words), title="the key", border_style=BAD, box=box.ASCII, padding=(0, 1), width=78)
+    return ["", panel, "", unbroken(f"key file  {chosen.kept_in}", STRONG)]
 
 
 def draw_next(settings: Settings) -> list[RenderableType]:

@@ -1,0 +1,104 @@
+"""``lifeboat restore`` guesses nothing, shows what it will do, and asks before it replaces anything."""
+
+import json
+from pathlib import Path
+
+import pytest
+from person import Person
+from pretend_shell import Shell
+
+from lifeboat.operations.reports import RestoreRequest
+
+
+def test_without_a_target_nothing_is_even_opened(shell: Shell) -> None:
+    for arguments in (("restore", "db"), ("restore",), ("restore", "db", "--to", "")):
+        outcome = shell(*arguments, "--yes")
+        assert (outcome.status, outcome.called) == (2, [])
+        assert "hint: " in outcome.err
+
+
+def test_nobody_to_ask_and_no_yes_means_no(shell: Shell) -> None:
+    for arguments in (("db", "--over-live"), ("db", "--to", "copy"), ("files", "--to", "/x"), ("--undo",)):
+        outcome = shell("restore", *arguments)
+        assert (outcome.status, outcome.called) == (2, [])
+        assert "--yes" in outcome.err
+
+
+def test_a_dry_run_shows_the_plan_and_stops(shell: Shell) -> None:
+    outcome = shell("restore", "db", "--over-live", "--dry-run")
+    assert [call[0] for call in outcome.called] == ["plan_restore"]
+    assert "replace" in outcome.out
+    assert "restore --undo" in outcome.out
+    assert json.loads(shell("restore", "db", "--over-live", "--dry-run", "--json").out)["safety_snapshot"] is True
+
+
+def test_the_whole_request_arrives(shell: Shell) -> None:
+    outcome = shell(
+        *("restore", "db", "3f2a", "--to", "copy", "--ns", "shop.users", "--ns", "shop.cases", "--yes"),
+        *("--rename", "shop.users=shop.people", "--compare", "counts", "--no-users", "--no-resume"),
+    )
+    expected = RestoreRequest(
+        "db",
+        "3f2a",
+        "copy",
+        namespaces=("shop.users", "shop.cases"),
+        renames=(("shop.users", "shop.people"),),
+        compare="counts",
+        with_users=False,
+    )
+    assert outcome.called == [("plan_restore", expected), ("restore", expected, False)]
+    files = shell("restore", "files", "--to", "/x", "--include", "*.pdf", "--exclude", "tmp/*", "--yes").called[0][1]
+    assert (files.snapshot, files.include, files.exclude) == ("latest", ("*.pdf",), ("tmp/*",))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("db", "--to", "x", "--over-live"),
+        ("db", "--to", "x", "--rename", "nonsense"),
+        ("files", "--to", "x", "--ns", "shop.users"),
+        ("db", "--to", "x", "--include", "*.pdf"),
+        ("db", "--undo"),
+        ("--undo", "--over-live"),
+        ("everything", "--to", "x"),
+    ],
+)
+def test_words_that_do_not_go_together_are_refused(shell: Shell, arguments: tuple[str, ...]) -> None:
+    outcome = shell("restore", *arguments, "--yes")
+    assert (outcome.status, outcome.called) == (2, [])
+
+
+def test_a_password_in_an_argument_works_but_is_warned_of_and_not_shown(shell: Shell) -> None:
+    outcome = shell("restore", "db", "--to", "mongodb://app:pl4nted@other/shop", "--yes")
+    assert outcome.status == 0
+    assert "env:VARIABLE" in outcome.err
+    assert "pl4nted" not in outcome.out + outcome.err
+    assert shell("restore", "db", "--to", "mongodb://other/shop", "--yes").err == ""
+
+
+def test_replacing_live_data_takes_the_databases_name(shell: Shell, tmp_path: Path) -> None:
+    with Person(tmp_path, shell.environment, "restore", "db", "--over-live") as person:
+        person.sees("replace 2")
+        person.sees("Type shop to go on")
+        person.types("shop")
+        assert person.leaves() == 0
+        assert "restored" in person.screen
+
+
+@pytest.mark.parametrize("typed", ["", "y", "Shop", "shop2"])
+def test_anything_else_typed_changes_nothing(shell: Shell, tmp_path: Path, typed: str) -> None:
+    with Person(tmp_path, shell.environment, "restore", "db", "--over-live") as person:
+        person.sees("Type shop to go on")
+        person.types(typed)
+        if not typed:  # An empty answer is asked for again.
+            person.presses_control_c()
+        assert person.leaves() == 130
+        assert "nothing was changed" in person.screen
+        assert "restored:" not in person.screen
+
+
+def test_a_restore_beside_the_live_data_takes_a_yes(shell: Shell, tmp_path: Path) -> None:
+    with Person(tmp_path, shell.environment, "restore", "db", "--to", "copy") as person:
+        person.sees("Go on? [y/N]")
+        person.types("n")
+        assert person.leaves() == 130

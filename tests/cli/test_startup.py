@@ -1,0 +1,76 @@
+"""Help answers at once: nothing heavy is imported before a command needs it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lifeboat.cli.main import COMMANDS, overview
+
+HEAVY = (
+    "pydantic",
+    "rich",
+    "pymongo",
+    "bson",
+    "boto3",
+    "botocore",
+    "cryptography",
+    "zstandard",
+    "pyfastcdc",
+    "tomllib",
+)
+TELL = f"""
+import sys, atexit
+atexit.register(lambda: sys.stderr.write(" ".join(name for name in {HEAVY!r} if name in sys.modules)))
+from lifeboat.cli.main import main
+main()
+"""
+
+
+def loaded_by(*arguments: str) -> tuple[int, str, str]:
+    """Exit status, output, and the heavy modules that were imported."""
+    done = subprocess.run([sys.executable, "-c", TELL, *arguments], capture_output=True, text=True, env={**os.environ})
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("restore", "--help")])
+def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    status, out, heavy = loaded_by(*arguments)
+    assert (status, heavy) == (0, "")
+    assert "lifeboat" in out
+
+
+def test_the_import_watch_notices_a_heavy_module() -> None:
+    status, _, heavy = loaded_by("keygen", "--out", "/dev/null/x")
+    assert status == 10
+    assert "cryptography" in heavy
+
+
+def test_the_help_teaches_every_command_in_80_columns() -> None:
+    _, out, _ = loaded_by("--help")
+    assert all(f"\n  {name} " in out for name in COMMANDS)
+    assert out.count("\n  lifeboat ") == 3
+    assert max(len(line) for line in out.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_with_an_example(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    import click
+
+    context = click.Context(overview, info_name="lifeboat")
+    command = overview.get_command(context, name)
+    assert command is not None
+    page = command.get_help(click.Context(command, parent=context, info_name=name))
+    assert f"lifeboat {name}" in page.partition("Examples:")[2]
+    assert "--json" in page
+    assert max(len(line) for line in page.splitlines()) <= 80
+
+
+def test_every_command_has_a_file_and_every_file_a_row() -> None:
+    import lifeboat.cli.commands as commands
+
+    folder = Path(commands.__file__).parent
+    assert {one.stem for one in folder.glob("*.py")} - {"__init__"} == set(COMMANDS)
