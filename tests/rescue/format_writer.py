@@ -6,7 +6,7 @@ Invariant: the same seed gives the same bytes, except where HPKE draws its own r
 
     writer = RepositoryWriter(directory, seed=bytes(32))
     writer.add_mongodb_snapshot([("shop", "orders", [bson, bson], '{"indexes":[]}')])
-    writer.add_files_snapshot("/srv/uploads", [file_line("a.txt", b"hello")])
+    writer.add_files_snapshot("/srv/uploads", [directory(""), file("a.txt", b"hello")])
 
 For hostile contents use `begin` and build the chunks, streams, root and record yourself.
 """
@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -237,10 +238,30 @@ class RepositoryWriter:
     def add_files_snapshot(self, root: str, entries: list[Any], *, source: str = "files", **record: Any) -> str:
         """Store a tree; an entry is a line, or a callable that makes one with the run's help; returns the id."""
         run = self.begin(source)
-        lines = [canonical(entry(run) if callable(entry) else entry) + b"\n" for entry in entries]
+        lines = [canonical(one(run) if callable(one) else one) + b"\n" for one in entries]
         tree = run.stream("tree/0", LINES, lines)
         details = {"roots": [{"path": root, "stream": "tree/0", "entries": len(lines)}]}
         return run.finish([tree], details, **record)
+
+
+def entry(path: str, /, **fields: Any) -> dict[str, Any]:
+    """Section 12: a line of a tree with what every line has; ``fields`` add and replace."""
+    return {"path": path, "mode": 0o644, "uid": 0, "gid": 0, "mtime": 1_700_000_000_123_456_789} | fields
+
+
+def directory(path: str, /, **fields: Any) -> dict[str, Any]:
+    """A directory; the root is ``directory("")``."""
+    return entry(path, kind="directory", **{"mode": 0o755} | fields)
+
+
+def file(path: str, /, *parts: bytes, **fields: Any) -> "Callable[[Run], dict[str, Any]]":
+    """A file whose content is these parts, each a chunk of its own."""
+
+    def made(run: Run) -> dict[str, Any]:
+        pieces = [[b64(run.chunk(CONTENT, part)), 0, len(part)] for part in parts]
+        return entry(path, **{"size": sum(map(len, parts)), "pieces": pieces} | fields)
+
+    return made
 
 
 @dataclass

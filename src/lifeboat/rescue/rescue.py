@@ -31,6 +31,7 @@ import base64
 import binascii
 import bisect
 import contextlib
+import errno
 import getpass
 import hashlib
 import hmac
@@ -44,7 +45,7 @@ import stat
 import struct
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, TypeVar
@@ -88,7 +89,7 @@ KNOWN_NAME = re.compile(
 )
 
 
-PARTIAL = ".rescue-partial"
+PARTIAL = f".rescue-partial-{os.urandom(6).hex()}"  # a name that no file in a snapshot has
 
 
 class Trouble(Exception):
@@ -927,7 +928,264 @@ def prepare_out(out: str, needed_bytes: int) -> None:
 
 # ---- files: the tree of a files or config snapshot (section 12) -----------------------------------------------------
 
-# TREE#
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a tree."""
+
+    path: bytes
+    kind: str
+    mode: int
+    mtime_ns: int
+    uid: int
+    gid: int
+    size: int
+    target: bytes
+    link: bytes | None
+    xattrs: list[tuple[bytes, bytes]]
+    extents: list[tuple[int, int]]
+    pieces: list[tuple[bytes, int, int]]
+
+
+def read_entry(line: dict[str, Any]) -> Entry:
+    """Take a line apart; a line whose numbers cannot be true is refused as a whole."""
+    size, mtime = take(line, "size", int) if "size" in line else 0, line.get("mtime")
+    if not isinstance(mtime, int) or isinstance(mtime, bool) or not -(2**63) <= mtime < 2**63:
+        raise Trouble("the field 'mtime' is missing or is not what it should be")
+    extents = [pair_of(one, 2) for one in take(line, "extents", list)] if "extents" in line else [(0, size)]
+    end = 0
+    for offset, length in extents:
+        if offset < end or offset + length > size:
+            raise Trouble("its extents overlap or reach beyond its size")
+        end = offset + length
+    pieces = []
+    for one in take(line, "pieces", list) if "pieces" in line else []:
+        offset, length = pair_of(one[1:] if isinstance(one, list) else one, 2)
+        pieces.append((from_b64(one[0], 32), offset, length))
+    if sum(length for _, _, length in pieces) != sum(length for _, length in extents):
+        raise Trouble("its pieces do not make up its size")
+    return Entry(
+        path=to_bytes(take(line, "path", str)),
+        kind=take(line, "kind", str) if "kind" in line else "file",
+        mode=take(line, "mode", int) & 0o7777,
+        mtime_ns=mtime,
+        uid=take(line, "uid", int),
+        gid=take(line, "gid", int),
+        size=size,
+        target=to_bytes(take(line, "target", str)) if "target" in line else b"",
+        link=to_bytes(take(line, "link", str)) if "link" in line else None,
+        xattrs=read_xattrs(take(line, "xattrs", dict)) if "xattrs" in line else [],
+        extents=extents,
+        pieces=pieces,
+    )
+
+
+def pair_of(value: object, length: int) -> tuple[int, int]:
+    """Return two numbers that stand in a list."""
+    if not isinstance(value, list) or len(value) != length or not all(type(n) is int and 0 <= n < 2**63 for n in value):
+        raise Trouble("an offset or a length in it is not one")
+    return value[0], value[1]
+
+
+def to_bytes(text: str) -> bytes:
+    """Turn the text of a name into its bytes: U+DC80 to U+DCFF stand for bytes that are not UTF-8."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise Trouble("a name in it is not one") from None
+
+
+def read_xattrs(values: dict[str, object]) -> list[tuple[bytes, bytes]]:
+    try:
+        return [(to_bytes(name), base64.b64decode(str(value), validate=True)) for name, value in values.items()]
+    except binascii.Error:
+        raise Trouble("an extended attribute in it is not base64") from None
+
+
+class Tree:
+    """Restores one tree below OUT, reaching every name by real directories only, never through a symlink."""
+
+    def __init__(self, out: str, root: bytes, chunks: Chunks, owners: bool) -> None:
+        self._chunks, self._owners = chunks, owners
+        self._base = steps_of(root.strip(b"/")) if root.strip(b"/") else []
+        self._out = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+        self._open: tuple[list[bytes], int] = ([], os.dup(self._out))
+        for depth in range(len(self._base)):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self._base[depth], 0o700, dir_fd=self._folder(self._base[:depth]))
+
+    def _folder(self, steps: list[bytes]) -> int:
+        """Return a descriptor of a directory below OUT; it is good until the next call."""
+        held, descriptor = self._open
+        if held != steps:
+            start = len(held) if held == steps[: len(held)] else 0
+            opened = os.dup(descriptor if start else self._out)
+            for step in steps[start:]:
+                try:
+                    deeper = os.open(step, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=opened)
+                finally:
+                    os.close(opened)
+                opened = deeper
+            os.close(descriptor)
+            self._open = (steps, opened)
+        return self._open[1]
+
+    def _place(self, path: bytes) -> tuple[int, bytes]:
+        """Return the directory (a descriptor) and the name in it of a path of this tree."""
+        steps = self._base + steps_of(path)
+        if not steps:
+            return self._folder([]), b"."
+        return self._folder(steps[:-1]), steps[-1]
+
+    def create(self, entry: Entry) -> None:
+        """Make what an entry says; a directory gets its attributes later, when no more is written into it."""
+        folder, name = self._place(entry.path)
+        if entry.kind == "directory":
+            if entry.path:  # the root is there already
+                os.mkdir(name, 0o700, dir_fd=folder)
+            return
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(name, dir_fd=folder, follow_symlinks=False)
+            raise Trouble("something is there already: the snapshot has this name twice")
+        if entry.kind == "file":
+            if entry.link is None or not self._link(entry.link, folder, name):
+                folder, name = self._place(entry.path)
+                self._write(entry, folder, name)
+        elif entry.kind == "symlink":
+            os.symlink(entry.target, name, dir_fd=folder)
+            os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=folder, follow_symlinks=False)
+        elif entry.kind == "fifo":
+            os.mkfifo(name, entry.mode & 0o777, dir_fd=folder)
+        else:
+            say(f"{shown(entry.path)} is a {entry.kind} and was left out")
+
+    def _link(self, target: bytes, folder: int, name: bytes) -> bool:
+        """Make a hard link; if that cannot be, the entry knows its own content."""
+        here = os.dup(folder)
+        try:
+            there, target_name = self._place(target)
+            if not stat.S_ISREG(os.stat(target_name, dir_fd=there, follow_symlinks=False).st_mode):
+                return False
+            os.link(target_name, name, src_dir_fd=there, dst_dir_fd=here, follow_symlinks=False)
+        except (OSError, Trouble):
+            return False
+        finally:
+            os.close(here)
+        return True
+
+    def _write(self, entry: Entry, folder: int, name: bytes) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        try:
+            with open(os.open(PARTIAL, flags, 0o600, dir_fd=folder), "wb") as file:
+                self._fill(file, entry)
+                file.truncate(entry.size)
+                self._dress(file.fileno(), entry)
+            os.rename(PARTIAL, name, src_dir_fd=folder, dst_dir_fd=folder)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(PARTIAL, dir_fd=folder)
+
+    def _fill(self, file: BinaryIO, entry: Entry) -> None:
+        """Write the data into the extents, one after another."""
+        places, left = iter(entry.extents), 0
+        for chunk_id, offset, length in entry.pieces:
+            plain = memoryview(self._chunks.read(chunk_id, CONTENT))[offset : offset + length]
+            if len(plain) != length:
+                raise Trouble("a piece of it reaches beyond its chunk")
+            while plain:
+                while not left:
+                    at, left = next(places)
+                    if at != file.tell():
+                        file.seek(at)
+                written = file.write(plain[:left])
+                plain, left = plain[written:], left - written
+
+    def _dress(self, descriptor: int, entry: Entry) -> None:
+        """Give a file or directory its attributes; time last."""
+        if self._owners:
+            os.chown(descriptor, entry.uid, entry.gid)
+        os.chmod(descriptor, entry.mode & (0o7777 if self._owners else 0o777))
+        for name, value in entry.xattrs:
+            if self._owners or name.startswith(b"user.") or name == b"system.posix_acl_access":
+                try:
+                    os.setxattr(descriptor, name, value)
+                except (OSError, AttributeError):  # macOS and some filesystems have none
+                    say(f"{shown(entry.path)}: its attribute {shown(name)} could not be set")
+        os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
+
+    def dress_directory(self, entry: Entry) -> None:
+        """Give a directory its attributes."""
+        self._dress(self._folder(self._base + steps_of(entry.path)), entry)
+
+    def close(self) -> None:
+        os.close(self._out)
+        os.close(self._open[1])
+
+
+def steps_of(path: bytes) -> list[bytes]:
+    """Split a path; what could lead out of OUT is refused. The root is the empty path."""
+    steps = path.split(b"/") if path else []
+    if any(step in (b"", b".", b"..") or b"\0" in step for step in steps):
+        raise Trouble("this path could lead elsewhere, so it is not written")
+    return steps
+
+
+def shown(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace") or "the root"
+
+
+def restore_files(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bool, owners: bool) -> None:
+    """Write the trees of a snapshot below OUT, each at the path it had: /srv/uploads to OUT/srv/uploads."""
+    chunks, contents = open_contents(repository, snapshot, rebuild_index)
+    prepare_out(out, 0)
+    written = 0
+    for root in take(contents.details, "roots", list):
+        name = take(root, "path", str)
+        with reading(name):
+            tree = Tree(out, to_bytes(name), chunks, owners)
+            try:
+                written += restore_tree(tree, contents.lines(take(root, "stream", str)))
+            finally:
+                tree.close()
+    say(f"{written} entries written below {out}")
+
+
+def restore_tree(tree: Tree, lines: Iterator[dict[str, Any]]) -> int:
+    """Make every entry; a directory is finished when the walk, which goes depth first, has left it."""
+    done, inside = 0, list[Entry]()
+    try:
+        for line in lines:
+            try:
+                entry = read_entry(line)
+            except Trouble as trouble:
+                complain(f"{line.get('path')!r}: {trouble}")
+                continue
+            while inside and inside[-1].path and not entry.path.startswith(inside[-1].path + b"/"):
+                attempt(tree.dress_directory, inside.pop())
+            if attempt(tree.create, entry):
+                done += 1
+                if entry.kind == "directory":
+                    inside.append(entry)
+    finally:
+        while inside:
+            attempt(tree.dress_directory, inside.pop())
+    return done
+
+
+def attempt(act: Callable[[Entry], None], entry: Entry) -> bool:
+    """Do something with an entry; one that cannot be restored is named and does not stop the others."""
+    try:
+        act(entry)
+    except Trouble as trouble:
+        complain(f"{shown(entry.path)}: {trouble}")
+        return False
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        complain(f"{shown(entry.path)}: {error.strerror or error}")
+        return False
+    return True
+
 
 # ---- check ----------------------------------------------------------------------------------------------------------
 
