@@ -19,7 +19,7 @@ def test_every_number_and_every_family_is_on_the_page() -> None:
     for status in ExitStatus:
         assert f"| {int(status)} |" in page
     for family in LifeboatError.__subclasses__():
-        assert f"| `{family.code}` |" in page
+        assert f"| `{family.code}` |" in page, family
 
 
 def test_every_code_of_ours_is_one_thing_with_a_meaning() -> None:

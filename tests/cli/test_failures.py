@@ -39,7 +39,7 @@ HIDDEN = (
 def test_each_family_has_its_own_number_and_each_number_a_meaning() -> None:
     assert len({status for _, status in FAMILIES}) == len(FAMILIES)
     assert set(MEANINGS) == set(ExitStatus)
-    assert {family for family, _ in FAMILIES} == set(LifeboatError.__subclasses__())
+    assert {family for family, _ in FAMILIES} <= set(LifeboatError.__subclasses__())
 
 
 @pytest.mark.parametrize(("family", "status"), FAMILIES)

@@ -10,6 +10,7 @@ from pretend_shell import KEY, Shell
 
 from lifeboat.app.read_settings import read_settings
 from lifeboat.crypto.identity import Identity
+from lifeboat.foundation.errors import SettingsError, StorageError
 
 
 def key_in(path: Path) -> Identity:
@@ -80,7 +81,7 @@ def test_init_without_a_key_keeps_a_new_one_and_says_so_loudly(shell: Shell) -> 
         assert str(path) in outcome.out + outcome.err
         assert "LIFEBOAT1" not in outcome.out + outcome.err
     assert read_settings(None, shell.environment, shell.folder).need_key() == key_in(path).to_text()
-    assert shell("init", "--yes").called == [("initialise", False, None)]
+    assert shell("status").status == 0
 
 
 def test_init_asks_nobody_in_a_pipe(shell: Shell) -> None:
@@ -162,3 +163,28 @@ def test_the_guarded_key_is_shown_once_and_has_to_be_confirmed(shell: Shell, tmp
         assert person.leaves() == 130
         assert person.screen.count("LIFEBOAT1-") == 1
         assert "the repository is made" not in person.screen
+
+
+class Exists(SettingsError):
+    """As the real one answers where a repository lies already."""
+
+    code = "repository-exists"
+
+
+def test_a_key_made_for_a_repository_that_exists_is_not_left_to_mislead(shell: Shell) -> None:
+    del shell.environment["BACKUP_ENCRYPTION_KEY"]
+    shell.answers = {"fails_with": Exists("there is one already", "use it")}
+    assert shell("init", "--yes").status == 10
+    assert not list(shell.folder.rglob("identity.key"))
+
+
+def test_a_key_made_before_the_store_failed_is_used_by_the_next_init_and_still_told_of(shell: Shell) -> None:
+    del shell.environment["BACKUP_ENCRYPTION_KEY"]
+    shell.environment["LIFEBOAT_STATE"] = str(shell.folder / "state")
+    shell.answers = {"fails_with": StorageError("the bucket does not answer", "is it up?")}
+    assert shell("init", "--yes").status == 12
+    key = key_in(shell.folder / "state/identity.key")
+    shell.answers = {}
+    outcome = shell("init", "--yes")
+    assert outcome.called == [("initialise", False, key.to_text())]
+    assert "only copy of the key" in outcome.out

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
-from lifeboat.foundation.errors import KeyTrouble, SettingsError
+from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.secret import Secret
+from lifeboat.repository.errors import KeyMissing
 
 ChecksumMode = Literal["when_required", "when_supported"]
 
@@ -25,12 +26,6 @@ class SettingMissing(SettingsError):
     """A command needs something that was never said."""
 
     code = "setting-missing"
-
-
-class KeyMissing(KeyTrouble):
-    """A command needs the key, and none is named anywhere."""
-
-    code = "key-missing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,11 +64,11 @@ def make_page() -> str:
     page += (
         "\nOn the command line itself (status 2): `usage`, `cannot-ask`. Status 130: `interrupted`. Status 1: `bug`.\n"
     )
-    for family, status in FAMILIES:
+    for _, status in FAMILIES:
         page += f"\n## Status {int(status)}: {MEANINGS[status]}\n\n"
         page += f"In general: {GENERAL_ADVICE[status]}.\n\n| code | meaning | what to do |\n|---|---|---|\n"
         for code, kind in kinds.items():
-            if status_of(kind) is status and issubclass(kind, family):
+            if status_of(kind) is status:
                 page += f"| `{code}` | {_meaning(kind)} | {_advice(kind, hints)} |\n"
     return page
 

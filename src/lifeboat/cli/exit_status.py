@@ -59,5 +59,5 @@ FAMILIES: tuple[tuple[type[LifeboatError], ExitStatus], ...] = (
 
 
 def status_of(kind: type[LifeboatError]) -> ExitStatus:
-    """The status of a family of errors; one outside every family counts as a bug."""
-    return next((status for family, status in FAMILIES if issubclass(kind, family)), ExitStatus.BUG)
+    """The status of a family of errors; one outside every family, such as an unknown snapshot, is about the arguments."""
+    return next((status for family, status in FAMILIES if issubclass(kind, family)), ExitStatus.SETTINGS)

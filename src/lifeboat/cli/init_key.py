@@ -23,14 +23,18 @@ class ChosenKey:
     key: Secret
     fingerprint: str
     is_new: bool
+    """Nobody but this machine can have it yet."""
     kept_in: str | None
     found_in: str = ""
+    made_now: bool = False
 
 
 def choose_key(run: Run, settings: Settings, guarded: bool, out: Path | None, yes: bool) -> ChosenKey:
     """Take the key that is set, the one that is typed in, or a new one."""
     if settings.key is not None:
         fingerprint = Identity.from_text(settings.key.reveal()).recipient.fingerprint_short
+        if settings.key_from == str(settings.identity_file) and not guarded:  # Made by an init that did not end well.
+            return ChosenKey(settings.key, fingerprint, True, settings.key_from)
         return ChosenKey(settings.key, fingerprint, False, None, settings.key_from)
     asks = run.asks and not yes
     if not (asks or yes or out):
@@ -51,7 +55,13 @@ def choose_key(run: Run, settings: Settings, guarded: bool, out: Path | None, ye
         return ChosenKey(key, fingerprint, is_new, None)
     path = run.folder / out if out else settings.identity_file
     write_key(run, path, key, fingerprint)
-    return ChosenKey(key, fingerprint, is_new, str(path))
+    return ChosenKey(key, fingerprint, is_new, str(path), made_now=True)
+
+
+def throw_away(chosen: ChosenKey) -> None:
+    """Remove a key file made for a repository that turned out to exist: it opens nothing and would only mislead."""
+    if chosen.made_now and chosen.kept_in:
+        Path(chosen.kept_in).unlink(missing_ok=True)
 
 
 def _ask_for_key(run: Run) -> Secret | None:

@@ -9,6 +9,7 @@ from lifeboat.cli.ask import ask_yes
 from lifeboat.cli.command import lifeboat_command
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.run import Run
+from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import any_problem
 
 
@@ -32,7 +33,7 @@ def command(run: Run, guarded: bool, out: Path | None, yes: bool) -> ExitStatus:
     With BACKUP_ENCRYPTION_KEY set that key is used. Without one a new key is made and kept in a file on this machine:
     store a copy of it elsewhere at once. With --guarded the key is shown once and never kept here.
     """
-    from lifeboat.cli.init_key import choose_key
+    from lifeboat.cli.init_key import choose_key, throw_away
     from lifeboat.cli.init_questions import ask_what_is_unset
     from lifeboat.cli.show.init import draw_initialised, draw_key_kept, draw_next
 
@@ -45,8 +46,13 @@ def command(run: Run, guarded: bool, out: Path | None, yes: bool) -> ExitStatus:
     if not guarded:
         run.use(replace(settings, key=chosen.key, key_from=chosen.kept_in or settings.key_from))
     run.when_stopped = "the repository may be half made; run the same command again"
-    with run.lifeboat() as lifeboat:
-        report = lifeboat.initialise(guarded=guarded, new_key=chosen.key if chosen.is_new or guarded else None)
+    try:
+        with run.lifeboat() as lifeboat:
+            report = lifeboat.initialise(guarded=guarded, new_key=chosen.key if chosen.is_new or guarded else None)
+    except LifeboatError as error:
+        if error.code == "repository-exists":
+            throw_away(chosen)
+        raise
     if chosen.is_new and chosen.kept_in and not report.key_created:
         report = replace(report, key_created=chosen.kept_in)
     run.show(
