@@ -8,12 +8,14 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 USUAL_COLUMNS = 80
+FOLDED_AT_LEAST = 12
+LINE_WITHOUT_END = 10_000
 
 GOOD, DOUBTFUL, BAD, FAINT, STRONG = "green", "yellow", "bold red", "dim", "bold"
 
@@ -32,7 +34,10 @@ def render(drawn: Iterable[RenderableType], to_terminal: bool, width: int, envir
         _environ=environment,
     )
     for one in drawn:
-        console.print(one)
+        if isinstance(one, Text) and one.no_wrap:
+            console.print(one, no_wrap=True, overflow="ignore", crop=False)
+        else:
+            console.print(one)
     written = console.file
     assert isinstance(written, io.StringIO)
     return "\n".join(line.rstrip() for line in written.getvalue().split("\n"))
@@ -56,27 +61,64 @@ def line(*parts: str | tuple[str, str]) -> Text:
     return whole
 
 
-def facts(rows: Sequence[tuple[str, str]]) -> Table:
+def facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
     """Names on the left, what they are on the right."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(style=FAINT, no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, text(value))
+        table.add_row(name, value if isinstance(value, Text) else text(value))
     return table
 
 
-def columns(*headings: str, right: Sequence[str] = (), fold: Sequence[str] = ()) -> Table:
-    """An empty table; columns named in ``right`` hold numbers, those in ``fold`` may take several lines."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style=FAINT)
-    for heading in headings:
-        table.add_column(
-            heading,
-            justify="right" if heading in right else "left",
-            no_wrap=heading not in fold,
-            overflow="fold" if heading in fold else "ellipsis",
-        )
-    return table
+class Grid:
+    """A table that becomes a list of records where the terminal is too narrow for it: nothing is cut off.
+
+    Args:
+        right: Headings of columns that hold numbers.
+        fold: Headings of columns that may take several lines.
+    """
+
+    def __init__(self, headings: Sequence[str], right: Sequence[str], fold: Sequence[str]) -> None:
+        self._headings = headings
+        self._right = right
+        self._fold = fold
+        self._rows: list[tuple[str | Text, ...]] = []
+
+    def add_row(self, *cells: str | Text) -> None:
+        self._rows.append(cells)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = self._as_table()
+        roomy = options.update(max_width=LINE_WITHOUT_END)
+        if table.__rich_measure__(console, roomy).minimum <= options.max_width:
+            yield table
+            return
+        for row in self._rows:
+            first, *rest = row
+            yield Text.assemble(first, style=STRONG)
+            named = [pair for pair in zip(self._headings[1:], rest, strict=True) if str(pair[1])]
+            yield indented(facts(named), 2)
+
+    def _as_table(self) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style=FAINT)
+        for heading in self._headings:
+            folds = heading in self._fold
+            table.add_column(
+                heading,
+                justify="right" if heading in self._right else "left",
+                no_wrap=not folds,
+                overflow="fold" if folds else "ellipsis",
+                min_width=FOLDED_AT_LEAST if folds else None,
+            )
+        for row in self._rows:
+            table.add_row(*row)
+        return table
+
+
+def columns(*headings: str, right: Sequence[str] = (), fold: Sequence[str] = ()) -> Grid:
+    """An empty table with these headings."""
+    return Grid(headings, right, fold)
 
 
 def indented(what: RenderableType, spaces: int) -> Padding:

@@ -22,7 +22,7 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
         ("stored", show_bytes(report.stored_bytes)),
         ("last restore took", rto),
     ]
-    table = columns("source", "newest", "age (RPO)", "goal", "snapshots", "", right=("snapshots",))
+    table = columns("source", "newest", "age (RPO)", "goal", "snapshots", "state", right=("snapshots",))
     for one in report.sources:
         table.add_row(
             safe(typed_source(one.source)),
