@@ -100,3 +100,9 @@ class LandingDiffers(TargetRefused):
     """What landed beside the live data is not what was captured; nothing live was touched for this collection."""
 
     code = "landing-differs"
+
+
+class BlockUnreadable(SourceError):
+    """Bytes that should be whole BSON documents are not."""
+
+    code = "block-unreadable"
