@@ -822,10 +822,12 @@ def choose(repository: Repository, wanted: str, sources: tuple[str, ...]) -> Sna
             raise Trouble("with damaged snapshot records nobody knows which is the latest; name one that `list` shows")
     else:
         found = [one for one in repository.snapshots() if isinstance(one, Snapshot) and one.id.startswith(wanted)]
-    if len({one.id for one in found}) != 1:
+    if not found:
         raise Trouble(
-            f"{'several snapshots begin' if found else 'no readable snapshot is named or begins'} with {wanted}"
+            f"there is no snapshot here that your key can read and that fits {wanted!r}: what does `list` show?"
         )
+    if len({one.id for one in found}) > 1:
+        raise Trouble(f"several snapshots fit {wanted!r}: give more of the id")
     snapshot = found[0]
     if snapshot.source not in sources:
         raise Trouble(f"{snapshot.id[:12]} is a snapshot of {snapshot.source}: use `{COMMAND_FOR[snapshot.source]}`")
