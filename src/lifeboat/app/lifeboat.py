@@ -72,7 +72,9 @@ class Lifeboat:
         """
         identity = Identity.from_text(new_key.reveal()) if new_key else build_identity(self._settings)
         if identity is None:
-            raise SettingsError("a repository needs a key", "set BACKUP_ENCRYPTION_KEY, or let `lifeboat init` make one")
+            raise SettingsError(
+                "a repository needs a key", "set BACKUP_ENCRYPTION_KEY, or let `lifeboat init` make one"
+            )
         store = build_store(self._settings, self._clock, create=True)
         named = [NamedRecipient("key", identity.recipient)]
         for number, text in enumerate(self._settings.repository.recipients, start=1):
@@ -204,7 +206,11 @@ class Lifeboat:
             client, databases = build_client(settings)
             with client:
                 return backup_mongodb(taking, client, databases, clock=self._clock, progress=self._progress)
-        roots = roots_of_files(settings.need_files().paths) if taking.source is Source.FILES else roots_of_config(settings.config.paths)
+        roots = (
+            roots_of_files(settings.need_files().paths)
+            if taking.source is Source.FILES
+            else roots_of_config(settings.config.paths)
+        )
         return backup_trees(
             taking,
             roots,
@@ -227,5 +233,3 @@ class Lifeboat:
     def _tree_findings(self, source: str) -> list[Finding]:
         paths = self._settings.files.paths if source == "files" else self._settings.config.paths
         return browse.readable(paths)
-
-

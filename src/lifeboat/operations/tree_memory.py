@@ -12,7 +12,6 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
 import zstandard
@@ -33,7 +32,7 @@ class Remembered(NamedTuple):
 
 
 class TreeMemory:
-    """Reads the memory of the last run and writes that of this one. Use as a context manager; ``keep`` replaces the old.
+    """Reads the memory of the last run and writes that of this one. ``keep`` replaces the old; ``close`` in any case.
 
     Args:
         order: A path's key in walk order.
@@ -52,12 +51,8 @@ class TreeMemory:
         self._pending = bytearray()
         self._advance()
 
-    def __enter__(self) -> "TreeMemory":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End; without ``keep`` before, the old memory stays."""
         self._file.close()
         self._temporary.unlink(missing_ok=True)
 

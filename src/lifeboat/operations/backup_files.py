@@ -1,0 +1,312 @@
+"""Back up trees of files: unchanged files are recognised without being read, small ones share chunks, large ones are cut by content.
+
+One thread walks and reads; sealing and uploading run beside it. Manifest lines wait in order until the chunks they name have ids.
+Memory: what the run holds in flight, one block, one group of small files, and one directory's names per level.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from lifeboat.chunking.cut import Cutter, after_line
+from lifeboat.crypto.sealing import Kind
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.sizes import MIB
+from lifeboat.operations.file_groups import SMALL_FILE_BYTES, Group, Grouping
+from lifeboat.operations.taking import Taken, Taking, finding_to_json
+from lifeboat.operations.tree_memory import Remembered, TreeMemory, memory_path
+from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
+from lifeboat.repository.writing import Run, Stored
+from lifeboat.sources.files.entry import Entry, Piece, walk_order
+from lifeboat.sources.files.manifest import decode, encode
+from lifeboat.sources.files.patterns import Patterns
+from lifeboat.sources.files.read import FileReader
+from lifeboat.sources.files.walk import walk, walk_only
+
+BLOCK_BYTES = 8 * MIB
+WAITING_AT_MOST = 8192
+"""Lines that may wait for the group of small files before them to be stored."""
+FINDINGS_AT_MOST = 1000
+"""A disk that fails names every file; the report keeps the first of them and counts the rest."""
+_INCOMPLETE = frozenset({"file-unreadable"})
+"""Findings that mean: something that should be in the snapshot is not. What vanished or changed is only told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A directory to back up; ``names`` limits it to some names in it (single configuration files)."""
+
+    path: Path
+    names: tuple[str, ...] = ()
+
+
+def roots_of_files(paths: Iterable[Path]) -> list[Root]:
+    """One tree for each folder."""
+    return [Root(path) for path in paths]
+
+
+def roots_of_config(paths: Iterable[Path]) -> list[Root]:
+    """Folders are trees; single files are gathered by the folder they lie in."""
+    by_folder: dict[Path, list[str]] = {}
+    for path in paths:
+        if path.is_dir():
+            by_folder.setdefault(path, [])
+        else:
+            by_folder.setdefault(path.parent, []).append(path.name)
+    return [Root(folder, tuple(sorted(names))) for folder, names in by_folder.items()]
+
+
+def backup_trees(
+    taking: Taking,
+    roots: Sequence[Root],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    one_filesystem: bool = False,
+    progress: Progress,
+) -> Taken:
+    """Take one snapshot of some trees. Files that vanish, change or cannot be read are findings, not failures.
+
+    Raises:
+        FilesRootMissing: A root is not there.
+    """
+    patterns = Patterns(include=include, exclude=exclude)
+    instant = taking.clock.now()
+    troubles = _Troubles(progress)
+    with taking.run() as run:
+        progress.begin(str(taking.source))
+        trees = []
+        memories = []
+        try:
+            for number, root in enumerate(roots):
+                path = memory_path(
+                    taking.repository.state.directory, taking.writer.writer.hex(), run.generation, f"{root.path}"
+                )
+                memory = TreeMemory(path, walk_order)
+                memories.append(memory)
+                tree = _Tree(taking, run, root, f"tree/{number}", memory, troubles, progress)
+                trees.append(tree.back_up(patterns, one_filesystem))
+            taken = _commit(taking, run, trees, troubles, instant)
+            for memory in memories:
+                memory.keep()
+        finally:
+            for memory in memories:
+                memory.close()
+    return taken
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredTree:
+    path: Path
+    names: tuple[str, ...]
+    stream: WrittenStream
+    entries: int
+    content_bytes: int
+
+
+class _Waiting(NamedTuple):
+    """A line that may go into the manifest once its chunks have ids."""
+
+    entry: Entry
+    pieces: "Sequence[Future[Stored]] | tuple[Group, int] | None"
+    known: Remembered | None = None
+
+
+class _Troubles:
+    """Collects findings of a walk, not without end."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._kept: list[Finding] = []
+        self._dropped = 0
+        self.complete = True
+
+    def __call__(self, finding: Finding) -> None:
+        if finding.code in _INCOMPLETE:
+            self.complete = False
+            finding = replace(finding, level=Level.PROBLEM)
+        if len(self._kept) >= FINDINGS_AT_MOST:
+            self._dropped += 1
+            return
+        self._kept.append(finding)
+        if finding.level is not Level.OK:
+            self._progress.note(f"{finding.subject}: {finding.message}")
+
+    def findings(self) -> list[Finding]:
+        if not self._dropped:
+            return self._kept
+        more = Finding(Level.WARNING, "more-files", f"{self._dropped} more files", "had trouble too and are not named")
+        return [*self._kept, more]
+
+
+class _Tree:
+    """One root on its way into the run."""
+
+    def __init__(
+        self,
+        taking: Taking,
+        run: Run,
+        root: Root,
+        stream: str,
+        memory: TreeMemory,
+        troubles: _Troubles,
+        progress: Progress,
+    ) -> None:
+        self._clock = taking.clock
+        self._run = run
+        self._root = root
+        self._memory = memory
+        self._troubles = troubles
+        self._progress = progress
+        self._grouping = Grouping(run)
+        self._cutter = Cutter(taking.cutting_seed)
+        self._line_cutter = Cutter(taking.cutting_seed, after_line)
+        self._stream = StreamWriter(run, stream, Kind.LINES)
+        self._lines = bytearray()
+        self._waiting: deque[_Waiting] = deque()
+        self._last_known = b""
+        self._entries = 0
+        self._content_bytes = 0
+
+    def back_up(self, patterns: Patterns, one_filesystem: bool) -> _StoredTree:
+        with FileReader(self._root.path, on_trouble=self._troubles, clock=self._clock) as reader:
+            for entry in self._walk(patterns, one_filesystem):
+                self._take(entry, reader)
+                if len(self._waiting) > 64:
+                    self._write_ready()
+                if len(self._waiting) > WAITING_AT_MOST:
+                    self._grouping.end()
+                    self._write(self._waiting.popleft())
+        self._grouping.end()
+        while self._waiting:
+            self._write(self._waiting.popleft())
+        self._flush_lines(last=True)
+        return _StoredTree(self._root.path, self._root.names, self._stream.finish(), self._entries, self._content_bytes)
+
+    def _walk(self, patterns: Patterns, one_filesystem: bool) -> Iterator[Entry]:
+        if self._root.names:
+            return walk_only(self._root.path, self._root.names, on_trouble=self._troubles)
+        return walk(self._root.path, patterns, on_trouble=self._troubles, stay_on_filesystem=one_filesystem)
+
+    def _take(self, entry: Entry, reader: FileReader) -> None:
+        self._entries += 1
+        if entry.kind != "file":
+            self._waiting.append(_Waiting(entry, None))
+            return
+        self._content_bytes += entry.size
+        known = self._memory.recall(entry.path, entry.stamp)
+        if known is not None and self._all_known(known.chunks):
+            self._waiting.append(_Waiting(entry, None, known))
+            self._progress.advance(entry.size, 1)
+            return
+        if entry.size == 0:
+            self._waiting.append(_Waiting(entry, None))
+            self._progress.advance(0, 1)
+            return
+        if entry.size <= SMALL_FILE_BYTES:
+            small = reader.read_small(entry, SMALL_FILE_BYTES)
+            if small is None:
+                return
+            settled, content = small
+            if content is not None:
+                self._waiting.append(_Waiting(settled, self._grouping.add(content) if content else None))
+                self._progress.advance(len(content), 1)
+                return
+        read = reader.read(entry, self._cut_and_store, block_bytes=BLOCK_BYTES)
+        if read is not None:
+            self._waiting.append(_Waiting(read[0], read[1]))
+            self._progress.advance(0, 1)
+
+    def _cut_and_store(self, blocks: Iterator[bytes]) -> list["Future[Stored]"]:
+        stored = []
+        for block in blocks:
+            stored += [self._run.store(Kind.CONTENT, chunk) for chunk in self._cutter.feed(block)]
+            self._progress.advance(len(block))
+        return stored + [self._run.store(Kind.CONTENT, chunk) for chunk in self._cutter.finish()]
+
+    def _all_known(self, chunks: bytes) -> bool:
+        if chunks == self._last_known:
+            return True  # the neighbour in the same group asked just now
+        known = all(self._run.knows(chunks[start : start + 32]) for start in range(0, len(chunks), 32))
+        if known:
+            self._last_known = chunks
+        return known
+
+    def _write_ready(self) -> None:
+        while self._waiting and _is_ready(self._waiting[0]):
+            self._write(self._waiting.popleft())
+
+    def _write(self, waiting: _Waiting) -> None:
+        entry, known = waiting.entry, waiting.known
+        if known is not None and entry.link_count == 1:
+            line, chunks = known.line, known.chunks
+        else:
+            pieces = decode(known.line)[1] if known is not None else _pieces(waiting, entry)
+            if known is not None:
+                # Of a hard link only the content is reused: which name comes first may have changed.
+                entry = entry._replace(extents=decode(known.line)[0].extents)
+            line = encode(entry, pieces)
+            chunks = b"".join(dict.fromkeys(piece[0] for piece in pieces))
+        if entry.kind == "file":
+            self._memory.remember(Remembered(entry.stamp, entry.path, chunks, line))
+        self._lines += line
+        if len(self._lines) >= MIB:
+            self._flush_lines(last=False)
+
+    def _flush_lines(self, *, last: bool) -> None:
+        self._stream.extend(self._line_cutter.feed(bytes(self._lines)))
+        self._lines.clear()
+        if last:
+            self._stream.extend(self._line_cutter.finish())
+
+
+def _is_ready(waiting: _Waiting) -> bool:
+    if waiting.pieces is None:
+        return True
+    if isinstance(waiting.pieces, tuple):
+        stored = waiting.pieces[0].stored
+        return stored is not None and stored.done()
+    return all(stored.done() for stored in waiting.pieces)
+
+
+def _pieces(waiting: _Waiting, entry: Entry) -> list[Piece]:
+    if waiting.pieces is None:
+        return []
+    if isinstance(waiting.pieces, tuple):
+        group, offset = waiting.pieces
+        assert group.stored is not None
+        return [(group.stored.result().chunk, offset, entry.content_bytes)]
+    whole = [stored.result() for stored in waiting.pieces]
+    return [(stored.chunk, 0, stored.plain_bytes) for stored in whole]
+
+
+def _commit(taking: Taking, run: Run, trees: Sequence[_StoredTree], troubles: _Troubles, instant: datetime) -> Taken:
+    findings = troubles.findings()
+    details = {
+        "roots": [
+            {
+                "path": os.fsencode(tree.path).decode("utf-8", "surrogateescape"),
+                "stream": tree.stream.name,
+                "names": list(tree.names),
+                "entries": tree.entries,
+            }
+            for tree in trees
+        ]
+    }
+    told = [finding_to_json(one) for one in findings if one.level is not Level.OK]
+    root = write_root(run, [tree.stream for tree in trees], details, told)
+    return taking.commit(
+        run,
+        root,
+        instant=instant,
+        one_instant=False,
+        total_bytes=sum(tree.content_bytes for tree in trees),
+        items=sum(tree.entries for tree in trees),
+        findings=findings,
+    )

@@ -1,0 +1,112 @@
+"""Look into a snapshot without restoring it; and whether what is to be backed up can be read at all."""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.operations.reports import ContentRow
+from lifeboat.operations.restore_mongodb import stored_collections
+from lifeboat.repository.names import Source
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.reading import SnapshotReader
+from lifeboat.repository.record import Record
+from lifeboat.sources.files.entry import Entry, show
+from lifeboat.sources.files.manifest import decode
+
+
+class PathUnknown(LifeboatError):
+    """The snapshot holds nothing under this name."""
+
+    code = "path-unknown"
+
+
+def contents(repository: Repository, record: Record, path: str) -> list[ContentRow]:
+    """What a snapshot holds: its collections, or the names right below a path of its trees.
+
+    Raises:
+        PathUnknown: Nothing is called like that in it.
+    """
+    with SnapshotReader(repository, record) as reader:
+        rows = _collections(reader, path) if record.source == Source.MONGODB else _names(reader, path)
+    if path and not rows:
+        raise PathUnknown(
+            f"snapshot {record.snapshot[:8]} holds nothing called {path}",
+            f"see `lifeboat snapshots {record.snapshot[:8]}`",
+        )
+    return rows
+
+
+def readable(paths: Iterable[Path]) -> list[Finding]:
+    """Whether folders and files that are to be backed up are there and open to this user."""
+    findings = []
+    for path in paths:
+        if not path.exists():
+            findings.append(
+                Finding(
+                    Level.PROBLEM, "path-missing", str(path), "is not there", "is the path right, and the disk mounted?"
+                )
+            )
+        elif not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+            findings.append(
+                Finding(
+                    Level.PROBLEM,
+                    "path-unreadable",
+                    str(path),
+                    "is closed to this user",
+                    "run as a user who may read it",
+                )
+            )
+        else:
+            findings.append(Finding(Level.OK, "path", str(path), "can be read"))
+    return findings
+
+
+def _collections(reader: SnapshotReader, path: str) -> list[ContentRow]:
+    return [
+        ContentRow(one.entry.namespace, one.entry.kind, None if one.stream is None else one.documents, one.bytes)
+        for one in stored_collections(reader)
+        if path in ("", one.entry.database, one.entry.namespace)
+    ]
+
+
+def _names(reader: SnapshotReader, path: str) -> list[ContentRow]:
+    """Rows right below ``path``, which may begin with a root's own path or be relative to a single root."""
+    rows = []
+    roots = reader.details.get("roots", [])
+    streams = reader.streams()
+    for root in roots:
+        inside = _inside(str(root["path"]), path, alone=len(roots) == 1)
+        if inside is None:
+            continue
+        prefix = "" if len(roots) == 1 and not path.startswith("/") else f"{root['path']}/"
+        for entry in _below(reader.lines(streams[root["stream"]]), inside):
+            kind = "hard link" if entry.hard_link_to else entry.kind
+            moment = datetime.fromtimestamp(entry.mtime_ns // 1_000_000_000, UTC)
+            rows.append(ContentRow(prefix + show(entry.path), kind, None, entry.size, moment))
+    return rows
+
+
+def _inside(root: str, path: str, *, alone: bool) -> bytes | None:
+    """The path relative to the root, or None when it is not in it."""
+    if path == root or path == "":
+        return b""
+    if path.startswith(root + "/"):
+        return os.fsencode(path[len(root) + 1 :].rstrip("/"))
+    return os.fsencode(path.strip("/")) if alone and not path.startswith("/") else None
+
+
+def _below(lines: Iterator[bytes], inside: bytes) -> Iterator[Entry]:
+    """The entry itself when it is a file, or the entries right below it when it is a directory."""
+    prefix = inside + b"/" if inside else b""
+    for line in lines:
+        entry, _ = decode(line)
+        if not entry.path.startswith(inside):
+            continue
+        if entry.path == inside and entry.kind != "directory":
+            yield entry
+        rest = entry.path[len(prefix) :] if entry.path.startswith(prefix) else b""
+        if rest and b"/" not in rest:
+            yield entry

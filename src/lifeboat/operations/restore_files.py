@@ -1,0 +1,235 @@
+"""Restore trees of files from a snapshot: to a new place, or in place, touching only what differs.
+
+Memory: a batch of manifest lines, what the reader holds ahead, and a few chunks that small files share.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lifeboat.crypto.sealing import Kind
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import TargetRefused
+from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.sizes import MIB
+from lifeboat.operations.reports import PlanStep, RestoredPart
+from lifeboat.repository.errors import ObjectDamaged
+from lifeboat.repository.reading import SnapshotReader
+from lifeboat.sources.files.entry import Entry, Piece, walk_order
+from lifeboat.sources.files.manifest import decode
+from lifeboat.sources.files.patterns import Patterns
+from lifeboat.sources.files.walk import open_root
+from lifeboat.sources.files.write import TreeWriter
+
+BATCH_ENTRIES = 8192
+BATCH_BYTES = 256 * MIB
+"""Content of one batch: read ahead ends at its end, so it is large against one round trip to a far store."""
+KEPT_CHUNKS = 4
+"""Chunks of small files kept for the next file: an unchanged group with one changed file in it is not read twice."""
+
+Line = tuple[Entry, tuple[Piece, ...]]
+
+
+class NothingChosen(TargetRefused):
+    """The patterns leave nothing to restore."""
+
+    code = "nothing-chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRoot:
+    """A tree of the snapshot: the folder it was taken from, and the names in it if only some were taken."""
+
+    path: Path
+    stream: str
+    entries: int
+    names: tuple[str, ...]
+
+
+class TreeRestore:
+    """One restore of one snapshot of files or configuration.
+
+    Args:
+        target: The directory to restore into; None restores each tree where it came from. Several trees get a folder each.
+    """
+
+    def __init__(
+        self,
+        reader: SnapshotReader,
+        target: Path | None,
+        *,
+        include: Sequence[str],
+        exclude: Sequence[str],
+        clock: Clock,
+        progress: Progress,
+    ) -> None:
+        self._reader = reader
+        self._target = target
+        self._patterns = Patterns(include=include, exclude=exclude)
+        self._clock = clock
+        self._progress = progress
+        self._streams = reader.streams()
+        self.roots = stored_roots(reader)
+        self._findings: list[Finding] = []
+
+    def steps(self) -> tuple[PlanStep, ...]:
+        """What goes where, with the sizes of what the patterns choose."""
+        steps = []
+        for root in self.roots:
+            files = [entry for entry, _ in self._chosen(root)] if self._picky else None
+            items = root.entries if files is None else len(files)
+            size = self._reader.record.total_bytes if files is None else sum(entry.size for entry in files)
+            where = self._place(root)
+            exists = where.is_dir() and any(where.iterdir())
+            steps.append(PlanStep(str(root.path), str(where), "replace" if exists else "write", items, size))
+        return tuple(steps)
+
+    def refuse(self) -> None:
+        """Raise what must stop this restore before anything is protected or written."""
+        if self._picky and not any(True for root in self.roots for _ in self._chosen(root)):
+            raise NothingChosen(
+                "the patterns choose nothing in this snapshot", "see `lifeboat snapshots SNAPSHOT PATH`"
+            )
+
+    def carry_out(self) -> tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]:
+        """Write everything; returns what was written and what is to be said of it."""
+        self._progress.begin("restoring files", self._reader.record.total_bytes)
+        return tuple(self._restore(root) for root in self.roots), tuple(self._findings)
+
+    @property
+    def _picky(self) -> bool:
+        return self._patterns.excludes_some or self._patterns.includes_only
+
+    def _restore(self, root: StoredRoot) -> RestoredPart:
+        where = self._place(root)
+        items = size = 0
+        in_place = self._target is None
+        with TreeWriter(
+            where, mode="in-place" if in_place else "new-place", on_trouble=self._findings.append, clock=self._clock
+        ) as writer:
+            for batch in _batches(self._chosen(root)):
+                missing = [line for line in batch if not writer.already_there(line[0])]
+                for entry, blocks in _with_content(self._reader, missing):
+                    writer.put(entry, blocks)
+                    for _ in blocks:
+                        pass  # what the writer left (a name it could not write) is passed over: the order is kept
+                    self._progress.advance(0, 1)
+                items += len(batch)
+                size += sum(entry.size for entry, _ in batch)
+                self._progress.advance(sum(entry.size for entry, _ in batch))
+            writer.finish()
+        return RestoredPart(str(root.path), str(where), items, size, "every chunk authenticated")
+
+    def _place(self, root: StoredRoot) -> Path:
+        if self._target is None:
+            return root.path
+        return self._target if len(self.roots) == 1 else self._target / str(root.path).lstrip("/")
+
+    def _chosen(self, root: StoredRoot) -> Iterator[Line]:
+        lines = (decode(line) for line in self._reader.lines(self._streams[root.stream]))
+        return self._patterns.select(lines, lambda line: line[0]) if self._picky else lines
+
+
+def stored_roots(reader: SnapshotReader) -> list[StoredRoot]:
+    """The trees of a snapshot of files or configuration."""
+    try:
+        return [
+            StoredRoot(
+                Path(str(one["path"])), str(one["stream"]), int(one["entries"]), tuple(map(str, one.get("names", ())))
+            )
+            for one in reader.details["roots"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ObjectDamaged(f"the root of snapshot {reader.record.snapshot[:8]} names no trees") from error
+
+
+def remove_what_restore_added(restored: SnapshotReader, before: SnapshotReader | None) -> None:
+    """Delete the names that are in one snapshot and not in the other: what a restore in place had added."""
+    earlier = {root.path: root for root in stored_roots(before)} if before else {}
+    for root in stored_roots(restored):
+        was = earlier.get(root.path)
+        kept = _paths(before, was.stream) if before and was else iter(())
+        added = list(_only_in_first(_paths(restored, root.stream), kept))
+        directories = open_root(root.path)
+        try:
+            for path in reversed(added):
+                parent, _, name = path.rpartition(b"/")
+                with suppress(OSError):  # gone already, or something new lies in it: both stay as they are
+                    fd = directories.open(parent)
+                    try:
+                        os.unlink(name, dir_fd=fd)
+                    except IsADirectoryError:
+                        os.rmdir(name, dir_fd=fd)
+        finally:
+            directories.close()
+
+
+def _paths(reader: SnapshotReader, stream: str) -> Iterator[bytes]:
+    return (decode(line)[0].path for line in reader.lines(reader.streams()[stream]))
+
+
+def _only_in_first(first: Iterator[bytes], second: Iterator[bytes]) -> Iterator[bytes]:
+    """Merge two sequences in walk order."""
+    other = next(second, None)
+    for path in first:
+        while other is not None and walk_order(other) < walk_order(path):
+            other = next(second, None)
+        if other != path:
+            yield path
+
+
+def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    batch: list[Line] = []
+    size = 0
+    for line in lines:
+        batch.append(line)
+        size += line[0].size
+        if len(batch) >= BATCH_ENTRIES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _with_content(reader: SnapshotReader, batch: Sequence[Line]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+    """Each entry with its content; chunks are fetched ahead, in the order in which the entries need them."""
+    order = list(_order_of_chunks(batch))
+    chunks = zip(order, reader.chunks(order, Kind.CONTENT), strict=True)
+    kept: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def content(pieces: Sequence[Piece]) -> Iterator[bytes]:
+        for chunk, offset, length in pieces:
+            if chunk not in kept:
+                if len(kept) >= KEPT_CHUNKS:
+                    kept.popitem(last=False)
+                came, plain = next(chunks)
+                if came != chunk:
+                    raise RuntimeError(
+                        "chunks are asked for in another order than they are fetched: nothing is written"
+                    )
+                kept[chunk] = plain
+            plain = kept[chunk]
+            if offset + length > len(plain):
+                raise ObjectDamaged("a line of the files manifest asks for more than its chunk holds")
+            yield plain if (offset, length) == (0, len(plain)) else plain[offset : offset + length]
+
+    for entry, pieces in batch:
+        yield entry, content(pieces if not entry.hard_link_to else ())
+
+
+def _order_of_chunks(batch: Sequence[Line]) -> Iterator[bytes]:
+    """The chunks that ``_with_content`` will ask for: the same first-in first-out of ``KEPT_CHUNKS``."""
+    kept: OrderedDict[bytes, None] = OrderedDict()
+    for entry, pieces in batch:
+        if entry.hard_link_to:
+            continue
+        for chunk, _, _ in pieces:
+            if chunk not in kept:
+                if len(kept) >= KEPT_CHUNKS:
+                    kept.popitem(last=False)
+                kept[chunk] = None
+                yield chunk

@@ -1,0 +1,175 @@
+"""Restore a MongoDB snapshot: the repository's authenticated streams into the source's landing, comparison and swap.
+
+What lands where, and how it is compared and swapped, stands in ``sources/mongodb``; here the two meet.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.progress import Progress
+from lifeboat.operations.reports import PlanStep, RestoredPart
+from lifeboat.repository.errors import ObjectDamaged
+from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.reading import SnapshotReader
+from lifeboat.sources.mongodb.catalog import CollectionEntry
+from lifeboat.sources.mongodb.connect import Client
+from lifeboat.sources.mongodb.restore import carry_out
+from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target, plan_restore
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCollection:
+    """A collection or view of a snapshot."""
+
+    entry: CollectionEntry
+    documents: int
+    bytes: int
+    stream: str | None
+
+
+def stored_collections(reader: SnapshotReader) -> list[StoredCollection]:
+    """What the snapshot's catalog names, in order of name."""
+    streams = reader.streams()
+    found = []
+    for line in reader.lines(streams["catalog"]):
+        try:
+            value = json.loads(line)
+            entry = CollectionEntry(value["database"], value["collection"], value["kind"], value["metadata"])
+            stream = value["stream"]
+            size = 0 if stream is None else streams[stream].total_bytes
+            found.append(StoredCollection(entry, int(value["documents"]), size, stream))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ObjectDamaged(f"the catalog of snapshot {reader.record.snapshot[:8]} is not readable") from error
+    return found
+
+
+@dataclass
+class DatabaseRestore:
+    """One restore of one snapshot into one server.
+
+    Args:
+        where: The target for people, without a password; with the snapshot and ``renames`` it names the journal of a restore
+            that was cut off, from which the next run goes on.
+    """
+
+    reader: SnapshotReader
+    client: Client
+    where: str
+    target: Target
+    namespaces: Sequence[str]
+    renames: Sequence[str]
+    state: LocalState
+
+    def __post_init__(self) -> None:
+        self._stored = {one.entry.namespace: one for one in stored_collections(self.reader)}
+        key = "\n".join((self.where, self.reader.record.snapshot, *self.renames, *self.namespaces))
+        self._journal = f"restore-{sha256(key.encode()).hexdigest()[:16]}.json"
+
+    def plan(self, *, resume: bool = True) -> RestorePlan:
+        """What would be done; changes nothing."""
+        return plan_restore(
+            self.client,
+            [one.entry for one in self._stored.values()],
+            target=self.target,
+            renames=self.renames,
+            only=self.namespaces,
+            finished=self._finished() if resume else frozenset(),
+        )
+
+    def steps(self, plan: RestorePlan) -> tuple[PlanStep, ...]:
+        """The plan as people and programs read it."""
+        steps = []
+        for landing in plan.landings:
+            stored = self._stored[landing.entry.namespace]
+            action = {Found.NOTHING: "create", Found.RESTORED: "leave"}.get(landing.found, "replace")
+            steps.append(PlanStep(landing.entry.namespace, landing.namespace, action, stored.documents, stored.bytes))
+        steps.extend(PlanStep(name, name, "leave", None, 0) for name in plan.untouched)
+        return tuple(steps)
+
+    def carry_out(
+        self, plan: RestorePlan, *, compare: str, with_users: bool, clock: Clock, progress: Progress
+    ) -> tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]:
+        """Land, compare, swap; returns what was restored and what is to be said of it."""
+        names = [landing.entry.namespace for landing in plan.landings]
+        progress.begin("restoring the database", sum(self._stored[name].bytes for name in names))
+        report = carry_out(
+            plan,
+            self.client,
+            self._read_chunks,
+            clock=clock,
+            users=self._documents("users") if with_users else (),
+            roles=self._documents("roles") if with_users else (),
+            compare="full" if compare == "full" else "counts",
+            progress=_OneTask(progress),
+            finished=self._finished(),
+            mark=self._mark,
+        )
+        how = "documents, indexes, options" if compare == "full" else "counts, indexes, options"
+        came = {landing.namespace: landing.entry for landing in plan.landings}
+        parts = tuple(
+            RestoredPart(
+                came[one.namespace].namespace,
+                one.namespace,
+                one.documents,
+                one.size_bytes,
+                "definition" if came[one.namespace].kind == "view" else how,
+            )
+            for one in report.collections
+        )
+        return parts, report.findings
+
+    @property
+    def safety(self) -> str | None:
+        """The safety snapshot that an earlier, killed run of this restore took: going on must not replace it."""
+        found = (self.state.read_json(self._journal) or {}).get("safety")
+        return None if found is None else str(found)
+
+    def note_safety(self, snapshot: str) -> None:
+        self._note(safety=snapshot)
+
+    def forget_journal(self) -> None:
+        """The restore is done: a later one begins from the start."""
+        (self.state.directory / self._journal).unlink(missing_ok=True)
+
+    def _read_chunks(self, entry: CollectionEntry) -> Iterator[bytes]:
+        stream = self._stored[entry.namespace].stream
+        return iter(()) if stream is None else self.reader.stream(self.reader.streams()[stream])
+
+    def _documents(self, name: str) -> list[bytes]:
+        raw = b"".join(self.reader.stream(self.reader.streams()[name]))
+        documents, position = [], 0
+        while position < len(raw):
+            length = int.from_bytes(raw[position : position + 4], "little")
+            documents.append(raw[position : position + length])
+            position += length
+        return documents
+
+    def _finished(self) -> frozenset[str]:
+        stored = self.state.read_json(self._journal) or {}
+        return frozenset(stored.get("finished", ()))
+
+    def _mark(self, step: str, namespace: str) -> None:
+        self._note(finished=sorted({*self._finished(), f"{step} {namespace}"}))
+
+    def _note(self, **fields: object) -> None:
+        self.state.write_json(self._journal, {**(self.state.read_json(self._journal) or {}), **fields})
+
+
+class _OneTask:
+    """Progress of many collections as one task."""
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+
+    def begin(self, task: str, total_bytes: int | None = None, total_items: int | None = None) -> None:
+        pass
+
+    def advance(self, done_bytes: int = 0, done_items: int = 0) -> None:
+        self._whole.advance(done_bytes)
+
+    def note(self, message: str) -> None:
+        self._whole.note(message)
