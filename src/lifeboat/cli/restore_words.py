@@ -44,7 +44,10 @@ def check_request(
 
 def note_password(run: Run, to: str | None) -> None:
     """Warn of a password that every user of this machine can read in the list of processes."""
-    if to and (passwords := passwords_in_uri(to)):
+    if to and to.startswith("env:"):
+        uri = run.environment.get(to.removeprefix("env:"), "")
+        run.hidden |= {uri, *passwords_in_uri(uri)} - {""}
+    elif to and (passwords := passwords_in_uri(to)):
         run.hidden |= {to, *passwords}
         run.say(
             "warning: the password in --to can be seen by every user of this machine (ps) and stays in the shell's\n"
@@ -54,10 +57,9 @@ def note_password(run: Run, to: str | None) -> None:
 
 def live_name(plan: RestorePlanReport) -> str:
     """What has to be typed to replace live data: the database's name, or the folder's."""
-    databases = dict.fromkeys(
-        step.where.partition(".")[0] for step in plan.steps if step.where and not step.where.startswith("/")
-    )
+    touched = [step.where for step in plan.steps if step.action != "leave"] or [step.where for step in plan.steps]
+    databases = dict.fromkeys(where.partition(".")[0] for where in touched if where and not where.startswith("/"))
     if databases:
         return " ".join(databases)
-    folders = [step.where.rstrip("/").rpartition("/")[2] for step in plan.steps if step.where.strip("/")]
+    folders = [where.rstrip("/").rpartition("/")[2] for where in touched if where.strip("/")]
     return folders[0] if folders else "over-live"

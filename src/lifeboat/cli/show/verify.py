@@ -4,9 +4,12 @@ from rich.console import RenderableType
 
 from lifeboat.cli.show.console import BAD, GOOD, facts, line, next_steps
 from lifeboat.cli.show.findings import count_findings, draw_findings
-from lifeboat.foundation.finding import any_problem
+from lifeboat.foundation.finding import Level
 from lifeboat.foundation.sizes import show_bytes, show_seconds
 from lifeboat.operations.reports import VerifyReport
+
+ABOUT_AGE = {"no-snapshot", "snapshot-too-old"}
+"""Problems that a new backup solves; all others are damage."""
 
 _DEEPER = {
     "age": ("structure", "is every object there that something names?"),
@@ -26,7 +29,11 @@ def draw_verified(report: VerifyReport) -> list[RenderableType]:
     drawn: list[RenderableType] = [facts(rows)]
     if shown := draw_findings(report.findings):
         drawn += ["", *shown]
-    if any_problem(report.findings):
+    problems = {one.code for one in report.findings if one.level is Level.PROBLEM}
+    if problems and problems <= ABOUT_AGE:
+        drawn += ["", line(("too old or not there: ", BAD), count_findings(report.findings).plain)]
+        return drawn + next_steps(("lifeboat backup all", "close the gap now"))
+    if problems:
         drawn += ["", line(("not whole: ", BAD), count_findings(report.findings).plain)]
         return drawn + next_steps(
             ("lifeboat backup all --new-generation", "store everything anew, sharing nothing with what is damaged"),
