@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.binary import UUID_SUBTYPE
@@ -53,7 +54,7 @@ class Documents:
         self._counts = counts
         self._now = now.replace(microsecond=0)
         self._earliest = self._now - dt.timedelta(days=5 * 365)
-        self._prose = words.Prose(Chance(f"{seed}/prose"))
+        self._prose = _prose_of(seed)
         self._users = [self._id("user", number) for number in range(counts.users)]
         self._cases = [self._id("case", number) for number in range(counts.cases)]
         self._clients = [self._id("client", number) for number in range(counts.clients)]
@@ -268,6 +269,11 @@ class Documents:
     def _party(self, chance: Chance, side: str) -> Document:
         address = {"city": chance.choice(words.CITIES), "building": chance.randrange(9999)}
         return {"name": words.full_name(chance), "side": side, "address": address, "represented": chance.random() < 0.5}
+
+
+@lru_cache(maxsize=1)
+def _prose_of(seed: int) -> words.Prose:
+    return words.Prose(Chance(f"{seed}/prose"))
 
 
 def _money(chance: Chance, at_most: int) -> Decimal128:

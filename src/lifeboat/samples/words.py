@@ -49,6 +49,10 @@ class Prose:
         """About twice as many bytes as characters."""
         return self._slice(self._arabic, characters)
 
+    def as_bytes(self) -> bytes:
+        """The whole corpus, English first."""
+        return (self._english + self._arabic).encode()
+
     def either(self, characters: int) -> str:
         return self.english(characters) if self._chance.random() < 0.6 else self.arabic(characters)
 
