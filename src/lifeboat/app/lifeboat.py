@@ -16,8 +16,8 @@ from lifeboat.app.build import (
 from lifeboat.app.settings import Settings
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.foundation.clock import Clock, SystemClock
-from lifeboat.foundation.errors import SettingsError
-from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.errors import LifeboatError, SettingsError
+from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations import browse, doctor
@@ -109,9 +109,17 @@ class Lifeboat:
         writer = repository.new_writer(now) if new_generation else repository.writer(now)
         point = new_point()
         taken = []
+        failures: list[LifeboatError] = []
         for source in wanted:
             taking = Taking(repository, writer, source, point, self._clock, build_limits(self._settings))
-            taken.append(self._take(taking).report)
+            try:
+                taken.append(self._take(taking).report)
+            except LifeboatError as error:
+                # One source that cannot be read must not leave the others unprotected.
+                self._progress.note(f"{source}: {error.message}")
+                failures.append(error)
+        if failures:
+            raise failures[0]
         return BackupReport(point, tuple(taken), repository.head(), tuple(same_machine_warning(repository)))
 
     def snapshots(self) -> list[SnapshotRow]:
@@ -228,7 +236,11 @@ class Lifeboat:
     def _database_findings(self) -> list[Finding]:
         client, databases = build_client(self._settings)
         with client:
-            return preflight(client, databases, clock=self._clock)[1]
+            server, findings = preflight(client, databases, clock=self._clock)
+        kind = f"set {server.set_name}" if server.in_a_set else "a standalone"
+        meant = ", ".join(databases) if databases else "all databases"
+        good = Finding(Level.OK, "database", meant, f"can be read; MongoDB {server.version}, {kind}")
+        return [good, *findings]
 
     def _tree_findings(self, source: str) -> list[Finding]:
         paths = self._settings.files.paths if source == "files" else self._settings.config.paths
