@@ -57,7 +57,7 @@ def command(run: Run, guarded: bool, out: Path | None, yes: bool) -> ExitStatus:
         report = replace(report, key_created=chosen.kept_in)
     run.show(
         report,
-        lambda: [*draw_initialised(report), *draw_key_kept(chosen, guarded), *draw_next(settings)],
+        lambda: [*draw_initialised(report), *draw_key_kept(chosen, guarded), *draw_next()],
     )
     if run.quiet and chosen.is_new and chosen.kept_in:
         run.say(f"the only copy of the key is {chosen.kept_in}: store another outside this machine")

@@ -4,7 +4,6 @@ from rich import box
 from rich.console import RenderableType
 from rich.panel import Panel
 
-from lifeboat.app.settings import Settings
 from lifeboat.cli.init_key import ChosenKey
 from lifeboat.cli.show.console import BAD, FAINT, GOOD, STRONG, facts, line, next_steps, text, unbroken
 from lifeboat.cli.show.findings import draw_findings
@@ -47,9 +46,8 @@ def draw_key_kept(chosen: ChosenKey, guarded: bool) -> list[RenderableType]:
     return ["", panel, "", unbroken(f"key file  {chosen.kept_in}", STRONG)]
 
 
-def draw_next(settings: Settings) -> list[RenderableType]:
-    what = "all" if settings.mongodb.uri and settings.files.paths else "db" if settings.mongodb.uri else "files"
+def draw_next() -> list[RenderableType]:
     return next_steps(
-        (f"lifeboat backup {what}", "the first backup"),
+        ("lifeboat backup all", "the first backup"),
         ("lifeboat doctor", "check everything a backup leans on"),
     )
