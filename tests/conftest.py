@@ -1,0 +1,79 @@
+"""What every test may count on: nothing of this machine's own settings, keys or folders reaches it.
+
+Limits: variables that say where test servers come from are kept; so is Go's cache, which is expensive to lose.
+"""
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "servers"))
+
+from mongo_tools import CannotBuild, MongoTools, NotToBeHad, find_or_build
+
+_KEPT = {"LIFEBOAT_MONGOD", "LIFEBOAT_MONGO_TOOLS", "LIFEBOAT_TEST_CACHE"}
+_OURS = ("LIFEBOAT_", "AWS_", "XDG_", "MONGODB_", "S3_", "BACKUP_", "UPLOADS_")
+_IS_CI = os.environ.get("CI") == "true"
+
+
+def _seal_off() -> None:
+    """Forget this machine's settings, before any test module can look at them."""
+    home = Path.home()
+    # Said aloud, because both are found through HOME and that is about to move.
+    os.environ.setdefault("LIFEBOAT_TEST_CACHE", str(home / ".cache" / "lifeboat-tests"))
+    os.environ.setdefault("GOPATH", str(home / "go"))
+    os.environ.setdefault("GOCACHE", str(Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "go-build"))
+    for name in list(os.environ):
+        if name.startswith(_OURS) and name not in _KEPT:
+            del os.environ[name]
+    # Without a key, boto3 would ask the network for one.
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    folder = tempfile.mkdtemp(prefix="lifeboat-tests-home-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["HOME"] = folder
+    os.environ["XDG_STATE_HOME"] = str(Path(folder) / "state")
+
+
+_seal_off()
+
+hypothesis.settings.register_profile(
+    "lifeboat",
+    # Two cores shared by servers and tests: time says nothing about the code.
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=_IS_CI,
+    database=None,
+)
+hypothesis.settings.load_profile("lifeboat")
+
+
+@pytest.fixture(scope="session")
+def mongo_tools() -> Iterator[MongoTools]:
+    """The official mongodump and its like; on CI their absence fails, unless the registry itself says no."""
+    try:
+        yield find_or_build()
+    except CannotBuild as error:
+        if _IS_CI and not isinstance(error, NotToBeHad):
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end, once each, why tests were skipped: a skipped promise is not a kept one."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    if reasons:
+        terminalreporter.section("not tried on this machine")
+        for reason, count in reasons.most_common():
+            terminalreporter.write_line(f"{count:4} {reason}")
