@@ -218,7 +218,7 @@ def test_a_piece_that_reaches_beyond_its_chunk_is_refused(home: Path, tmp_path: 
     assert list(root.iterdir()) == []
 
 
-def test_ten_thousand_small_files_that_share_chunks_come_back(home: Path, tmp_path: Path) -> None:
+def test_two_thousand_small_files_that_share_chunks_come_back(home: Path, tmp_path: Path) -> None:
     def small(number: int) -> Callable[[Run], dict[str, Any]]:
         def made(run: Run) -> dict[str, Any]:
             chunk = b"".join(b"%08d" % n for n in range(number // 1000 * 1000, number // 1000 * 1000 + 1000))

@@ -168,6 +168,8 @@ def test_a_second_recipient_reads_what_his_signer_vouches_for(home: Path, rescue
     outcome = rescue("list", home, key=key_text(second))
     assert outcome.code == 2
     assert Recipient(SEED).fingerprint.hex()[:16] in outcome.err
+    assert rescue("list", home, "--signer", "", key=key_text(second)).code == 2
+    assert rescue("list", home, "--signer", Recipient(SEED).fingerprint.hex()[:8], key=key_text(second)).code == 2
     outcome = rescue("list", home, "--signer", Recipient(SEED).fingerprint.hex()[:16], key=key_text(second))
     assert outcome.code == 0, outcome.err
     assert snapshot[:12] in outcome.out

@@ -46,7 +46,7 @@ import struct
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote_plus
@@ -68,7 +68,8 @@ CHUNK_LARGEST = 64 * MIB
 PACK_LARGEST = 1024 * MIB
 TABLE_LARGEST = 16_777_216 * 46
 INDEX_LARGEST = 4096 * MIB  # unpacked, but never held as a whole
-SMALL_OBJECT_LARGEST = 64 * MIB  # description, registration, wrapped key, record, link; the plain record too
+SMALL_LARGEST = 4 * MIB  # description, registration, wrapped key, link: what strangers could have put there
+RECORD_LARGEST = 64 * MIB  # a snapshot record, packed or not
 LINE_LARGEST = CHUNK_LARGEST
 CACHE_BYTES = 64 * MIB  # plain chunks kept at hand: small files share them
 
@@ -285,6 +286,7 @@ class Writer:
 class Snapshot:
     """A snapshot record that was authenticated."""
 
+    name: str
     writer: Writer
     record: dict[str, Any]
     id: str
@@ -293,7 +295,11 @@ class Snapshot:
     generation: str
     instant: datetime
     root: bytes
-    packs: frozenset[bytes]
+    joined_packs: bytes
+
+    def packs(self) -> set[bytes]:
+        """Names of all packs it needs."""
+        return {self.joined_packs[at : at + 32] for at in range(0, len(self.joined_packs), 32)}
 
 
 class Repository:
@@ -323,7 +329,7 @@ class Repository:
                     found.append(name)
         return sorted(found)
 
-    def read(self, name: str, largest: int = SMALL_OBJECT_LARGEST) -> bytes:
+    def read(self, name: str, largest: int = SMALL_LARGEST) -> bytes:
         """Read a whole object and insist that its bytes have the hash in its name."""
         with open(self.path(name), "rb") as file:
             if os.fstat(file.fileno()).st_size > largest:
@@ -359,6 +365,8 @@ class Repository:
                     candidates.append((revision, repository, recipients, signers, signed))
             except Trouble as trouble:
                 complain(trouble)
+        if signer is not None and not re.fullmatch(r"[0-9a-f]{16,64}", signer):
+            raise Trouble("a --signer is at least the first 16 hex digits of a fingerprint")
         mine = identity.fingerprint.hex()
         trusted: tuple[int, bytes, dict[str, bytes]] | None = None
         for revision, repository, recipients, signers, signed in sorted(candidates, key=lambda one: one[0]):
@@ -422,16 +430,18 @@ class Repository:
                 continue
             try:
                 with reading(name):
-                    yield self.open_record(name, self.read(name))
+                    yield self.open_record(name)
             except Trouble as trouble:
                 yield trouble
 
-    def open_record(self, name: str, content: bytes) -> Snapshot:
+    def open_record(self, name: str) -> Snapshot:
+        content = self.read(name, RECORD_LARGEST)
         writer, generation = self.catalog_writer(name), name.split("/")[2]
         sealed = open_sealed(content, name, b"LBSN", b"lifeboat snapshot 1", writer)
-        record = from_json(b"".join(decompressed(sealed, SMALL_OBJECT_LARGEST)))
-        packs = from_b64(record.get("packs"))
+        record = from_json(b"".join(decompressed(sealed, RECORD_LARGEST)))
+        packs = from_b64(record.pop("packs", None))
         snapshot = Snapshot(
+            name,
             writer,
             record,
             from_hex(record.get("snapshot"), 16).hex(),
@@ -440,7 +450,7 @@ class Repository:
             take(record, "generation", str),
             read_instant(take(record, "instant", str)),
             from_b64(record.get("root"), 32),
-            frozenset(packs[at : at + 32] for at in range(0, len(packs), 32)),
+            packs,
         )
         if record.get("format") != 1 or len(packs) % 32:
             raise Trouble("it is of a newer format than this script knows")
@@ -598,7 +608,7 @@ class Chunks:
     def _find(self, rebuild_index: bool) -> None:
         """Learn where the chunks are: from the indexes, and for packs that no index knows from the packs."""
         there = {hash_in(name) for name in self._repository.names(self._folder)}
-        wanted = set(self._snapshot.packs)
+        wanted = self._snapshot.packs()
         missing = wanted - there
         for pack in sorted(missing):
             complain(f"{self._folder}/{pack.hex()} is missing: what was only in it cannot come back")
@@ -793,7 +803,7 @@ def readable_snapshots(repository: Repository) -> list[Snapshot]:
     found = []
     for one in repository.snapshots():
         if isinstance(one, Snapshot):
-            found.append(one)
+            found.append(replace(one, joined_packs=b""))  # the names of the packs of many would fill the memory
         else:
             complain(one)
     return sorted(found, key=lambda one: (one.instant, one.id), reverse=True)
@@ -815,20 +825,28 @@ def list_snapshots(repository: Repository) -> None:
 
 def choose(repository: Repository, wanted: str, sources: tuple[str, ...]) -> Snapshot:
     """Find the snapshot a person named."""
-    if wanted.startswith("latest"):
+    if wanted in ("latest", "latest-config"):
         before = complaints
-        found = [one for one in readable_snapshots(repository) if one.source == sources[wanted != "latest"]][:1]
+        found = [
+            one
+            for one in readable_snapshots(repository)
+            if one.source == sources[-1 if wanted == "latest-config" else 0]
+        ][:1]
         if complaints > before:
             raise Trouble("with damaged snapshot records nobody knows which is the latest; name one that `list` shows")
     else:
-        found = [one for one in repository.snapshots() if isinstance(one, Snapshot) and one.id.startswith(wanted)]
+        found = [
+            replace(one, joined_packs=b"")
+            for one in repository.snapshots()
+            if isinstance(one, Snapshot) and one.id.startswith(wanted)
+        ]
     if not found:
         raise Trouble(
             f"there is no snapshot here that your key can read and that fits {wanted!r}: what does `list` show?"
         )
     if len({one.id for one in found}) > 1:
         raise Trouble(f"several snapshots fit {wanted!r}: give more of the id")
-    snapshot = found[0]
+    snapshot = repository.open_record(found[0].name)
     if snapshot.source not in sources:
         raise Trouble(f"{snapshot.id[:12]} is a snapshot of {snapshot.source}: use `{COMMAND_FOR[snapshot.source]}`")
     say(f"snapshot {snapshot.id[:12]} of {snapshot.source}, {snapshot.instant.isoformat(' ')}, {snapshot.writer.label}")
@@ -1216,8 +1234,8 @@ def check(repository: Repository) -> None:
                 elif "/index-" in name:
                     check_index(repository, name, repository.catalog_writer(name), tables)
                 elif "/snapshot-" in name:
-                    snapshot = repository.open_record(name, repository.read(name))
-                    for pack in sorted(snapshot.packs - packs):
+                    snapshot = repository.open_record(name)
+                    for pack in sorted(snapshot.packs() - packs):
                         complain(f"snapshot {snapshot.id[:12]} needs the pack {pack.hex()}, which is missing")
                 elif "/link-" in name:
                     links.setdefault(name.split("/")[1], []).append(
