@@ -7,7 +7,7 @@ from bson import SON, Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId,
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from gridfs import GridFSBucket
-from pymongo import MongoClient
+from pymongo import IndexModel, MongoClient
 
 Client = MongoClient[dict[str, Any]]
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
@@ -43,24 +43,28 @@ def every_type() -> dict[str, Any]:
     }
 
 
-def fill(client: Client, name: str, orders: int = 2000) -> None:
+def fill(client: Client, name: str, orders: int = 500) -> None:
     """Every kind of index and option that 6.0 has, except time-series."""
     database = client[name]
     database.orders.insert_many(
         {"number": n, "total": n * 1.5, "tags": [f"t{n % 7}", f"u{n % 11}"], "note": f"order {n} ü", "at": [n % 90, 5]}
         for n in range(orders)
     )
-    database.orders.create_index("number", unique=True)
-    database.orders.create_index([("total", -1), ("tags", 1)], name="compound")
-    database.orders.create_index("total", name="partial", partialFilterExpression={"total": {"$gt": 100}})
-    database.orders.create_index("missing", sparse=True)
-    database.orders.create_index([("note", "text")], default_language="german", weights={"note": 3})
-    database.orders.create_index([("at", "2d")], min=-200, max=200)
-    database.orders.create_index([("place", "2dsphere")])
-    database.orders.create_index([("number", "hashed")])
-    database.orders.create_index([("more.$**", 1)], name="wildcard")
-    database.orders.create_index("note", name="hidden", hidden=True)
-    database.orders.create_index("note", name="cased", collation={"locale": "de", "strength": 2})
+    database.orders.create_indexes(
+        [
+            IndexModel("number", unique=True),
+            IndexModel([("total", -1), ("tags", 1)], name="compound"),
+            IndexModel("total", name="partial", partialFilterExpression={"total": {"$gt": 100}}),
+            IndexModel("missing", sparse=True),
+            IndexModel([("note", "text")], default_language="german", weights={"note": 3}),
+            IndexModel([("at", "2d")], min=-200, max=200),
+            IndexModel([("place", "2dsphere")]),
+            IndexModel([("number", "hashed")]),
+            IndexModel([("more.$**", 1)], name="wildcard"),
+            IndexModel("note", name="hidden", hidden=True),
+            IndexModel("note", name="cased", collation={"locale": "de", "strength": 2}),
+        ]
+    )
 
     database.create_collection("sessions")
     database.sessions.insert_many({"seen": LONG_AGO, "n": n} for n in range(50))  # expired, were the index live

@@ -4,10 +4,12 @@ Limits: everything the string says is honoured (TLS, users, mongodb+srv, read pr
 need besides, such as write concerns, is set where it is needed and not here.
 """
 
+import warnings
 from typing import Any
 from urllib.parse import unquote
 
 from pymongo import MongoClient
+from pymongo.errors import InvalidURI
 
 from lifeboat.foundation.secret import Secret
 from lifeboat.sources.mongodb.errors import DatabaseUriInvalid
@@ -37,13 +39,23 @@ def connect(uri: Secret, *, application: str = "lifeboat", wait_seconds: float =
     if "connecttimeoutms=" not in text.lower():
         options["connectTimeoutMS"] = int(wait_seconds * 1000)
     with in_our_words(f"connecting to {address_of(uri)}"):
-        client: Client = MongoClient(text, appname=application, **options)
+        client = _client(text, appname=application, **options)
         try:
             client.admin.command("ping")
         except BaseException:
             client.close()
             raise
     return client
+
+
+def _client(text: str, **options: Any) -> Client:
+    # Strings written for other drivers carry options that PyMongo warns about and leaves out; so do we, quietly.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            return MongoClient(text, **options)
+        except ValueError as trouble:
+            raise InvalidURI(type(trouble).__name__) from None  # its words can quote the password
 
 
 def address_of(uri: Secret) -> str:

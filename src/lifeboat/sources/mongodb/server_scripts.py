@@ -12,6 +12,7 @@ from pymongo.write_concern import WriteConcern
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.sources.mongodb.connect import Client
+from lifeboat.sources.mongodb.errors import LandingDiffers
 from lifeboat.sources.mongodb.meaning import in_our_words
 from lifeboat.sources.mongodb.on_primary import on_primary, patiently, run, uuid_behind
 from lifeboat.sources.mongodb.restore_plan import SERVER_SCRIPTS, Landing
@@ -43,7 +44,7 @@ def copy_server_scripts(client: Client, landing: Landing, clock: Clock) -> None:
 
 
 def _copy(client: Client, landing: Landing) -> None:
-    raw: Any = RawBSONDocument
+    raw: Any = RawBSONDocument  # decoding would lose nothing here, but equal bytes are the proof
     database = on_primary(client, landing.database)
     landed = database.get_collection(
         landing.temporary, codec_options=database.codec_options.with_options(document_class=raw)
@@ -54,3 +55,8 @@ def _copy(client: Client, landing: Landing) -> None:
         for document in documents:
             live.replace_one({"_id": document["_id"]}, document, upsert=True)
         live.delete_many({"_id": {"$nin": [document["_id"] for document in documents]}})
+        there = database.get_collection(SERVER_SCRIPTS, codec_options=landed.codec_options).find()
+        if sorted(bytes(each.raw) for each in there) != sorted(bytes(each.raw) for each in documents):
+            raise LandingDiffers(
+                f"{landing.namespace} did not come back as it was", "is somebody changing it? Run the restore again"
+            )
