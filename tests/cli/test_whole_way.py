@@ -129,7 +129,7 @@ def test_a_guessing_script_changes_nothing(machine: Machine) -> None:
     machine.run("restore", "db", status=2)
     machine.run("restore", "db", "--over-live", status=2)
     plan = machine.json("restore", "db", "--over-live", "--dry-run")
-    assert {step["action"] for step in plan["steps"]} == {"replace"}
+    assert {step["action"] for step in plan["steps"]} <= {"replace", "leave"}
     assert differences(before, fingerprint(machine.client, "shop")) == ()
 
 

@@ -15,34 +15,33 @@ from lifeboat.foundation.sizes import show_bytes, show_seconds
 from lifeboat.operations.reports import RestorePlanReport, RestoreReport, SnapshotRow
 
 STEPS_AT_MOST = 60
+_NUMBERS = ("items", "size")
+_NAMES = ("what", "where", "restored", "compared")
 _ACTION_STYLES = {"replace": DOUBTFUL, "leave": FAINT}
 
 
 def draw_plan(plan: RestorePlanReport, now: datetime) -> list[RenderableType]:
     """Everything the restore would do, before any of it."""
-    drawn: list[RenderableType] = [_origin(plan.snapshots, plan.target, now), ""]
-    table = columns("action", "what", "where", "items", "size", right=("items", "size"), fold=("what", "where"))
+    moved = any(step.what != step.where for step in plan.steps)
+    table = columns("action", "what", *["where"] * moved, "items", "size", right=_NUMBERS, fold=_NAMES)
     for step in plan.steps[:STEPS_AT_MOST]:
         table.add_row(
             text(step.action, _ACTION_STYLES.get(step.action, "")),
             safe(step.what),
-            safe(step.where),
+            *[safe(step.where)] * moved,
             "" if step.items is None else f"{step.items:,}",
             show_bytes(step.bytes),
         )
-    drawn.append(table)
-    if len(plan.steps) > STEPS_AT_MOST:
-        drawn.append(text(f"... and {len(plan.steps) - STEPS_AT_MOST:,} more; --json lists them all", FAINT))
+    drawn: list[RenderableType] = [_origin(plan.snapshots, plan.target, now), "", table, *_left_out(len(plan.steps))]
     actions = Counter(step.action for step in plan.steps)
     summary = ", ".join(f"{action} {number:,}" for action, number in actions.items())
     drawn += ["", text(f"{summary or 'nothing to do'}; {show_bytes(plan.total_bytes)} to read")]
-    if actions["replace"]:
-        how = (
-            "what is there now is backed up first; `lifeboat restore --undo` goes back to it"
-            if plan.safety_snapshot
-            else "what is there now is NOT kept"
+    if actions["replace"] and plan.safety_snapshot:
+        drawn.append(
+            text("replaced: what is there now is backed up first; `lifeboat restore --undo` goes back to it", DOUBTFUL)
         )
-        drawn.append(text(f"replaced: {how}", DOUBTFUL if plan.safety_snapshot else BAD))
+    elif actions["replace"]:
+        drawn.append(text("replaced: the target is not empty, and without --over-live the restore is refused", BAD))
     if shown := draw_findings(plan.findings):
         drawn += ["", *shown]
     return drawn
@@ -50,15 +49,18 @@ def draw_plan(plan: RestorePlanReport, now: datetime) -> list[RenderableType]:
 
 def draw_restored(report: RestoreReport, now: datetime, with_origin: bool) -> list[RenderableType]:
     """What was brought back, and how it was compared; the origin only if no plan has just shown it."""
-    table = columns(
-        "what", "where", "items", "size", "compared", right=("items", "size"), fold=("what", "where", "compared")
-    )
+    moved = any(part.what != part.where for part in report.parts)
+    table = columns("restored", *["where"] * moved, "items", "size", "compared", right=_NUMBERS, fold=_NAMES)
     for part in report.parts[:STEPS_AT_MOST]:
-        table.add_row(safe(part.what), safe(part.where), f"{part.items:,}", show_bytes(part.bytes), safe(part.compared))
+        table.add_row(
+            safe(part.what),
+            *[safe(part.where)] * moved,
+            f"{part.items:,}",
+            show_bytes(part.bytes),
+            safe(part.compared),
+        )
     drawn: list[RenderableType] = [_origin(report.snapshots, report.target, now), ""] if with_origin else []
-    drawn += [table] if report.parts else []
-    if len(report.parts) > STEPS_AT_MOST:
-        drawn.append(text(f"... and {len(report.parts) - STEPS_AT_MOST:,} more; --json lists them all", FAINT))
+    drawn += [table, *_left_out(len(report.parts))] if report.parts else []
     if shown := draw_findings(report.findings):
         drawn += ["", *shown]
     total = show_bytes(sum(part.bytes for part in report.parts))
@@ -69,6 +71,12 @@ def draw_restored(report: RestoreReport, now: datetime, with_origin: bool) -> li
         drawn.append(text(f"what was there before is kept as snapshot {kept}"))
         return drawn + next_steps(("lifeboat restore --undo", "go back to what was there before"))
     return drawn
+
+
+def _left_out(number: int) -> list[RenderableType]:
+    if number <= STEPS_AT_MOST:
+        return []
+    return [text(f"... and {number - STEPS_AT_MOST:,} more; --json lists them all", FAINT)]
 
 
 def _origin(snapshots: Sequence[SnapshotRow], target: str, now: datetime) -> RenderableType:
