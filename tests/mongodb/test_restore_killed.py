@@ -1,6 +1,5 @@
 """Killed at any moment, each live collection is the old one whole or the new one whole, and the next run finishes."""
 
-import itertools
 import pickle
 import signal
 import subprocess
@@ -85,7 +84,7 @@ def test_killed_at_every_mark_each_collection_is_old_or_new_and_the_next_run_fin
         client.drop_database(database)
         old = dict.fromkeys(new)
     journal, died = tmp_path / "journal", 0
-    for die_at in itertools.cycle((1, 2)):  # before the next mark is stored, and after
+    for die_at in [1, 2] * MARKS + [0]:  # before the next mark is stored, and after
         run = subprocess.run(command(server.uri, target, str(journal), str(die_at)), capture_output=True, text=True)
         held = everything_in(client, database)
         if target is Target.OVER_LIVE:

@@ -146,7 +146,9 @@ class _Run:
 
     def _swap(self, landing: Landing, landed: Landed) -> None:
         if landing.name == SERVER_SCRIPTS:
-            self._mark(f"compared:{make_server_scripts(self._client, landing, self._how.clock)}", landing.namespace)
+            step = f"compared:{make_server_scripts(self._client, landing, self._how.clock)}"
+            if f"{step} {landing.namespace}" not in self._finished:
+                self._mark(step, landing.namespace)
             copy_server_scripts(self._client, landing, self._how.clock)
         else:
             swap_in(self._client, landing, landed.uuid, self._plan.target, self._how.clock)
