@@ -1,0 +1,344 @@
+"""Read the content of files that somebody may be writing, replacing or deleting meanwhile.
+
+Limits: one block in memory (``read``) or one small file (``read_small``). Opening is for one thread at a time
+and locked; reading is not, so several threads may share a reader.
+Invariant: the entry given back describes exactly the bytes given out: their number, extents and the times the
+file had before the first byte was read. A file that kept changing gets no stamp, so the next backup reads it again.
+"""
+
+import errno
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.sizes import GIB, MIB
+from lifeboat.sources.files.attributes import Attributes
+from lifeboat.sources.files.entry import Entry, Extent, make_stamp, show
+from lifeboat.sources.files.errors import OnTrouble, not_read
+from lifeboat.sources.files.owners import Owners
+from lifeboat.sources.files.walk import open_root
+
+Result = TypeVar("Result")
+
+TRIES = 3
+"""A save takes milliseconds: a file still changing at the third reading is one that is written all the time."""
+
+READ_AGAIN_AT_MOST_BYTES = GIB
+"""Larger files are read once: a growing log or disk image would cost hours and change again."""
+
+FRESH_NS = 2_000_000_000
+"""A file changed this recently may change again within the same tick of its filesystem's clock, unseen by any
+stamp. 2 s is the coarsest tick in use (FAT); ext4 and XFS tick every 4 to 10 ms."""
+
+EXTENTS_AT_MOST = 65_536
+"""Behind this many extents the rest of a file counts as data, so that no file's list outgrows memory."""
+
+LEAVES_CACHE_BYTES = 8 * MIB
+"""Larger files are dropped from the page cache once read, which belongs to the application and its database."""
+
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NO_ATIME = getattr(os, "O_NOATIME", 0)
+
+
+class FileReader:
+    """Reads the files that a walk of the same root has told.
+
+    Args:
+        on_trouble: Hears of files that vanished, could not be read, or changed at every try.
+    """
+
+    def __init__(self, root: Path, *, on_trouble: OnTrouble, clock: Clock) -> None:
+        self._directories = open_root(root)
+        self._on_trouble = on_trouble
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._owners = Owners()
+        self._attributes = Attributes()
+
+    def read(
+        self, entry: Entry, consume: Callable[[Iterator[bytes]], Result], *, block_bytes: int = MIB
+    ) -> tuple[Entry, Result] | None:
+        """Hand the content, without holes, to ``consume``, and again from the start if the file changed meanwhile.
+
+        Args:
+            consume: Takes all blocks; what it returned for an earlier try is dropped.
+
+        Returns:
+            The entry as it was when read, and what ``consume`` returned; None when there was nothing to read,
+            which has then been told as trouble.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                reading = self._begin(entry)
+            except OSError as error:
+                self._on_trouble(not_read(entry.path, error))
+                return None
+            with reading:
+                result = consume(reading.blocks(block_bytes))
+                if reading.error is not None:
+                    self._on_trouble(not_read(entry.path, reading.error))
+                    return None
+                last = attempt == TRIES or reading.before.st_size > READ_AGAIN_AT_MOST_BYTES
+                if reading.held_still() or last:
+                    return self._settled(entry, reading), result
+        raise AssertionError("the last try returns")
+
+    def read_small(self, entry: Entry, at_most_bytes: int) -> tuple[Entry, bytes | None] | None:
+        """Read a small file at once.
+
+        Returns:
+            As ``read``; the content is None if the file is larger by now: then use ``read``.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                with self._begin(entry) as reading:
+                    if reading.before.st_size > at_most_bytes:
+                        return entry, None
+                    content = b"".join(reading.blocks(at_most_bytes))
+                    if reading.error is not None:
+                        raise reading.error
+                    if reading.held_still() or attempt == TRIES:
+                        return self._settled(entry, reading), content
+            except OSError as error:
+                self._on_trouble(not_read(entry.path, error))
+                return None
+        raise AssertionError("the last try returns")
+
+    def close(self) -> None:
+        with self._lock:
+            self._directories.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _begin(self, entry: Entry) -> "_Reading":
+        parent, _, name = entry.path.rpartition(b"/")
+        with self._lock:
+            directory_fd = self._directories.open(parent)
+            try:
+                fd = os.open(name, _OPEN | _NO_ATIME, dir_fd=directory_fd)
+            except PermissionError:
+                # Only the owner and root may leave the access time alone.
+                fd = os.open(name, _OPEN, dir_fd=directory_fd)
+        try:
+            before = os.fstat(fd)
+            if not stat.S_ISREG(before.st_mode):
+                raise FileNotFoundError("it is no longer a file")
+            # Fewer blocks than bytes: a hole, or a filesystem that compresses; only the kernel can tell.
+            sparse = before.st_blocks * 512 < before.st_size
+            return _Reading(entry.path, fd, before, find_extents(fd, before.st_size) if sparse else None)
+        except OSError:
+            os.close(fd)
+            raise
+
+    def _settled(self, entry: Entry, reading: "_Reading") -> Entry:
+        before = reading.before
+        stamp = make_stamp(before)
+        if stamp != entry.stamp:
+            user, group = self._owners.names(before.st_uid, before.st_gid)
+            entry = entry._replace(
+                mode=before.st_mode & 0o7777,
+                uid=before.st_uid,
+                gid=before.st_gid,
+                user=user,
+                group=group,
+                mtime_ns=before.st_mtime_ns,
+                xattrs=reading.xattrs(self._attributes),
+            )
+        still = reading.held_still()
+        if not still:
+            self._on_trouble(_changed(entry.path))
+        now_ns = int(self._clock.now().timestamp() * 1_000_000_000)
+        if not still or before.st_ctime_ns > now_ns - FRESH_NS:
+            stamp = b""
+        size, extents = reading.delivered()
+        return entry._replace(size=size, extents=extents, stamp=stamp)
+
+
+@dataclass(eq=False)
+class _Reading:
+    """One try at one open file."""
+
+    path: bytes
+    fd: int
+    before: os.stat_result
+    extents: tuple[Extent, ...] | None
+    failed: bool = False
+    _given: list[Extent] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.before.st_size >= LEAVES_CACHE_BYTES and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(self.fd)
+
+    def blocks(self, block_bytes: int) -> Iterator[bytes]:
+        """The data as it is now, extent by extent; ends early where the file was cut meanwhile."""
+        self._given.clear()
+        for offset, length in self.extents if self.extents is not None else ((0, self.before.st_size),):
+            given = 0
+            while given < length:
+                block = os.pread(self.fd, min(block_bytes, length - given), offset + given)
+                if not block:
+                    break
+                given += len(block)
+                yield block
+            if given:
+                self._given.append((offset, given))
+            if given < length:
+                return
+
+    def held_still(self) -> bool:
+        """Whether nothing changed since the file was opened, and all of it was given out."""
+        return make_stamp(os.fstat(self.fd)) == make_stamp(self.before) and self._all_given()
+
+    def delivered(self) -> tuple[int, tuple[Extent, ...] | None]:
+        """Size and extents of what was given out: of a file that was cut meanwhile only what came."""
+        if self.extents is None:
+            return sum(length for _, length in self._given), None
+        if self._all_given():
+            return self.before.st_size, self.extents
+        given = tuple(self._given)
+        return (given[-1][0] + given[-1][1] if given else 0), given
+
+    def xattrs(self, attributes: Attributes) -> tuple[tuple[bytes, bytes], ...]:
+        return attributes.of_descriptor(self.fd, self.before.st_dev)
+
+    def _all_given(self) -> bool:
+        wanted = [(0, self.before.st_size)] if self.extents is None else list(self.extents)
+        return self._given == [extent for extent in wanted if extent[1]]
+
+
+def find_extents(fd: int, size: int) -> tuple[Extent, ...] | None:
+    """Where a file has data; None when it has no holes after all, or the filesystem cannot tell."""
+    extents: list[Extent] = []
+    position = 0
+    try:
+        while position < size:
+            try:
+                start = os.lseek(fd, position, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                break  # nothing but a hole from here on
+            if len(extents) + 1 >= EXTENTS_AT_MOST:
+                extents.append((start, size - start))
+                break
+            position = min(os.lseek(fd, start, os.SEEK_HOLE), size)
+            if position > start:
+                extents.append((start, position - start))
+    except OSError:
+        return None
+    return None if extents == [(0, size)] else tuple(extents)
+
+
+def _changed(path: bytes) -> Finding:
+    return Finding(
+        Level.WARNING,
+        "file-changed",
+        show(path),
+        "changed at every try while it was read; what was read last is stored",
+        "the next backup reads it again; a file that is always written is better backed up through its program",
+    )
+
+
+class _Reading:
+    """One try at one open file."""
+
+    def __init__(self, fd: int, before: os.stat_result, extents: tuple[Extent, ...] | None) -> None:
+        self.before = before
+        self.error: OSError | None = None
+        self._fd = fd
+        self._extents = extents
+        self._reached = before.st_size
+
+    def blocks(self, block_bytes: int) -> Iterator[bytes]:
+        """The data of all extents, up to the size the file had at first, and less if it was cut meanwhile.
+
+        An error of the disk ends the blocks and is kept in ``error``: it is the file's trouble, not the taker's.
+        """
+        large = self.before.st_size > LEAVES_CACHE_BYTES
+        if large:
+            _advise(self._fd, "POSIX_FADV_SEQUENTIAL")
+        for offset, length in self._extents if self._extents is not None else ((0, self.before.st_size),):
+            end = offset + length
+            while offset < end:
+                try:
+                    block = os.pread(self._fd, min(block_bytes, end - offset), offset)
+                except OSError as error:
+                    self.error = error
+                    return
+                if not block:
+                    self._reached = offset
+                    return
+                offset += len(block)
+                yield block
+        if large:
+            _advise(self._fd, "POSIX_FADV_DONTNEED")
+
+    def held_still(self) -> bool:
+        """Whether nothing about the file changed since it was opened."""
+        return self._reached == self.before.st_size and make_stamp(os.fstat(self._fd)) == make_stamp(self.before)
+
+    def delivered(self) -> tuple[int, tuple[Extent, ...] | None]:
+        """(size, extents) of what was given out."""
+        if self._extents is None or self._reached == self.before.st_size:
+            return self._reached, self._extents
+        kept = [(offset, min(length, self._reached - offset)) for offset, length in self._extents]
+        return self._reached, tuple(extent for extent in kept if extent[1] > 0)
+
+    def xattrs(self, attributes: Attributes) -> tuple[tuple[bytes, bytes], ...]:
+        return attributes.of_descriptor(self._fd, self.before.st_dev)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        os.close(self._fd)
+
+
+def find_extents(fd: int, size: int) -> tuple[Extent, ...] | None:
+    """Where an open file has data; None when it has no holes or the filesystem cannot tell."""
+    extents: list[Extent] = []
+    at = 0
+    while at < size:
+        try:
+            begin = os.lseek(fd, at, os.SEEK_DATA)
+            end = os.lseek(fd, begin, os.SEEK_HOLE) if len(extents) < EXTENTS_AT_MOST else size
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                # No data behind here. If somebody has just cut the file, its times tell.
+                break
+            return None
+        if begin >= size:
+            break
+        extents.append((begin, min(end, size) - begin))
+        at = end
+    return None if extents == [(0, size)] or size == 0 else tuple(extents)
+
+
+def _advise(fd: int, what: str) -> None:
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, 0, 0, getattr(os, what))
+
+
+def _changed(path: bytes) -> Finding:
+    return Finding(
+        Level.WARNING,
+        "file-changed",
+        show(path),
+        "changed each time while it was read; what was read last is kept and may mix old and new",
+        "does a program write to it all the time? back up its own dump or export of it instead",
+    )
