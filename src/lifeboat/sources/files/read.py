@@ -7,7 +7,6 @@ file had before the first byte was read. A file that kept changing gets no stamp
 """
 
 import errno
-import errno
 import os
 import stat
 import threading
@@ -136,7 +135,7 @@ class FileReader:
                 raise FileNotFoundError("it is no longer a file")
             # Fewer blocks than bytes: a hole, or a filesystem that compresses; only the kernel can tell.
             sparse = before.st_blocks * 512 < before.st_size
-            return _Reading(entry.path, fd, before, find_extents(fd, before.st_size) if sparse else None)
+            return _Reading(fd, before, find_extents(fd, before.st_size) if sparse else None)
         except OSError:
             os.close(fd)
             raise
@@ -163,95 +162,6 @@ class FileReader:
             stamp = b""
         size, extents = reading.delivered()
         return entry._replace(size=size, extents=extents, stamp=stamp)
-
-
-@dataclass(eq=False)
-class _Reading:
-    """One try at one open file."""
-
-    path: bytes
-    fd: int
-    before: os.stat_result
-    extents: tuple[Extent, ...] | None
-    failed: bool = False
-    _given: list[Extent] = field(default_factory=list)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self.before.st_size >= LEAVES_CACHE_BYTES and hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        os.close(self.fd)
-
-    def blocks(self, block_bytes: int) -> Iterator[bytes]:
-        """The data as it is now, extent by extent; ends early where the file was cut meanwhile."""
-        self._given.clear()
-        for offset, length in self.extents if self.extents is not None else ((0, self.before.st_size),):
-            given = 0
-            while given < length:
-                block = os.pread(self.fd, min(block_bytes, length - given), offset + given)
-                if not block:
-                    break
-                given += len(block)
-                yield block
-            if given:
-                self._given.append((offset, given))
-            if given < length:
-                return
-
-    def held_still(self) -> bool:
-        """Whether nothing changed since the file was opened, and all of it was given out."""
-        return make_stamp(os.fstat(self.fd)) == make_stamp(self.before) and self._all_given()
-
-    def delivered(self) -> tuple[int, tuple[Extent, ...] | None]:
-        """Size and extents of what was given out: of a file that was cut meanwhile only what came."""
-        if self.extents is None:
-            return sum(length for _, length in self._given), None
-        if self._all_given():
-            return self.before.st_size, self.extents
-        given = tuple(self._given)
-        return (given[-1][0] + given[-1][1] if given else 0), given
-
-    def xattrs(self, attributes: Attributes) -> tuple[tuple[bytes, bytes], ...]:
-        return attributes.of_descriptor(self.fd, self.before.st_dev)
-
-    def _all_given(self) -> bool:
-        wanted = [(0, self.before.st_size)] if self.extents is None else list(self.extents)
-        return self._given == [extent for extent in wanted if extent[1]]
-
-
-def find_extents(fd: int, size: int) -> tuple[Extent, ...] | None:
-    """Where a file has data; None when it has no holes after all, or the filesystem cannot tell."""
-    extents: list[Extent] = []
-    position = 0
-    try:
-        while position < size:
-            try:
-                start = os.lseek(fd, position, os.SEEK_DATA)
-            except OSError as error:
-                if error.errno != errno.ENXIO:
-                    raise
-                break  # nothing but a hole from here on
-            if len(extents) + 1 >= EXTENTS_AT_MOST:
-                extents.append((start, size - start))
-                break
-            position = min(os.lseek(fd, start, os.SEEK_HOLE), size)
-            if position > start:
-                extents.append((start, position - start))
-    except OSError:
-        return None
-    return None if extents == [(0, size)] else tuple(extents)
-
-
-def _changed(path: bytes) -> Finding:
-    return Finding(
-        Level.WARNING,
-        "file-changed",
-        show(path),
-        "changed at every try while it was read; what was read last is stored",
-        "the next backup reads it again; a file that is always written is better backed up through its program",
-    )
 
 
 class _Reading:
