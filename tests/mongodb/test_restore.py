@@ -164,6 +164,18 @@ def test_a_damaged_landing_is_noticed_and_the_live_data_stays(client: Client, sm
     assert client[small].orders.count_documents({"text": "old"}) == 500
 
 
+def test_a_restore_compared_by_counts_alone_comes_back_whole(client: Client, small: str) -> None:
+    before, kept = everything_in(client, small), Kept(client, small)
+    client[small].orders.delete_many({})
+    report = restore(client, kept, Target.OVER_LIVE, compare="counts", threads=3)
+    assert everything_in(client, small) == before
+    assert [(each.namespace, each.documents, each.result) for each in report.collections] == [
+        (f"{small}.orders", 500, "replaced"),
+        (f"{small}.users", 3, "replaced"),
+        (f"{small}.some", 0, "already restored"),
+    ]
+
+
 def test_a_damaged_index_is_noticed(client: Client, small: str) -> None:
     kept = Kept(client, small)
     plan = plan_restore(client, kept.entries, target=Target.OVER_LIVE)
