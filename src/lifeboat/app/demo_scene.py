@@ -19,6 +19,7 @@ from lifeboat.samples.configuration import write_configuration
 from lifeboat.samples.damage import lose_database, lose_files
 from lifeboat.samples.fingerprint import DatabasePrint, differences, fingerprint
 from lifeboat.samples.fingerprint_tree import TreePrint, differences_tree, fingerprint_tree
+from lifeboat.sources.mongodb.landing_names import is_ours
 
 DATABASE = "legal_demo"
 UPLOADS = "uploads"
@@ -51,6 +52,7 @@ class Scene:
 
     def __init__(self, client: MongoClient[dict[str, Any]], folder: Path) -> None:
         self._client = client
+        self._before: DatabasePrint | None = None
         self.uploads = folder / UPLOADS
         self.configuration = folder / CONFIGURATION
 
@@ -65,23 +67,36 @@ class Scene:
         return documents, files
 
     def go_on_working(self, clock: Clock) -> None:
-        """Somebody reads messages and uploads a file, as in every hour of a day."""
+        """Somebody reads the newest messages and uploads a file, as in every hour of a day."""
         majority = WriteConcern("majority")
         messages = self._client[DATABASE].get_collection("messages", write_concern=majority)
-        some = [one["_id"] for one in messages.find({}, {"_id": 1}).sort("_id", -1).limit(MESSAGES_READ)]
+        some = [one["_id"] for one in messages.find({}, {"_id": 1}).sort("$natural", -1).limit(MESSAGES_READ)]
         messages.update_many({"_id": {"$in": some}}, {"$set": {"read": True, "readAt": clock.now()}})
         (self.uploads / "uploaded between the two backups.txt").write_text("a new file\n" * 1000)
 
     def look(self) -> Look:
-        return Look(
+        seen = Look(
             fingerprint(self._client, DATABASE),
             fingerprint_tree(self.uploads),
             fingerprint_tree(self.configuration),
         )
+        self._before = self._before or seen.database
+        return seen
+
+    def holds_wrong(self, database: str) -> bool:
+        """Whether another database holds a collection that is not like the one first looked at.
+
+        What a stopped restore leaves under its own temporary names does not count: nobody reads it.
+        """
+        assert self._before is not None
+        there = fingerprint(self._client, database, accounts=False).collections
+        return any(self._before.collections.get(name) != one for name, one in there.items() if not is_ours(name))
 
     def lose_everything(self) -> tuple[str, ...]:
         collections = lose_database(self._client, DATABASE)
         uploads, configuration = lose_files(self.uploads), lose_files(self.configuration)
+        self.uploads.rmdir()
+        self.configuration.rmdir()
         return (
             f"the database ({collections} collections, with its users and roles)",
             f"all {uploads:,} entries of the uploads",

@@ -12,8 +12,9 @@ from lifeboat.cli.run import Run
 @lifeboat_command(
     "demo",
     examples=(
-        ("demo", "about a minute; everything is removed afterwards"),
-        ("demo --keep /tmp/look", "keep the repository, to look around in it"),
+        ("demo", "less than a minute; everything is removed afterwards"),
+        ("demo --scale 10", "ten times as much data"),
+        ("demo --keep look", "keep the repository, to look around in it"),
     ),
 )
 @click.option(
@@ -24,7 +25,12 @@ from lifeboat.cli.run import Run
     help="How much data; 1 is about 100 MB.",
 )
 @click.option(
-    "--keep", type=click.Path(path_type=Path), metavar="FOLDER", help="Keep the repository and its key there."
+    "--keep",
+    type=click.Path(path_type=Path),
+    is_flag=False,
+    flag_value="lifeboat-demo",
+    metavar="[FOLDER]",
+    help="Keep repository, key and restored files in ./lifeboat-demo, or in FOLDER.",
 )
 def command(run: Run, scale: float, keep: Path | None) -> ExitStatus:
     """See it all on sample data: back up, lose everything, restore, compare.
@@ -36,12 +42,11 @@ def command(run: Run, scale: float, keep: Path | None) -> ExitStatus:
     not what was lost.
     """
     from lifeboat.app.demo import Demo
-    from lifeboat.cli.show.demo import draw_demo
-    from lifeboat.cli.show.progress import watch
+    from lifeboat.cli.show.demo import Teller, draw_demo
 
     run.when_stopped = "the demonstration's server and folder are removed"
     mongod = run.environment.get("LIFEBOAT_MONGOD")
-    with watch(run) as progress:
-        report = Demo(run.clock, progress, mongod).play(scale, run.folder / keep if keep else None)
+    with Teller(run) as teller:
+        report = Demo(run.clock, teller, mongod).play(scale, run.folder / keep if keep else None)
     run.show(report, lambda: draw_demo(report))
     return ExitStatus.DONE if report.equal else ExitStatus.FINDINGS
