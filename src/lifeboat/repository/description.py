@@ -1,13 +1,13 @@
 """What a repository is and for whom it is sealed (docs/format.md, section 4): revisions, the newest validly signed one counts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.foundation.errors import LifeboatError
-from lifeboat.repository.errors import NewerFormat, NoRepository, ObjectDamaged
+from lifeboat.repository.errors import DescriptionDoubtful, NewerFormat, NoRepository, ObjectDamaged
 from lifeboat.repository.names import CONFIG, description_name, digest
 from lifeboat.repository.objects import read_verified, write_named
 from lifeboat.storage.object_store import ObjectStore
@@ -34,6 +34,8 @@ class Description:
     created: str
     profile: str
     recipients: tuple[NamedRecipient, ...]
+    signers: tuple[str, ...] = ()
+    """Fingerprints (hex) of those of its recipients whose signatures hold."""
 
     def fingerprints(self) -> tuple[str, ...]:
         return tuple(sorted(named.recipient.fingerprint.hex() for named in self.recipients))
@@ -61,35 +63,82 @@ def write_description(store: ObjectStore, description: Description, signers: Seq
     return name
 
 
-def read_description(store: ObjectStore) -> Description:
-    """The newest valid revision; raises ``NoRepository`` where there is none.
+def read_description(
+    store: ObjectStore, *, own: Recipient | None = None, pinned: Collection[str] | None = None
+) -> Description:
+    """The newest revision that can be trusted; raises ``NoRepository`` where there is none.
 
-    A revision that is damaged or not signed by one of its own recipients is passed over; ``verify`` names it.
+    Anybody who can write to the bucket can publish a description signed by himself. So trust begins at a revision that our own identity
+    signed, or whose recipients are those this machine has pinned, and goes on only to a later revision signed by a recipient of the
+    trusted one. Who has neither takes what is there, if it all hangs together: the first use of a second recipient.
+
+    Args:
+        own: The recipient of the identity at hand.
+        pinned: Fingerprints (hex) of the recipients that this machine knows.
+
+    Raises:
+        DescriptionDoubtful: There are several descriptions, and nothing at hand says which one is ours.
     """
-    newest: Description | None = None
-    trouble: LifeboatError | None = None
-    for stored in store.list_under(CONFIG):
-        if not stored.name.startswith(CONFIG + "repository-"):
-            continue
-        try:
-            found = open_description(read_verified(store, stored.name), stored.name)
-        except NewerFormat:
-            raise
-        except LifeboatError as error:
-            if error.worth_retrying:
-                raise
-            trouble = error
-            continue
-        if newest is None or found.revision > newest.revision:
-            newest = found
-    if newest is None:
+    valid, trouble = _valid_descriptions(store)
+    if not valid:
         if trouble is not None:
             raise trouble
         raise NoRepository(
             f"there is no repository at {store.describe()}",
             "make one with `lifeboat init`, or is another bucket, prefix or directory meant?",
         )
-    return newest
+    starts = [
+        one
+        for one in valid
+        if (own is not None and own.fingerprint.hex() in one.signers)
+        or (pinned is not None and set(one.fingerprints()) == set(pinned))
+    ]
+    trusted = _follow(min(starts or valid, key=lambda one: one.revision), valid)
+    if not starts and any(one != trusted and not _leads_to(one, trusted, valid) for one in valid):
+        signers = ", ".join(sorted({signer[:16] for one in valid for signer in one.signers}))
+        raise DescriptionDoubtful(
+            f"{store.describe()} holds descriptions that do not belong together, signed by {signers}",
+            "somebody may have planted one: open it once with the key that made the repository, or ask its holder",
+        )
+    return trusted
+
+
+def strange_descriptions(store: ObjectStore, trusted: Description) -> list[Description]:
+    """Valid revisions that do not lead to the trusted one: planted, or left by a recipient who was removed."""
+    valid, _ = _valid_descriptions(store)
+    return [one for one in valid if one != trusted and not _leads_to(one, trusted, valid)]
+
+
+def _valid_descriptions(store: ObjectStore) -> tuple[list[Description], LifeboatError | None]:
+    """Every revision that is whole and signed by one of its own recipients; and what was wrong with another."""
+    valid: list[Description] = []
+    trouble: LifeboatError | None = None
+    for stored in store.list_under(CONFIG):
+        if not stored.name.startswith(CONFIG + "repository-"):
+            continue
+        try:
+            valid.append(open_description(read_verified(store, stored.name), stored.name))
+        except NewerFormat:
+            raise
+        except LifeboatError as error:
+            if error.worth_retrying:
+                raise
+            trouble = error
+    return valid, trouble
+
+
+def _follow(start: Description, valid: Iterable[Description]) -> Description:
+    """The last revision that a chain of trusted signatures leads to."""
+    current = start
+    for later in sorted(valid, key=lambda one: one.revision):
+        known = set(current.fingerprints())
+        if later.revision > current.revision and later.repository == current.repository and known & set(later.signers):
+            current = later
+    return current
+
+
+def _leads_to(start: Description, end: Description, valid: Iterable[Description]) -> bool:
+    return start.revision < end.revision and _follow(start, valid) == end
 
 
 def open_description(raw: bytes, name: str) -> Description:
@@ -114,10 +163,13 @@ def open_description(raw: bytes, name: str) -> Description:
         message = to_be_signed(_LABEL, body)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ObjectDamaged(f"{name} is not a description of a repository", "see `lifeboat verify`") from error
-    for named in description.recipients:
-        signature = signatures.get(named.recipient.fingerprint.hex())
-        if signature is not None and named.recipient.has_signed(message, signature):
-            return description
-    raise ObjectDamaged(
-        f"{name} is signed by none of its recipients", "somebody may have planted it; see `lifeboat verify`"
+    signers = tuple(
+        fingerprint
+        for fingerprint, named in ((one.recipient.fingerprint.hex(), one) for one in description.recipients)
+        if fingerprint in signatures and named.recipient.has_signed(message, signatures[fingerprint])
     )
+    if not signers:
+        raise ObjectDamaged(
+            f"{name} is signed by none of its recipients", "somebody may have planted it; see `lifeboat verify`"
+        )
+    return replace(description, signers=signers)

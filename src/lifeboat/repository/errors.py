@@ -33,6 +33,12 @@ class RecipientsChanged(KeyTrouble):
     code = "recipients-changed"
 
 
+class DescriptionDoubtful(KeyTrouble):
+    """Several descriptions lie in the repository, and nothing at hand says which one is ours."""
+
+    code = "description-doubtful"
+
+
 class WriterUnknown(KeyTrouble):
     """This machine has no writer secret for the repository, and no key to make one."""
 

@@ -54,10 +54,10 @@ class LocalState:
                 f"ask who changed them; if it was on purpose, remove {self.directory / 'pins.json'} and try again",
             )
 
-    def pinned_repository(self) -> str | None:
-        """Id of the repository pinned for this location, hex."""
+    def pinned_recipients(self) -> list[str] | None:
+        """Fingerprints of the recipients pinned for this location, hex."""
         pinned = self.read_json("pins.json")
-        return None if pinned is None else str(pinned.get("repository"))
+        return None if pinned is None else [str(one) for one in pinned.get("recipients", ())]
 
     def forget(self) -> None:
         """Drop pins and writer secret: a new repository is being made here."""

@@ -233,7 +233,8 @@ def open_repository(store: ObjectStore, *, identity: Identity | None, state: Loc
         KeyNotARecipient: The key belongs to another repository, or to nobody's.
         RecipientsChanged: Not the repository or the recipients that this machine knows.
     """
-    description = read_description(store)
+    own = identity.recipient if identity is not None else None
+    description = read_description(store, own=own, pinned=state.pinned_recipients())
     if identity is not None and not description.holds(identity.recipient):
         known = ", ".join(f"{named.recipient.fingerprint_short} ({named.name})" for named in description.recipients)
         raise KeyNotARecipient(

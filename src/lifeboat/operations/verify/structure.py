@@ -13,6 +13,7 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.operations.verify.damage import Damage, name_snapshot
 from lifeboat.repository.catalog_format import Index, IndexedPack
 from lifeboat.repository.chain import Link, faults_in_chain
+from lifeboat.repository.description import strange_descriptions
 from lifeboat.repository.names import CONFIG, Class, Source, key_name, pack_name, packs_prefix, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
@@ -60,6 +61,16 @@ def damaged(found: Structure, name: str, error: LifeboatError, hurts: tuple[str,
 def _passed_over(repository: Repository, found: Structure) -> None:
     for error in repository.trouble:
         found.findings.append(Finding(Level.PROBLEM, error.code, "config/", error.message, error.hint))
+    for strange in strange_descriptions(repository.store, repository.description):
+        found.findings.append(
+            Finding(
+                Level.PROBLEM,
+                "description-not-trusted",
+                CONFIG,
+                f"a description (revision {strange.revision}) signed by {strange.signers[0][:16]} does not belong to this repository",
+                "somebody with write access planted it; nobody with the right key follows it, but find out who it was",
+            )
+        )
     for writer in repository.registrations:
         if writer not in repository.secrets:
             found.findings.append(
