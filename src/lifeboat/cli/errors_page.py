@@ -21,6 +21,7 @@ from lifeboat.cli.exit_status import FAMILIES, MEANINGS, ExitStatus, status_of
 from lifeboat.foundation.errors import LifeboatError
 
 HINTS_AT_MOST = 3
+WORDS_AT_LEAST = 2
 GENERAL_ADVICE = {
     ExitStatus.SETTINGS: "look at the file, line or variable that the message names",
     ExitStatus.KEY: "find the key that this repository was made with; `lifeboat keygen --recipient` tells keys apart",
@@ -88,7 +89,7 @@ def _kinds_below(kind: type[LifeboatError]) -> Iterator[type[LifeboatError]]:
 
 def _meaning(kind: type[LifeboatError]) -> str:
     sentence = inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0]
-    return _cell(sentence) + (" (tried again by itself)" if kind.worth_retrying else "")
+    return _cell(sentence).replace("``", "`") + (" (tried again by itself)" if kind.worth_retrying else "")
 
 
 def _advice(kind: type[LifeboatError], hints: dict[str, list[str]]) -> str:
@@ -117,7 +118,9 @@ def _hints_where_raised(modules: list[ModuleType]) -> dict[str, list[str]]:
 
 def _hint_of(call: ast.Call) -> str:
     given = [one.value for one in call.keywords if one.arg == "hint"] + call.args[1:2]
-    return _words(given[0]) if given else ""
+    words = _words(given[0]) if given else ""
+    # A hint that is mostly put together from values says nothing here.
+    return words if len(re.findall(r"[a-z]{2,}", words.lower())) >= WORDS_AT_LEAST else ""
 
 
 def _words(node: ast.expr) -> str:
