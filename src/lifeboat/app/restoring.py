@@ -155,14 +155,24 @@ class Restoring:
                 "database and files cannot go to one --to",
                 "restore them one by one: `lifeboat restore db --to ...`, `lifeboat restore files --to ...`; or --over-live",
             )
-        first = self._repository.find_snapshot(request.snapshot)
-        together = [one for one in self._repository.snapshots() if one.point == first.point]
+        together = self._together(request.snapshot)
         jobs = []
         for name, source in ORDER.items():
             for record in together:
                 if record.source == source:
                     jobs.append(self._job(replace(request, source=name), record, stack, resume=resume))
         return jobs
+
+    def _together(self, snapshot: str) -> list[Record]:
+        """``latest``: the newest of each source; else all snapshots of the recovery point to which the named one belongs."""
+        first = self._repository.find_snapshot(snapshot)
+        taken = [one for one in self._repository.snapshots() if one.purpose == first.purpose]
+        if snapshot != "latest":
+            return [one for one in taken if one.point == first.point]
+        newest: dict[str, Record] = {}
+        for one in taken:
+            newest.setdefault(one.source, one)
+        return list(newest.values())
 
     def _job(self, request: RestoreRequest, record: Record, stack: ExitStack, *, resume: bool) -> _Job:
         reader = stack.enter_context(SnapshotReader(self._repository, record))
@@ -284,7 +294,9 @@ class Restoring:
 
     def _taking(self, source: Source, point: str) -> Taking:
         writer = self._repository.writer(self._repository.store.time_there())
-        return Taking(self._repository, writer, source, point, self._clock, build_limits(self._settings))
+        return Taking(
+            self._repository, writer, source, point, self._clock, build_limits(self._settings), purpose="safety"
+        )
 
     def _remove_added(self, job: dict[str, object]) -> None:
         if job["source"] == "db":

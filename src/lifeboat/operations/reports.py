@@ -56,6 +56,8 @@ class SnapshotRow:
     generation: str
     label: str
     """The writer's name."""
+    purpose: str = "backup"
+    """``safety``: taken of what was there before a restore."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ def row_of(record: Record) -> SnapshotRow:
         stored_bytes=record.stored_bytes,
         generation=record.generation,
         label=record.label,
+        purpose=record.purpose,
     )
 
 
@@ -33,7 +34,7 @@ def status(repository: Repository, objectives: Mapping[str, float]) -> StatusRep
     records = [record for _, record in opened if isinstance(record, Record)]
     sources = []
     for source, objective in objectives.items():
-        of_source = [record for record in records if record.source == source]
+        of_source = [one for one in records if one.source == source and one.purpose != "safety"]
         newest = max(of_source, key=lambda record: record.instant, default=None)
         age = None if newest is None else (now - newest.instant).total_seconds()
         sources.append(

@@ -30,6 +30,7 @@ class Taking:
 
     Args:
         point: Id shared by the snapshots of one ``backup all``.
+        purpose: ``backup``, or ``safety`` for what is there before a restore.
     """
 
     repository: Repository
@@ -38,6 +39,7 @@ class Taking:
     point: str
     clock: Clock
     limits: WriteLimits
+    purpose: str = "backup"
     _began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,6 +79,7 @@ class Taking:
             instant=instant,
             one_instant=one_instant,
             complete=complete,
+            purpose=self.purpose,
             total_bytes=total_bytes,
             items=items,
             software=f"lifeboat {__version__}",

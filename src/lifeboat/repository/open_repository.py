@@ -99,9 +99,10 @@ class Repository:
         return sorted(found, key=lambda record: (record.instant, record.finished), reverse=True)
 
     def find_snapshot(self, text: str, source: str | None = None) -> Record:
-        """The snapshot with this id or its beginning, or ``latest``; raises ``SnapshotUnknown``."""
+        """The snapshot with this id or its beginning, or ``latest`` (never one that was taken before a restore); raises ``SnapshotUnknown``."""
         candidates = [record for record in self.snapshots() if source is None or record.source == source]
         if text == "latest":
+            candidates = [record for record in candidates if record.purpose != "safety"]
             if not candidates:
                 raise SnapshotUnknown(
                     f"there is no snapshot of {source or 'anything'} yet", "take one with `lifeboat backup all`"

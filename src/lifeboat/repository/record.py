@@ -26,6 +26,8 @@ class Record:
     started: datetime
     finished: datetime
     complete: bool
+    purpose: str
+    """``backup``, or ``safety`` for what was there before a restore; ``latest`` never means the latter."""
     root: bytes
     packs: tuple[bytes, ...]
     total_bytes: int
@@ -49,6 +51,7 @@ class Record:
             "started": show_time(self.started),
             "finished": show_time(self.finished),
             "complete": self.complete,
+            "purpose": self.purpose,
             "root": to_base64(self.root),
             "packs": to_base64(joined_names(self.packs)),
             "totals": {
@@ -79,6 +82,7 @@ def record_from_json(value: dict[str, Any], writer: str, object_name: str) -> Re
             started=read_time(value["started"]),
             finished=read_time(value["finished"]),
             complete=bool(value["complete"]),
+            purpose=str(value.get("purpose", "backup")),
             root=from_base64(value["root"]),
             packs=split_names(value["packs"]),
             total_bytes=int(totals["bytes"]),

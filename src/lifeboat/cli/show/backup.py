@@ -30,7 +30,7 @@ def draw_backup(report: BackupReport, now: datetime) -> list[RenderableType]:
     drawn: list[RenderableType] = [table, ""]
     for one in report.snapshots:
         drawn.append(line((f"{typed_source(one.source)} ".ljust(8), FAINT), "as of ", show_moment(one.instant)))
-        if not one.one_instant:
+        if not one.one_instant and one.source == "mongodb":
             drawn.append(line("        ", ("not one instant: what changed meanwhile may be half in it", DOUBTFUL)))
     found = [*report.findings, *(finding for one in report.snapshots for finding in one.findings)]
     if shown := draw_findings(found):

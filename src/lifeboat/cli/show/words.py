@@ -25,6 +25,8 @@ def count_items(source: str, number: int) -> str:
 def state_of(row: SnapshotRow) -> str:
     """What is not perfect about a snapshot; empty when nothing."""
     said = [] if row.complete else ["incomplete"]
-    if not row.one_instant:
-        said.append("not one instant")
+    if not row.one_instant and row.source == "mongodb":
+        said.append("not one instant")  # files never are; only of a database it is worth a word
+    if row.purpose == "safety":
+        said.append("before a restore")
     return ", ".join(said)

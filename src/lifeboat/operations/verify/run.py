@@ -67,7 +67,7 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
     """Whether each source has a snapshot that is young enough; incomplete ones count, and are named."""
     findings = []
     for source, objective in objectives.items():
-        of_source = [record for record in records if record.source == source]
+        of_source = [one for one in records if one.source == source and one.purpose != "safety"]
         command = f"lifeboat backup {_TYPED.get(source, source)}"
         if not of_source:
             findings.append(
