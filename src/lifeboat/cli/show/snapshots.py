@@ -35,10 +35,10 @@ def draw_snapshots(rows: Sequence[SnapshotRow], left_out: int, now: datetime) ->
     drawn: list[RenderableType] = [table]
     if left_out:
         drawn.append(text(f"... and {left_out:,} older; --all lists them", FAINT))
-    newest = short_id(rows[0].snapshot)
+    one = min(rows, key=_interest)
     return drawn + next_steps(
-        (f"lifeboat snapshots {newest}", "look inside one"),
-        (_restore_of(rows[0]), "bring it back, beside the live data"),
+        (f"lifeboat snapshots {short_id(one.snapshot)}", "look inside one"),
+        (_restore_of(one), "bring it back, beside the live data"),
     )
 
 
@@ -56,6 +56,11 @@ def draw_contents(snapshot: str, path: str, rows: Sequence[ContentRow], now: dat
         cells += [show_moment_short(row.modified, now) if row.modified else ""] * dated
         table.add_row(*cells)
     return [table, "", text(f"{len(rows):,} entries, {show_bytes(sum(row.bytes for row in rows))}", FAINT)]
+
+
+def _interest(row: SnapshotRow) -> tuple[bool, int]:
+    """Which of the newest people want first: the smallest."""
+    return row.purpose == "safety", {"db": 0, "files": 1}.get(typed_source(row.source), 2)
 
 
 def _restore_of(row: SnapshotRow) -> str:

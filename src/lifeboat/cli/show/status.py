@@ -48,8 +48,15 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
     if late:
         return drawn + next_steps((f"lifeboat backup {late[0] if len(late) == 1 else 'all'}", "close the gap now"))
     if report.last_restore_seconds is None:
-        return drawn + next_steps(("lifeboat restore db latest --to rehearsal", "a backup is proven by restoring it"))
+        return drawn + next_steps((_rehearsal(report), "a backup is proven by restoring it"))
     return drawn + next_steps(("lifeboat verify --level sample", "prove that it is whole"))
+
+
+def _rehearsal(report: StatusReport) -> str:
+    stored = [typed_source(one.source) for one in report.sources if one.newest]
+    if "db" in stored or not stored:
+        return "lifeboat restore db latest --to rehearsal"
+    return f"lifeboat restore {stored[0]} latest --to /tmp/rehearsal"
 
 
 def _lateness(source: SourceStatus) -> str:

@@ -2,7 +2,7 @@
 
 from rich.console import RenderableType
 
-from lifeboat.cli.show.console import BAD, GOOD, facts, line, next_steps
+from lifeboat.cli.show.console import BAD, DOUBTFUL, GOOD, facts, line, next_steps
 from lifeboat.cli.show.findings import count_findings, draw_findings
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.sizes import show_bytes, show_seconds
@@ -39,6 +39,10 @@ def draw_verified(report: VerifyReport) -> list[RenderableType]:
             ("lifeboat backup all --new-generation", "store everything anew, sharing nothing with what is damaged"),
             ("lifeboat snapshots", "which snapshots are not named above?"),
         )
+    if report.level in ("sample", "full") and report.bytes_read and not report.chunks:
+        # The hash in each name is right, which needs no key; nobody has looked inside.
+        drawn += ["", line(("unopened", DOUBTFUL), ": every object read is the one its name says, but none was opened")]
+        return drawn + next_steps((f"lifeboat verify --level {report.level}", "again where the key is"))
     drawn += ["", line(("whole", GOOD), f", as far as level {report.level} looks")]
     if report.level in _DEEPER:
         deeper, why = _DEEPER[report.level]

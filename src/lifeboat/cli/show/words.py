@@ -4,7 +4,9 @@ from lifeboat.operations.reports import SnapshotRow
 
 SHORT_ID = 8
 _TYPED = {"mongodb": "db"}
-_ITEMS = {"db": "document", "files": "file", "config": "file"}
+_ITEMS = {"db": ("document", "documents")}
+_ENTRIES = ("entry", "entries")
+"""Folders and links count, too."""
 
 
 def short_id(snapshot: str) -> str:
@@ -18,8 +20,8 @@ def typed_source(source: str) -> str:
 
 
 def count_items(source: str, number: int) -> str:
-    """``"12,345 documents"``, ``"1 file"``."""
-    return f"{number:,} {_ITEMS.get(typed_source(source), 'item')}{'' if number == 1 else 's'}"
+    """``"12,345 documents"``, ``"1 entry"``."""
+    return f"{number:,} {_ITEMS.get(typed_source(source), _ENTRIES)[number != 1]}"
 
 
 def state_of(row: SnapshotRow) -> str:
