@@ -62,7 +62,9 @@ def show_damage(
     problems = [one for one in lifeboat.verify("full").findings if one.level is Level.PROBLEM]
     named = [one for one in problems if one.subject == name]
     try:
-        lifeboat.restore(RestoreRequest("db", to=target))
+        # The largest pack is of the first backup, and that snapshot needs every chunk in it.
+        first = [one for one in lifeboat.snapshots() if one.source == "mongodb"][-1]
+        lifeboat.restore(RestoreRequest("db", first.snapshot, to=target))
     except RepositoryDamaged as error:
         refused: str | None = error.message
     else:
