@@ -18,10 +18,16 @@ def test_without_a_target_nothing_is_even_opened(shell: Shell) -> None:
 
 
 def test_nobody_to_ask_and_no_yes_means_no(shell: Shell) -> None:
-    for arguments in (("db", "--over-live"), ("db", "--to", "copy"), ("files", "--to", "/x"), ("--undo",)):
+    for arguments in (("db", "--over-live"), ("files", "--over-live"), ("--undo",)):
         outcome = shell("restore", *arguments)
         assert (outcome.status, outcome.called) == (2, [])
         assert "--yes" in outcome.err
+
+
+def test_beside_the_live_data_nobody_has_to_be_asked(shell: Shell) -> None:
+    for arguments in (("db", "--to", "copy"), ("files", "latest", "--to", "/x")):
+        outcome = shell("restore", *arguments)
+        assert [call[0] for call in outcome.called] == ["plan_restore", "restore"]
 
 
 def test_a_dry_run_shows_the_plan_and_stops(shell: Shell) -> None:

@@ -70,7 +70,8 @@ def command(
         return _undo(run, what, to, over_live, yes)
     request = check_request(what, snapshot, to, over_live, renames, chosen)
     note_password(run, to)
-    asks = not dry_run and must_be_confirmed(run, yes)
+    # Beside the live data nothing is harmed: where nobody can be asked, nobody has to be.
+    asks = not dry_run and (must_be_confirmed(run, yes) if request.over_live else run.asks and not yes)
     with run.lifeboat() as lifeboat:
         plan = lifeboat.plan_restore(request)
     if dry_run:
