@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from bson import Binary, Timestamp
 from mongodb_samples import LONG_AGO, Client, everything_in, fill
+from pymongo import MongoClient
+from test_private_server import MONGOD
 
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.finding import any_problem
 from lifeboat.sources.mongodb.capture import capture
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.errors import LandingDiffers, RestorePlanInvalid, TargetNotEmpty
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 from lifeboat.sources.mongodb.restore import RestoreReport, carry_out
 from lifeboat.sources.mongodb.restore_plan import RestorePlan, Target, plan_restore
 
@@ -283,3 +286,14 @@ def test_the_plan_says_what_it_replaces_and_what_it_leaves(client: Client, small
         f"{small}.users: collection, replaces a collection of about 3 documents",
         f"{small}.later: not in the snapshot, stays as it is",
     ]
+
+
+def test_everything_comes_back_on_a_standalone_too() -> None:
+    with PrivateServer(MONGOD, ServerOptions(nodes=0)) as server, MongoClient(server.uri) as client:
+        fill(client, "shop", orders=50)
+        before, kept = everything_in(client, "shop"), Kept(client, "shop")
+        client.shop.orders.drop()
+        client.shop["system.js"].delete_many({})
+        report = restore(client, kept, Target.OVER_LIVE)
+        assert everything_in(client, "shop") == before
+        assert not any_problem(report.findings)

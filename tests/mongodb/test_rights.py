@@ -34,6 +34,7 @@ def guarded() -> Iterator[PrivateServer]:
             root.admin.command("createRole", role, privileges=privileges, roles=[])
             root.admin.command("createUser", role, pwd="pä:ss/w@rd", roles=[role])
         root.admin.command("createUser", "builtin", pwd="p", roles=["backup"])
+        root.admin.command("createUser", "restorer", pwd="pä:ss/w@rd", roles=["restore", "readWriteAnyDatabase"])
         root.admin.command("createUser", "nobody", pwd="p", roles=[{"role": "readWrite", "db": "elsewhere"}])
         fill(root, "shop", orders=50)
         yield server
@@ -63,12 +64,13 @@ def test_the_capture_roles_suffice(guarded: PrivateServer, root: Client, user: s
         assert ("users-not-captured" in codes) == (user == "lifeboatCaptureOne")
 
 
-def test_the_restore_role_suffices_over_live(guarded: PrivateServer, root: Client) -> None:
+@pytest.mark.parametrize("user", ["lifeboatRestoreOne", "restorer"])
+def test_the_restore_roles_suffice_over_live(guarded: PrivateServer, root: Client, user: str) -> None:
     before, kept = everything_in(root, "shop"), Kept(root, "shop")
     root.shop.orders.delete_many({})
     root.shop["system.js"].delete_many({})
     root.shop.cheap.drop()
-    with as_user(guarded, "lifeboatRestoreOne") as client:
+    with as_user(guarded, user) as client:
         report = restore(client, kept, Target.OVER_LIVE)
     assert not any_problem(report.findings)
     assert everything_in(root, "shop") == before

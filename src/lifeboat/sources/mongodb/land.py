@@ -23,7 +23,7 @@ from lifeboat.sources.mongodb.documents import Tally, count_of, tally_of
 from lifeboat.sources.mongodb.errors import DatabaseRefused, LandingDiffers
 from lifeboat.sources.mongodb.insert_raw import insert_chunk
 from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.on_primary import MAJORITY, listed, on_primary, patiently, run, uuid_behind
+from lifeboat.sources.mongodb.on_primary import MAJORITY, drop, listed, on_primary, patiently, run, uuid_behind
 from lifeboat.sources.mongodb.restore_plan import Landing
 
 ReadChunks = Callable[[CollectionEntry], Iterator[bytes]]
@@ -98,12 +98,12 @@ def land(client: Client, landing: Landing, read_chunks: ReadChunks, how: How) ->
 
 def drop_leftover(client: Client, database: str, name: str, clock: Clock) -> None:
     """Drop a collection of ours from a dead run; none there is no error."""
-    patiently(clock, lambda: run(client, database, f"clearing {database}.{name}", "drop", name, check=False))
+    patiently(clock, lambda: drop(client, database, name))
 
 
 def _make_room(client: Client, landing: Landing) -> None:
     doing = f"making room for {landing.namespace}"
-    run(client, landing.database, doing, "drop", landing.temporary, check=False)
+    drop(client, landing.database, landing.temporary)
     run(
         client,
         landing.database,
@@ -194,14 +194,19 @@ def _build_indexes(client: Client, landing: Landing, clock: Clock) -> list[Findi
 
 
 def _create_indexes(client: Client, landing: Landing, indexes: list[Document]) -> None:
+    doing = f"building indexes of {landing.namespace}"
+    # By default a build waits for every voting node, for ever if one is down.
+    in_a_set = "setName" in run(client, "admin", doing, "hello", 1)
+    quorum = {"commitQuorum": "majority"} if in_a_set else {}
     run(
         client,
         landing.database,
-        f"building indexes of {landing.namespace}",
+        doing,
         "createIndexes",
         landing.temporary,
         indexes=indexes,
         ignoreUnknownIndexOptions=True,
+        **quorum,
         writeConcern=MAJORITY,
     )
 

@@ -165,8 +165,7 @@ _ACTIONS = {
 """The action behind a command, where their names differ."""
 
 ROLE_HINT = (
-    "give the user the built-in role `backup` for backups, `restore` and `readWriteAnyDatabase` for restores, "
-    "or the smaller roles in docs/mongodb-roles.md"
+    "give the user the role `backup` for backups, `restore` and `readWriteAnyDatabase` for restores (all in admin)"
 )
 
 

@@ -15,6 +15,7 @@ from lifeboat.sources.mongodb.errors import DatabaseBusy, DatabaseUnreachable
 from lifeboat.sources.mongodb.meaning import in_our_words
 
 MAJORITY = {"w": "majority"}
+NAMESPACE_NOT_FOUND = 26
 PATIENCE_SECONDS = 60.0
 """An election takes up to 12 s by default, a restart of a node about as long."""
 FIRST_PAUSE_SECONDS = 0.1
@@ -60,6 +61,12 @@ def patiently(clock: Clock, act: Callable[[], T]) -> T:
                 raise
         clock.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def drop(client: Client, database: str, name: str) -> None:
+    """Drop a collection or view; none there is no error, being refused is."""
+    allowed: list[Any] = [NAMESPACE_NOT_FOUND]
+    run(client, database, f"dropping {database}.{name}", "drop", name, allowable_errors=allowed, writeConcern=MAJORITY)
 
 
 def run(client: Client, database: str, doing: str, command: str, value: Any, **more: Any) -> Document:

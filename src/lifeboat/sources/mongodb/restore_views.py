@@ -12,7 +12,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import DatabaseBusy, DatabaseUnreachable
 from lifeboat.sources.mongodb.land import drop_leftover
-from lifeboat.sources.mongodb.on_primary import MAJORITY, listed, patiently, run
+from lifeboat.sources.mongodb.on_primary import MAJORITY, drop, listed, patiently, run
 from lifeboat.sources.mongodb.restore_plan import Landing
 from lifeboat.sources.mongodb.swap import rename
 
@@ -53,7 +53,7 @@ def _put(client: Client, landing: Landing, wanted: dict[str, Any]) -> None:
             change = {key: wanted[key] for key in ("viewOn", "pipeline")}
             run(client, landing.database, f"changing the view {landing.namespace}", "collMod", landing.name, **change)
             return
-        run(client, landing.database, f"replacing the view {landing.namespace}", "drop", landing.name)
+        drop(client, landing.database, landing.name)
     elif there is not None:
         rename(client, landing.database, landing.name, landing.aside, replacing=True)
     doing = f"creating the view {landing.namespace}"

@@ -14,7 +14,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import LandingDiffers
 from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.on_primary import on_primary, patiently, run, uuid_behind
+from lifeboat.sources.mongodb.on_primary import drop, on_primary, patiently, uuid_behind
 from lifeboat.sources.mongodb.restore_plan import SERVER_SCRIPTS, Landing
 
 NAMESPACE_EXISTS = 48
@@ -40,7 +40,7 @@ def make_server_scripts(client: Client, landing: Landing, clock: Clock) -> str:
 def copy_server_scripts(client: Client, landing: Landing, clock: Clock) -> None:
     """Make it hold exactly what has landed, then clear the landing place. May be repeated."""
     patiently(clock, lambda: _copy(client, landing))
-    run(client, landing.database, f"clearing {landing.namespace}", "drop", landing.temporary, check=False)
+    patiently(clock, lambda: drop(client, landing.database, landing.temporary))
 
 
 def _copy(client: Client, landing: Landing) -> None:

@@ -18,6 +18,7 @@ from lifeboat.sources.mongodb.on_primary import (
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     MAJORITY,
+    drop,
     listed,
     on_primary,
     run,
@@ -65,7 +66,7 @@ def _try_once(client: Client, landing: Landing, uuid: str, target: Target) -> No
     there = listed(client, landing.database, landing.name).get(landing.name)
     if there is not None and there["type"] == "view":
         # A rename cannot replace a view; between this and the rename the name is free for some milliseconds.
-        run(client, landing.database, f"replacing the view {landing.namespace}", "drop", landing.name)
+        drop(client, landing.database, landing.name)
     rename(client, landing.database, landing.temporary, landing.name, replacing=True)
 
 

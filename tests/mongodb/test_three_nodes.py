@@ -1,0 +1,55 @@
+"""A set of three nodes changes its primary in the middle: the restore goes on, and nothing is lost or doubled."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from mongodb_samples import Client, everything_in
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from test_private_server import MONGOD
+from test_restore import Kept
+
+from lifeboat.foundation.clock import SystemClock
+from lifeboat.sources.mongodb.catalog import CollectionEntry
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
+from lifeboat.sources.mongodb.restore import carry_out
+from lifeboat.sources.mongodb.restore_plan import Target, plan_restore
+
+pytestmark = pytest.mark.long
+CLOCK = SystemClock()
+
+
+@pytest.mark.parametrize("what", ["step down", "kill"])
+def test_a_change_of_primary_in_the_middle_of_a_restore_costs_nothing(what: str) -> None:
+    with PrivateServer(MONGOD, ServerOptions(nodes=3)) as server, MongoClient(server.uri) as client:
+        client.shop.orders.insert_many({"_id": n, "text": "x" * 1000} for n in range(20_000))
+        client.shop.orders.create_index("text")
+        before, kept = everything_in(client, "shop"), Kept(client, "shop")
+        client.shop.orders.delete_many({"_id": {"$gt": 5}})
+        started = threading.Event()
+
+        def chunks(entry: CollectionEntry) -> Iterator[bytes]:
+            for block in kept.read_chunks(entry):
+                yield block
+                started.set()
+                CLOCK.sleep(0.2)
+
+        changing = threading.Thread(target=lambda: (started.wait(), change_primary(server, client, what)))
+        changing.start()
+        plan = plan_restore(client, kept.entries, target=Target.OVER_LIVE)
+        report = carry_out(plan, client, chunks, clock=CLOCK)
+        changing.join()
+        assert report.documents == 20_000
+        assert everything_in(client, "shop") == before
+
+
+def change_primary(server: PrivateServer, client: Client, what: str) -> None:
+    if what == "kill":
+        primary: Any = client.primary
+        server.kill(server.ports.index(primary[1]))
+        return
+    with contextlib.suppress(PyMongoError):
+        client.admin.command("replSetStepDown", 5, force=True)
