@@ -15,8 +15,8 @@ SMALL = {"smallest_bytes": 64, "average_bytes": 256, "largest_bytes": 1024}
 
 def cut(stream: Iterable[bytes], boundary: Boundary = anywhere, seed: int = 7, **sizes: int) -> list[bytes]:
     cutter = Cutter(seed, boundary, **(sizes or SMALL))
-    chunks = [chunk for block in stream for chunk in cutter.feed(block)]
-    return chunks + list(cutter.finish())
+    chunks = [bytes(chunk) for block in stream for chunk in cutter.feed(block)]
+    return chunks + [bytes(chunk) for chunk in cutter.finish()]
 
 
 def in_blocks(raw: bytes, sizes: list[int]) -> list[bytes]:

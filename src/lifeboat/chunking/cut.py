@@ -90,18 +90,21 @@ class Cutter:
         self._smallest_bytes = smallest_bytes
         self._carry = b""
 
-    def feed(self, block: bytes | memoryview) -> Iterator[bytes]:
-        """Take the next bytes of the stream; yields the chunks that are certain. Must be exhausted."""
+    def feed(self, block: bytes | memoryview) -> Iterator[memoryview]:
+        """Take the next bytes of the stream; yields the chunks that are certain. Must be exhausted.
+
+        A chunk is a view that keeps its whole block alive: use it soon.
+        """
         joined = b"".join((self._carry, block)) if self._carry else bytes(block)
         self._carry = b""
         yield from self._cut(joined, last=False)
 
-    def finish(self) -> Iterator[bytes]:
+    def finish(self) -> Iterator[memoryview]:
         """End the stream; yields what is left. The cutter is ready for the next stream."""
         joined, self._carry = self._carry, b""
         yield from self._cut(joined, last=True)
 
-    def _cut(self, joined: bytes, *, last: bool) -> Iterator[bytes]:
+    def _cut(self, joined: bytes, *, last: bool) -> Iterator[memoryview]:
         view, start, end = memoryview(joined), 0, len(joined)
         while start < end:
             if end - start <= self._smallest_bytes and not last:
@@ -114,6 +117,6 @@ class Cutter:
                 if not last:
                     break
                 stop = end
-            yield joined if (start, stop) == (0, end) else bytes(view[start:stop])
+            yield view[start:stop]
             start = stop
         self._carry = joined if start == 0 and not last else bytes(view[start:]) if not last else b""

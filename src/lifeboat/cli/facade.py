@@ -55,5 +55,7 @@ OpenLifeboat = Callable[["Settings", "Clock", "Progress"], Facade]
 def open_lifeboat(settings: "Settings", clock: "Clock", progress: "Progress") -> Facade:
     """Build the real one; this is where the drivers are imported."""
     from lifeboat.app.lifeboat import Lifeboat
+    from lifeboat.foundation.allocator import keep_large_buffers
 
+    keep_large_buffers()
     return Lifeboat(settings, clock=clock, progress=progress)

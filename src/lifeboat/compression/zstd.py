@@ -26,7 +26,7 @@ class Decompressed(RepositoryDamaged):
     code = "compression-broken"
 
 
-def compress(plain: bytes, level: int = DEFAULT_LEVEL) -> bytes | None:
+def compress(plain: bytes | memoryview, level: int = DEFAULT_LEVEL) -> bytes | None:
     """One zstd frame, or None when storing it as it is costs about the same."""
     if len(plain) >= SAMPLED_FROM_BYTES and not _samples_shrink(plain):
         return None
@@ -64,7 +64,7 @@ def decompress_bounded(packed: bytes, largest_bytes: int) -> bytes:
     return decompress(packed, stated)
 
 
-def _samples_shrink(plain: bytes) -> bool:
+def _samples_shrink(plain: bytes | memoryview) -> bool:
     """Whether any of three samples (front, middle, end) shrinks at the fastest level."""
     middle = len(plain) // 2
     fastest = _compressor(1)

@@ -141,7 +141,7 @@ def _read_collection(
 
 def _cut(
     seed: int, boundary: Boundary, blocks: Iterator[bytes], progress: Progress, stop: threading.Event
-) -> Iterator[bytes]:
+) -> Iterator[memoryview]:
     cutter = Cutter(seed, boundary)
     for block in blocks:
         if stop.is_set():

@@ -49,13 +49,13 @@ class StreamWriter:
         self._bytes = 0
         self._chunks = 0
 
-    def append(self, chunk: bytes) -> None:
+    def append(self, chunk: bytes | memoryview) -> None:
         """Add the next chunk; blocks while the run has too much in flight."""
         self._waiting.append(self._run.store(self._kind, chunk))
         while self._waiting and self._waiting[0].done():
             self._take(self._waiting.popleft().result())
 
-    def extend(self, chunks: Iterable[bytes]) -> None:
+    def extend(self, chunks: Iterable[bytes | memoryview]) -> None:
         for chunk in chunks:
             self.append(chunk)
 

@@ -164,7 +164,7 @@ class Run:
         with suppress(StorageError):
             self._write_index(even_if_few=True)
 
-    def store(self, kind: Kind, plain: bytes) -> "Future[Stored]":
+    def store(self, kind: Kind, plain: bytes | memoryview) -> "Future[Stored]":
         """Hand over one chunk; waits while too many bytes are in flight. The future tells its id.
 
         Raises:
@@ -250,7 +250,7 @@ class Run:
         write_link(self.repository, self._writer, self.generation, finished)
         return replace(record, object_name=name)
 
-    def _seal(self, kind: Kind, plain: bytes) -> Stored:
+    def _seal(self, kind: Kind, plain: bytes | memoryview) -> Stored:
         try:
             name = chunk_id(self._writer.id_key, kind, plain)
             with self._lock:
