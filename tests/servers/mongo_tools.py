@@ -2,6 +2,9 @@
 
 As a script: ``python tests/servers/mongo_tools.py build`` prints the folder they lie in.
 
+The module's own versions cannot be installed by name (its tags are no Go versions), so ``mongo-tools/go.mod`` beside this file names
+a commit that the checksum database vouches for, and ``go.sum`` the hash of everything that goes into it.
+
 Taken, in this order: from the folder ``LIFEBOAT_MONGO_TOOLS`` names; from PATH; from the cache; built from the public
 Go module at one version, with Go's checksum database asked as usual: a module it does not vouch for is not built.
 The cache lies outside the clone, in ``LIFEBOAT_TEST_CACHE`` or ``~/.cache/lifeboat-tests``.
@@ -17,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODULE = "github.com/mongodb/mongo-tools"
-VERSION = "v0.0.0-20250715155915-887641268977"
-"""Of July 2025. Its tags (100.12.2 and so on) are no Go versions, hence the commit."""
+VERSION = "v0.0.0-20240723193119-837c2bc263f4"
+"""Of July 2024 (100.10), the newest that the checksum database vouches for here. Its tags are no Go versions, hence the commit."""
+_LOCK = Path(__file__).parent / "mongo-tools"
 NAMES = ("mongodump", "mongorestore", "bsondump")
 BUILD_SECONDS = 900
 _REFUSED = ("403 Forbidden", "404 Not Found", "410 Gone", "verifying module", "checksum mismatch")
@@ -74,9 +78,11 @@ def _build() -> MongoTools:
     with tempfile.TemporaryDirectory(dir=folder.parent) as workplace:
         built = Path(workplace) / "all"
         built.mkdir()
+        module = Path(workplace) / "module"
+        shutil.copytree(_LOCK, module)
         for name in NAMES:
             # Each tool's package is called main, and so is what Go makes of it.
-            _go_install(go, Path(workplace) / name, f"{MODULE}/{name}/main@{VERSION}").replace(built / name)
+            _go_build(go, module, f"{MODULE}/{name}/main", built / name)
         if not folder.exists():
             built.rename(folder)  # at once, so that two test runs never see half of them
     tools = _all_in(folder)
@@ -85,12 +91,11 @@ def _build() -> MongoTools:
     return tools
 
 
-def _go_install(go: str, folder: Path, package: str) -> Path:
-    folder.mkdir()
-    environment = {**os.environ, "GOBIN": str(folder), "GOFLAGS": "-trimpath"}
+def _go_build(go: str, module: Path, package: str, program: Path) -> None:
+    environment = {**os.environ, "GOFLAGS": "-trimpath -mod=readonly"}
     try:
-        command = [go, "install", package]
-        subprocess.run(command, check=True, env=environment, cwd=folder, capture_output=True, timeout=BUILD_SECONDS)
+        command = [go, "build", "-o", str(program), package]
+        subprocess.run(command, check=True, env=environment, cwd=module, capture_output=True, timeout=BUILD_SECONDS)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         said = (error.stderr or b"").decode(errors="replace")
         refusal = next((word for word in _REFUSED if word in said), None)
@@ -98,7 +103,6 @@ def _go_install(go: str, folder: Path, package: str) -> Path:
             raise NotToBeHad(f"the Go module {MODULE} is not to be had here ({refusal})") from error
         last = " ".join(said.strip().splitlines()[-1:]) or str(error)
         raise CannotBuild(f"mongo-tools {VERSION} do not build: {last}") from error
-    return folder / "main"
 
 
 if __name__ == "__main__":
