@@ -13,7 +13,7 @@ from lifeboat.app.build import build_client, build_limits
 from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
-from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations.backup_files import Root, backup_trees
@@ -203,7 +203,7 @@ class Restoring:
             record=reader.record,
             target=address_of(uri),
             steps=restore.steps(plan),
-            findings=plan.findings,
+            findings=(*plan.findings, *(_told(refusal) for refusal in plan.refusals)),
             refuse=lambda: _raise_first(plan),
             protect=lambda point: restore.safety or self._protect_database(plan, client, point, restore),
             carry_out=carry_out,
@@ -329,6 +329,11 @@ class Restoring:
             request.over_live,
             tuple(finding for job in jobs for finding in job.findings),
         )
+
+
+def _told(refusal: LifeboatError) -> Finding:
+    """A refusal as the dry run shows it; the restore itself raises it."""
+    return Finding(Level.PROBLEM, refusal.code, "target", refusal.message, refusal.hint)
 
 
 def _raise_first(plan: RestorePlan) -> None:

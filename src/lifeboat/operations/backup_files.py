@@ -80,7 +80,7 @@ def backup_trees(
     instant = taking.clock.now()
     troubles = _Troubles(progress)
     with taking.run() as run:
-        progress.begin(str(taking.source))
+        progress.begin(str(taking.source), taking.expected_bytes)
         trees = []
         memories = []
         try:

@@ -92,7 +92,7 @@ def _take(taking: Taking, run: Run, captured: Capture, databases: Sequence[str] 
             f"there is nothing to back up in {', '.join(databases) if databases else 'this server'}",
             "does MONGODB_URI name the right server and the right database?",
         )
-    progress.begin("database")
+    progress.begin("database", taking.expected_bytes)
     stop = threading.Event()
     with ThreadPoolExecutor(READERS, thread_name_prefix="collection") as pool:
         reading = [

@@ -160,10 +160,12 @@ def remove_what_restore_added(restored: SnapshotReader, before: SnapshotReader |
                 parent, _, name = path.rpartition(b"/")
                 with suppress(OSError):  # gone already, or something new lies in it: both stay as they are
                     fd = directories.open(parent)
+                    was_there = os.stat(fd)
                     try:
                         os.unlink(name, dir_fd=fd)
                     except IsADirectoryError:
                         os.rmdir(name, dir_fd=fd)
+                    os.utime(fd, ns=(was_there.st_atime_ns, was_there.st_mtime_ns))
         finally:
             directories.close()
 

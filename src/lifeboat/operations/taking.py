@@ -49,6 +49,12 @@ class Taking:
     def cutting_seed(self) -> int:
         return self.writer.cutting_seed()
 
+    @property
+    def expected_bytes(self) -> int | None:
+        """What the last snapshot of this source held: good enough to tell how much time is left."""
+        found = (self.repository.state.read_json(f"last-{self.source}.json") or {}).get("bytes")
+        return found if isinstance(found, int) else None
+
     def run(self) -> Run:
         """A run in the generation of this moment, by the store's clock."""
         return Run(
@@ -85,6 +91,7 @@ class Taking:
             software=f"lifeboat {__version__}",
             now=self.repository.store.time_there,
         )
+        self.repository.state.write_json(f"last-{self.source}.json", {"bytes": total_bytes})
         return Taken(
             record,
             SnapshotReport(

@@ -49,6 +49,7 @@ def verify(
         checks.append(check_packs(repository, found, list(found.packs), progress))
         checks.append(check_other_objects(repository, found, progress))
     findings = [
+        *_unopened(repository, level),
         *check_ages(found.records, objectives, now),
         *_with_consequences(repository, found, [finding for check in checks for finding in check.findings]),
     ]
@@ -107,6 +108,22 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
                 )
             )
     return findings
+
+
+def _unopened(repository: Repository, level: str) -> list[Finding]:
+    """Say what a verification without the identity could not look at."""
+    if repository.identity is not None:
+        return []
+    looked = "hashes only" if level in ("sample", "full") else "names and sizes only"
+    return [
+        Finding(
+            Level.WARNING,
+            "not-opened",
+            "chunks and lists",
+            f"there is no key here, so nothing was opened: {looked}",
+            "verify with a recipient's key now and then, on a machine that may hold it",
+        )
+    ]
 
 
 def _with_consequences(repository: Repository, found: Structure, more: list[Finding]) -> list[Finding]:
