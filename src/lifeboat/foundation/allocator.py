@@ -22,4 +22,5 @@ def keep_large_buffers() -> bool:
     except (AttributeError, OSError):
         return False
     wanted = ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, _MAPPED_FROM_BYTES), (_M_TRIM_THRESHOLD, _KEEP_BYTES))
-    return all([mallopt(name, value) == 1 for name, value in wanted])
+    taken = [mallopt(name, value) == 1 for name, value in wanted]  # all three, whatever the first one says
+    return all(taken)

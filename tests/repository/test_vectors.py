@@ -1,0 +1,107 @@
+"""The package against the frozen vectors: what was once written must open for ever, value by value."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from lifeboat.compression.zstd import decompress
+from lifeboat.crypto.identity import Identity, Recipient
+from lifeboat.crypto.sealing import Compression, Kind, chunk_id, open_chunk
+from lifeboat.repository.catalog_format import open_index, open_record
+from lifeboat.repository.chain import open_link
+from lifeboat.repository.data_keys import open_data_key
+from lifeboat.repository.description import open_description
+from lifeboat.repository.names import digest
+from lifeboat.repository.pack_format import HEADER_BYTES, open_table, read_header, unpack_row
+from lifeboat.repository.record import record_from_json
+from lifeboat.repository.writers import WriterSecret, open_registration
+
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs" / "format-vectors.json").read_text())
+
+
+def raw(value: str) -> bytes:
+    return bytes.fromhex(value)
+
+
+@pytest.fixture(scope="module")
+def identity() -> Identity:
+    return Identity(raw(VECTORS["identity"]["seed"]))
+
+
+@pytest.fixture(scope="module")
+def secret(identity: Identity) -> WriterSecret:
+    description = open_description(VECTORS["description"]["file"].encode(), "description")
+    registration = open_registration(VECTORS["registration"]["file"].encode(), "registration", description)
+    return registration.open_secret(identity, raw(VECTORS["repository"]))
+
+
+def test_the_identity_and_its_recipient_are_the_frozen_ones(identity: Identity) -> None:
+    frozen = VECTORS["identity"]
+    assert identity.to_text().reveal() == frozen["text"]
+    assert identity.recipient.public.hex() == frozen["recipient"]
+    assert identity.recipient.to_text() == frozen["recipient_text"]
+    assert identity.recipient.fingerprint.hex() == frozen["fingerprint"]
+    assert Identity.from_text(frozen["text"]).recipient == Recipient.from_text(frozen["recipient_text"])
+
+
+def test_the_frozen_registration_gives_the_writer_secret(secret: WriterSecret) -> None:
+    assert secret.raw.hex() == VECTORS["registration"]["secret"]
+    assert secret.writer.hex() == VECTORS["writer"]
+
+
+def test_the_frozen_data_key_opens(identity: Identity) -> None:
+    frozen = VECTORS["data_key"]
+    stored = raw(frozen["object"])
+    assert digest(stored) == frozen["name"]
+    opened = open_data_key(stored, identity, raw(VECTORS["repository"]), frozen["generation"], "key")
+    assert opened.hex() == frozen["data_key"]
+
+
+def test_every_frozen_chunk_opens_and_has_its_id(secret: WriterSecret) -> None:
+    cipher = AESGCM(raw(VECTORS["data_key"]["data_key"]))
+    seen = set()
+    for pack in VECTORS["packs"]:
+        stored = raw(pack["object"])
+        header = read_header(stored[:HEADER_BYTES], "pack")
+        table = open_table(
+            header,
+            stored[HEADER_BYTES : HEADER_BYTES + header.table_bytes],
+            secret.catalog_key,
+            raw(VECTORS["repository"]),
+            "pack",
+        )
+        assert table.hex() == pack["rows"]
+        for number, chunk in enumerate(pack["chunks"]):
+            row = unpack_row(table, number)
+            kind, compression = Kind(row.kind), Compression(row.compression)
+            sealed = stored[row.offset : row.offset + row.sealed_bytes]
+            assert sealed.hex() == chunk["sealed"]
+            body = open_chunk(cipher, kind, compression, row.chunk, row.plain_bytes, sealed)
+            plain = decompress(body, row.plain_bytes) if compression is Compression.ZSTD else body
+            assert plain.hex() == chunk["plain"]
+            assert chunk_id(secret.id_key, kind, plain) == row.chunk == raw(chunk["chunk_id"])
+            seen.add(kind)
+    assert {Kind.CONTENT, Kind.LIST, Kind.ROOT} <= seen
+
+
+def test_the_frozen_catalog_opens(secret: WriterSecret) -> None:
+    where = {
+        "writer": secret.writer,
+        "catalog_key": secret.catalog_key,
+        "repository": raw(VECTORS["repository"]),
+        "generation": VECTORS["data_key"]["generation"],
+        "name": "object",
+    }
+    index = open_index(raw(VECTORS["index"]["object"]), **where)
+    assert len(index.packs) == len(VECTORS["packs"])
+    record = open_record(raw(VECTORS["record"]["object"]), **where)
+    assert record == json.loads(raw(VECTORS["record"]["plain"]))
+    assert record_from_json(record, VECTORS["writer"], "object").snapshot == VECTORS["snapshot"]
+    signing_key = secret.signing_key().public_key().public_bytes_raw()
+    link = open_link(
+        VECTORS["link"]["file"].encode(), "link-00000001-" + "0" * 64, signing_key, raw(VECTORS["repository"])
+    )
+    assert link.sequence == 1
