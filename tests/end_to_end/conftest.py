@@ -1,0 +1,58 @@
+"""One server with access control and one S3 for all; a machine with the application for each test that asks for one."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from machine import KEY, PASSWORD, Client, Machine
+from pymongo import MongoClient
+from versitygw import RunningS3, versitygw_for_tests
+
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+
+MakeMachine = Callable[..., Machine]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[PrivateServer]:
+    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions(authentication=True)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(server: PrivateServer) -> Iterator[Client]:
+    with MongoClient(server.uri, tz_aware=True) as connected:
+        connected["admin"].command("createUser", "owner", pwd=PASSWORD, roles=["root"])
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[RunningS3]:
+    with versitygw_for_tests() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def make_machine(server: PrivateServer, client: Client) -> Iterator[Callable[..., Machine]]:
+    """Returns ``make(folder, **more_variables)``; the database of each is dropped at the end."""
+    made: list[Machine] = []
+
+    def make(folder: Path, **more: str) -> Machine:
+        database = f"legal{len(made)}"
+        variables = {
+            "MONGODB_URI": server.uri_for("owner", PASSWORD, database),
+            "UPLOADS_DIR": str(folder / "uploads"),
+            "BACKUP_ENCRYPTION_KEY": KEY,
+            "LIFEBOAT_REPOSITORY": str(folder / "repository"),
+            **more,
+        }
+        folder.mkdir(exist_ok=True)
+        machine = Machine(folder, variables, client, database)
+        made.append(machine)
+        return machine
+
+    with ExitStack() as stack:
+        stack.callback(lambda: [client.drop_database(one.database) for one in made])
+        yield make

@@ -1,0 +1,73 @@
+"""``restore --undo``: after a restore over live data everything is as it was before, and what it had added is gone."""
+
+from pathlib import Path
+
+import pytest
+from machine import Machine, copied_tree, fill_some, grow_some, read_database, tree_differences
+
+
+@pytest.fixture
+def machine(make_machine, tmp_path: Path) -> Machine:
+    made: Machine = make_machine(tmp_path / "machine")
+    fill_some(made.collections)
+    grow_some(made.uploads)
+    made.run("init", "--yes")
+    made.run("backup", "all")
+    return made
+
+
+def go_on_working(machine: Machine) -> None:
+    """Change, add and remove in every way a day has."""
+    live = machine.collections
+    live["cases"].update_one({"_id": 1}, {"$set": {"text": "changed since"}})
+    live["messages"].delete_many({"_id": {"$lt": 100}})
+    live["clients"].drop()  # the restore will add it
+    live["born later"].insert_one({"_id": 1})  # the snapshot has no such collection
+    live["cases"].create_index("text", name="made later")
+    live.command("createUser", "hired later", pwd="x", roles=["read"])
+    (machine.uploads / "contracts/2026/003.txt").write_text("changed since")
+    (machine.uploads / "contracts/2026/004.txt").unlink()  # the restore will add it
+    (machine.uploads / "uploaded later.txt").write_text("new")
+
+
+def test_the_database_is_as_before_the_restore(machine: Machine) -> None:
+    go_on_working(machine)
+    before = read_database(machine.client, machine.database)
+    machine.run("restore", "db", "latest", "--over-live", "--yes")
+    restored = read_database(machine.client, machine.database)
+    assert restored["cases"] != before["cases"] and "clients" in restored
+    machine.run("restore", "--undo", "--yes")
+    assert read_database(machine.client, machine.database) == before
+
+
+def test_the_files_are_as_before_the_restore(machine: Machine, tmp_path: Path) -> None:
+    go_on_working(machine)
+    before = copied_tree(machine.uploads, tmp_path / "before")
+    machine.run("restore", "files", "latest", "--over-live", "--yes")
+    assert (machine.uploads / "contracts/2026/004.txt").exists()
+    assert (machine.uploads / "uploaded later.txt").exists(), "a restore in place deletes nothing"
+    machine.run("restore", "--undo", "--yes")
+    assert tree_differences(before, machine.uploads) == ""
+
+
+def test_everything_is_as_before_a_restore_of_everything(machine: Machine, tmp_path: Path) -> None:
+    first = machine.snapshots("mongodb")[0]["snapshot"]
+    go_on_working(machine)
+    machine.run("backup", "all")
+    before, tree = read_database(machine.client, machine.database), copied_tree(machine.uploads, tmp_path / "before")
+    machine.run("restore", "all", first, "--over-live", "--yes")
+    machine.run("restore", "--undo", "--yes")
+    assert read_database(machine.client, machine.database) == before
+    assert tree_differences(tree, machine.uploads) == ""
+
+
+def test_latest_after_a_restore_is_still_the_last_backup(machine: Machine) -> None:
+    taken = machine.snapshots("mongodb")[0]["snapshot"]
+    as_backed_up = read_database(machine.client, machine.database)
+    go_on_working(machine)
+    machine.run("restore", "db", "latest", "--over-live", "--yes", "--ns", f"{machine.database}.cases")
+    machine.run("restore", "db", "latest", "--over-live", "--yes")
+    # At three in the morning people type it twice: the second must not bring the mistake back.
+    again = read_database(machine.client, machine.database)
+    for name in ("cases", "clients", "messages", "checked", "recent"):
+        assert again[name] == as_backed_up[name], (name, taken)
