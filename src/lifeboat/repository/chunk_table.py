@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from lifeboat.foundation.errors import LifeboatError
 from lifeboat.repository.pack_format import ROW_BYTES, Row, unpack_row
 
 _FIRST_SLOTS = 1 << 10
@@ -26,6 +27,8 @@ class ChunkTable:
     """All chunks known of one writer, source, class and generation."""
 
     def __init__(self) -> None:
+        self.passed_over: list[LifeboatError] = []
+        """Why indexes that belong here could not be opened: what a chunk that is not found may stand in."""
         self._rows = bytearray()
         self._first_row_of_pack: list[int] = []
         self._packs: list[tuple[bytes, bytes, int]] = []

@@ -134,10 +134,12 @@ class Repository:
         yield from self._opened(self._catalog_names(writer, "index-", generation), open_one)
 
     def chunk_table(self, writer: str, generation: str, source: str, class_: str) -> ChunkTable:
-        """Where every chunk of this writer, generation, source and class lies. Damaged indexes are passed over."""
+        """Where every chunk of this writer, generation, source and class lies. Damaged indexes are passed over, and noted."""
         table = ChunkTable()
         for _, index in self.indexes(writer, generation):
-            if isinstance(index, Index) and (index.source, index.class_) == (source, class_):
+            if not isinstance(index, Index):
+                table.passed_over.append(index)
+            elif (index.source, index.class_) == (source, class_):
                 for pack in index.packs:
                     table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
         return table

@@ -183,6 +183,8 @@ class SnapshotReader:
         for chunk in wanted:
             place = self.table.find(chunk)
             if place is None:
+                for cause in self.table.passed_over:
+                    raise cause
                 raise ChunkMissing(
                     f"no index knows chunk {chunk.hex()[:16]}, which snapshot {self.record.snapshot[:8]} needs",
                     "`lifeboat verify --level structure` says what is missing",
