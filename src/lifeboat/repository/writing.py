@@ -52,9 +52,9 @@ GRACE = timedelta(days=7)
 class WriteLimits:
     """What bounds the memory and the loss of a run."""
 
-    pack_bytes: int = 32 * MIB
+    pack_bytes: int = 24 * MIB
     """An open pack is finished when it reaches this."""
-    in_flight_bytes: int = 24 * MIB
+    in_flight_bytes: int = 16 * MIB
     """Plain bytes handed to the sealing threads and not sealed yet."""
     sealers: int = 2
     uploads: int = 2
