@@ -26,7 +26,9 @@ class LocalState:
         self.directory = folder / hashlib.sha256(location.encode()).hexdigest()[:16]
         self._location = location
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # A mode given to mkdir is for the last folder only.
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.directory.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise SettingsError(
                 f"the state folder {folder} cannot be used: {error.strerror}",
