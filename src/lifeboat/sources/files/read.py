@@ -11,6 +11,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -41,6 +42,9 @@ EXTENTS_AT_MOST = 65_536
 
 LEAVES_CACHE_BYTES = 8 * MIB
 """Larger files are dropped from the page cache once read, which belongs to the application and its database."""
+
+_INODE = slice(-16, None)
+"""Where a stamp has inode and device."""
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_ATIME = getattr(os, "O_NOATIME", 0)
@@ -110,6 +114,17 @@ class FileReader:
                 return None
         raise AssertionError("the last try returns")
 
+    @contextmanager
+    def open_once(self, entry: Entry, *, block_bytes: int = MIB) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+        """Open a file for one reading that is not repeated: the entry as it is now, and its blocks.
+
+        Raises:
+            OSError: It vanished or cannot be opened; the caller knows what that means to it.
+        """
+        with self._begin(entry) as reading:
+            size, extents = reading.delivered()
+            yield self._refreshed(entry, reading)._replace(size=size, extents=extents), reading.blocks(block_bytes)
+
     def close(self) -> None:
         with self._lock:
             self._directories.close()
@@ -140,25 +155,35 @@ class FileReader:
             os.close(fd)
             raise
 
-    def _settled(self, entry: Entry, reading: "_Reading") -> Entry:
+    def _refreshed(self, entry: Entry, reading: "_Reading") -> Entry:
+        """The entry with what changed since the walk."""
         before = reading.before
         stamp = make_stamp(before)
-        if stamp != entry.stamp:
-            user, group = self._owners.names(before.st_uid, before.st_gid)
-            entry = entry._replace(
-                mode=before.st_mode & 0o7777,
-                uid=before.st_uid,
-                gid=before.st_gid,
-                user=user,
-                group=group,
-                mtime_ns=before.st_mtime_ns,
-                xattrs=reading.xattrs(self._attributes),
-            )
+        if stamp == entry.stamp:
+            return entry
+        if entry.stamp and entry.stamp[_INODE] != stamp[_INODE]:
+            # Replaced since the walk: whatever the old inode's other names were, they are not this one's.
+            entry = entry._replace(hard_link_to=b"", link_count=before.st_nlink)
+        user, group = self._owners.names(before.st_uid, before.st_gid)
+        return entry._replace(
+            mode=before.st_mode & 0o7777,
+            uid=before.st_uid,
+            gid=before.st_gid,
+            user=user,
+            group=group,
+            mtime_ns=before.st_mtime_ns,
+            xattrs=reading.xattrs(self._attributes),
+            stamp=stamp,
+        )
+
+    def _settled(self, entry: Entry, reading: "_Reading") -> Entry:
+        entry = self._refreshed(entry, reading)
+        stamp = entry.stamp
         still = reading.held_still()
         if not still:
             self._on_trouble(_changed(entry.path))
         now_ns = int(self._clock.now().timestamp() * 1_000_000_000)
-        if not still or before.st_ctime_ns > now_ns - FRESH_NS:
+        if not still or reading.before.st_ctime_ns > now_ns - FRESH_NS:
             stamp = b""
         size, extents = reading.delivered()
         return entry._replace(size=size, extents=extents, stamp=stamp)
