@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import digest, stated_digest
-from lifeboat.storage.errors import ObjectExists
+from lifeboat.storage.errors import ObjectArchived, ObjectExists, ObjectMissing, StorageDenied
 from lifeboat.storage.object_store import Content, ObjectStore
 
 AT_ONCE = 8
@@ -14,9 +13,19 @@ AT_ONCE = 8
 
 
 def write_named(store: ObjectStore, name: str, content: Content) -> None:
-    """Store an object whose name carries its hash: a taken name means that these bytes lie there already."""
-    with suppress(ObjectExists):
+    """Store an object whose name carries its hash: a taken name means that these bytes lie there already.
+
+    Raises:
+        ObjectDamaged: Other bytes lie there: a write that landed cut on a store that is no atomic one, or a damaged object.
+    """
+    try:
         store.write(name, content)
+    except ObjectExists as error:
+        if not _lies_there(store, name):
+            raise ObjectDamaged(
+                f"other bytes lie under the name {name} already, and stored objects are never replaced",
+                "remove that object, then run this again; what else did the store lose?",
+            ) from error
 
 
 def read_verified(store: ObjectStore, name: str) -> bytes:
@@ -28,6 +37,16 @@ def read_verified(store: ObjectStore, name: str) -> bytes:
             "`lifeboat verify --level full` says what it hurts",
         )
     return raw
+
+
+def _lies_there(store: ObjectStore, name: str) -> bool:
+    """Whether the bytes under a taken name are those it promises; who may not read them has to believe it (a guarded writer)."""
+    try:
+        return digest(store.read(name)) == stated_digest(name)
+    except (StorageDenied, ObjectArchived):
+        return True
+    except ObjectMissing:
+        return False
 
 
 def read_many(store: ObjectStore, names: Iterable[str]) -> Iterator[tuple[str, bytes | Exception]]:
