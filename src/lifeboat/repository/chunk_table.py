@@ -6,7 +6,9 @@ whose bytes are already uniformly random. Not thread-safe for adding; lookups ma
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.repository.pack_format import ROW_BYTES, Row, unpack_row
@@ -32,7 +34,7 @@ class ChunkTable:
         self._rows = bytearray()
         self._first_row_of_pack: list[int] = []
         self._packs: list[tuple[bytes, bytes, int]] = []
-        self._pack_names: set[bytes] = set()
+        self._taken: set[bytes] = set()
         self._slots = array("Q", bytes(8 * _FIRST_SLOTS))
         self._count = 0
 
@@ -41,10 +43,14 @@ class ChunkTable:
         return self._count
 
     def add_pack(self, pack: bytes, data_key_name: bytes, size_bytes: int, rows: bytes) -> None:
-        """Take in a pack's chunk table; a pack that is known already is passed over."""
-        if pack in self._pack_names:
+        """Take in a pack's chunk table; one that is known already is passed over.
+
+        Two indexes may say different things of one pack, if somebody planted one: both are kept.
+        """
+        told = pack + sha256(rows).digest()
+        if told in self._taken:
             return
-        self._pack_names.add(pack)
+        self._taken.add(told)
         self._packs.append((pack, data_key_name, size_bytes))
         self._first_row_of_pack.append(self._count)
         first, self._count = self._count, self._count + len(rows) // ROW_BYTES
@@ -57,10 +63,15 @@ class ChunkTable:
     def find(self, chunk: bytes) -> Place | None:
         """The first place where this chunk was stored."""
         number = self._find_row(chunk)
-        if number < 0:
-            return None
-        pack, key, _ = self._packs[bisect_right(self._first_row_of_pack, number) - 1]
-        return Place(unpack_row(self._rows, number), pack, key)
+        return None if number < 0 else self._place(number)
+
+    def places(self, chunk: bytes) -> Iterator[Place]:
+        """Every place where this chunk is said to lie. Slow (it goes through all rows): for when the first one failed."""
+        start = self._rows.find(chunk)
+        while start >= 0:
+            if start % ROW_BYTES == 0:
+                yield self._place(start // ROW_BYTES)
+            start = self._rows.find(chunk, start + 1)
 
     def packs(self) -> list[tuple[bytes, bytes, int]]:
         """``(name, name of the data key, size in bytes)`` of every pack."""
@@ -71,6 +82,10 @@ class ChunkTable:
         first = self._first_row_of_pack[pack_number]
         after = self._first_row_of_pack[pack_number + 1] if pack_number + 1 < len(self._packs) else self._count
         return bytes(self._rows[first * ROW_BYTES : after * ROW_BYTES])
+
+    def _place(self, number: int) -> Place:
+        pack, key, _ = self._packs[bisect_right(self._first_row_of_pack, number) - 1]
+        return Place(unpack_row(self._rows, number), pack, key)
 
     def _find_row(self, chunk: bytes) -> int:
         slots, rows, mask = self._slots, self._rows, len(self._slots) - 1

@@ -1,6 +1,6 @@
 """A repository with the keys one has to it: made, opened, its catalog read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -10,17 +10,18 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.errors import LifeboatError
-from lifeboat.repository.catalog_format import Index, open_index, open_record
+from lifeboat.repository.catalog_format import Index, IndexedPack, open_index, open_record
 from lifeboat.repository.chain import Link, head_of_catalog, open_link
 from lifeboat.repository.chunk_table import ChunkTable
 from lifeboat.repository.data_keys import open_data_key
 from lifeboat.repository.description import Description, read_description
 from lifeboat.repository.errors import KeyMissing, KeyNotARecipient, SnapshotUnknown, WriterUnknown
 from lifeboat.repository.local_state import LocalState
-from lifeboat.repository.names import CATALOG, catalog_prefix, key_name, stated_digest
+from lifeboat.repository.names import CATALOG, Class, Source, catalog_prefix, key_name, packs_prefix, stated_digest
 from lifeboat.repository.objects import read_many, read_verified
 from lifeboat.repository.record import Record, record_from_json, show_time
 from lifeboat.repository.writers import Registration, WriterSecret, read_registrations, register_writer
+from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.object_store import ObjectStore
 
 Opened = TypeVar("Opened")
@@ -133,16 +134,50 @@ class Repository:
 
         yield from self._opened(self._catalog_names(writer, "index-", generation), open_one)
 
-    def chunk_table(self, writer: str, generation: str, source: str, class_: str) -> ChunkTable:
-        """Where every chunk of this writer, generation, source and class lies. Damaged indexes are passed over, and noted."""
+    def chunk_table(
+        self, writer: str, generation: str, source: str, class_: str, *, first: Collection[bytes] = frozenset()
+    ) -> ChunkTable:
+        """Where every chunk of this writer, generation, source and class lies. Damaged indexes are passed over, and noted.
+
+        Args:
+            first: Packs whose places come before those of others: the ones that a snapshot itself names.
+        """
+        table, later = ChunkTable(), []
+        for pack in self._indexed_packs(writer, generation, source, class_, table.passed_over):
+            if not first or pack.name in first:
+                table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
+            else:
+                later.append(pack)
+        for pack in later:
+            table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
+        return table
+
+    def chunks_to_count_on(self, writer: str, generation: str, source: Source, class_: Class) -> ChunkTable:
+        """As ``chunk_table``, without the packs that are gone or cut: what a new snapshot may need without storing it again.
+
+        Who may not list packs (a guarded writer) has to believe the indexes.
+        """
+        try:
+            sizes = {
+                stated_digest(stored.name): stored.size_bytes
+                for stored in self.store.list_under(packs_prefix(source, class_, generation))
+            }
+        except StorageDenied:
+            return self.chunk_table(writer, generation, source, class_)
         table = ChunkTable()
+        for pack in self._indexed_packs(writer, generation, source, class_, table.passed_over):
+            if sizes.get(pack.name.hex()) == pack.size_bytes:
+                table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
+        return table
+
+    def _indexed_packs(
+        self, writer: str, generation: str, source: str, class_: str, passed_over: list[LifeboatError]
+    ) -> Iterator[IndexedPack]:
         for _, index in self.indexes(writer, generation):
             if not isinstance(index, Index):
-                table.passed_over.append(index)
+                passed_over.append(index)
             elif (index.source, index.class_) == (source, class_):
-                for pack in index.packs:
-                    table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
-        return table
+                yield from index.packs
 
     def links(self, writer: str) -> Iterator[tuple[str, Link | LifeboatError]]:
         """The links of one writer in the order of their numbers; damaged ones as their error."""

@@ -11,6 +11,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from types import TracebackType
@@ -18,7 +19,15 @@ from typing import Any
 
 from lifeboat.compression.zstd import decompress
 from lifeboat.crypto.identity import from_base64
-from lifeboat.crypto.sealing import LARGEST_CHUNK_BYTES, Compression, Kind, SealBroken, chunk_id, open_chunk
+from lifeboat.crypto.sealing import (
+    LARGEST_CHUNK_BYTES,
+    SEALED_EXTRA_BYTES,
+    Compression,
+    Kind,
+    SealBroken,
+    chunk_id,
+    open_chunk,
+)
 from lifeboat.foundation.errors import RepositoryDamaged
 from lifeboat.foundation.sizes import MIB
 from lifeboat.repository.chunk_table import ChunkTable, Place
@@ -93,7 +102,11 @@ class SnapshotReader:
         self.record = record
         self._repository = repository
         self._opener = ChunkOpener(repository, record)
-        self.table = table or repository.chunk_table(record.writer, record.generation, record.source, record.class_)
+        if table is None:
+            table = repository.chunk_table(
+                record.writer, record.generation, record.source, record.class_, first=frozenset(record.packs)
+            )
+        self.table = table
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="open")
         self._root: dict[str, Any] | None = None
 
@@ -202,8 +215,27 @@ class SnapshotReader:
             yield span
 
     def _open_span(self, span: list[Place], kind: Kind) -> list[bytes]:
+        try:
+            return self._read_and_open(span, kind)
+        except RepositoryDamaged:
+            return [self._open_wherever(place, kind) for place in span]
+
+    def _open_wherever(self, place: Place, kind: Kind) -> bytes:
+        """A chunk from the next best place: a run that was cut off may have stored it twice, and an index may lie."""
+        try:
+            return self._read_and_open([place], kind)[0]
+        except RepositoryDamaged:
+            for other in self.table.places(place.row.chunk):
+                if other != place:
+                    with suppress(RepositoryDamaged):
+                        return self._read_and_open([other], kind)[0]
+            raise
+
+    def _read_and_open(self, span: list[Place], kind: Kind) -> list[bytes]:
         first, last = span[0].row, span[-1].row
         name = self._opener.pack_object(span[0].pack)
+        if max(place.row.sealed_bytes for place in span) > LARGEST_CHUNK_BYTES + SEALED_EXTRA_BYTES:
+            raise SealBroken(f"{name}: an index states a chunk larger than any", "`lifeboat verify` says what it hurts")
         try:
             raw = self._repository.store.read(name, (first.offset, last.offset + last.sealed_bytes - first.offset))
         except ObjectMissing as error:

@@ -134,7 +134,7 @@ class Run:
         self._clock = clock
         self._limits = limits or WriteLimits()
         self._on_stored = on_stored
-        self._table = repository.chunk_table(writer.writer.hex(), self.generation, source, class_)
+        self._table = repository.chunks_to_count_on(writer.writer.hex(), self.generation, source, class_)
         self._lock = threading.Lock()
         self._fresh: set[bytes] = set()
         self._needed: set[bytes] = set()
