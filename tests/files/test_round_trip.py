@@ -121,6 +121,8 @@ def test_the_comparison_names_each_wound_and_a_restore_in_place_heals_them_all(o
     found = list(compare_trees(original, copy, clock=SystemClock(), on_trouble=pytest.fail))
     named = {f"{one.path.decode()} {one.aspect}" for one in found}
     assert set(wounds) <= named
+    by_rsync = "\n".join(rsync_differences(original, copy))
+    assert all(wound.rpartition(" ")[0] in by_rsync for wound in wounds)
     assert all(str(one) for one in found)
 
     assert keeper.restore(lines, copy, "in-place", compare_content=True) == []
@@ -197,11 +199,12 @@ def test_comparing_with_content_that_is_cut_short_is_a_difference(tmp_path: Path
 AS_NOBODY = """
 import os, sys
 from pathlib import Path
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.path[:0] = sys.argv[1:3]
 from odd_trees import Keeper, build_everything, rsync_differences
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.sources.files.compare import compare_trees
+import _strptime, encodings.idna  # whatever is loaded late must be loaded before the library is out of reach
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
 here = Path(sys.argv[3])
 build_everything(here / "tree")
 keeper = Keeper()

@@ -97,6 +97,7 @@ def compare_trees(
                         yield settled, blocks
                 except OSError as error:
                     on_trouble(not_read(entry.path, error))
+                    yield entry, None
 
         yield from compare_with(entries(), copy, patterns=patterns, owner=owner, on_trouble=on_trouble)
 

@@ -147,7 +147,7 @@ class FileReader:
         try:
             before = os.fstat(fd)
             if not stat.S_ISREG(before.st_mode):
-                raise FileNotFoundError("it is no longer a file")
+                raise OSError(errno.ENOENT, "it is no longer a file")
             # Fewer blocks than bytes: a hole, or a filesystem that compresses; only the kernel can tell.
             sparse = before.st_blocks * 512 < before.st_size
             return _Reading(fd, before, find_extents(fd, before.st_size) if sparse else None)

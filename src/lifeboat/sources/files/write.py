@@ -2,7 +2,8 @@
 
 How: content goes to one temporary name in its directory and is renamed when it is complete and has its metadata.
 A directory gets its own when the walk has left it. Limits: memory is the branch of directories being written;
-entries come in walk order, one thread at a time.
+entries come in walk order, one thread at a time. Nothing is forced to the disk before ``finish``, which forces all
+of it: a power cut before that can cost any file of the target, and the same restore run again writes those anew.
 Invariant: each step is relative to an open directory and follows no symlink, so neither a hostile manifest nor a
 symlink in the way leads outside; a real name never holds partial content; what the manifest does not name stays.
 """
@@ -68,7 +69,6 @@ class TreeWriter:
         self._branch: list[Entry] = []
         resumed = make_ready(target, in_place, label)
         self._something_there = in_place or resumed
-        self._in_place = in_place
         self._directories = Directories(os.fsencode(target))
         self._sources = Directories(os.fsencode(target))
         if not in_place:
@@ -170,7 +170,7 @@ class TreeWriter:
             blocks = remaining
         try:
             if entry.kind == "file":
-                self._write_file(fd, name, entry, blocks)
+                self._write_file(fd, entry, blocks)
             else:
                 self._make_other(fd, entry)
                 self._metadata.apply_to_name(fd, PARTIAL_NAME, entry)
@@ -179,7 +179,7 @@ class TreeWriter:
             _unlink_if_there(PARTIAL_NAME, fd)
             raise
 
-    def _write_file(self, fd: int, name: bytes, entry: Entry, blocks: Iterator[bytes]) -> None:
+    def _write_file(self, fd: int, entry: Entry, blocks: Iterator[bytes]) -> None:
         try:
             file = os.open(PARTIAL_NAME, _CREATE, 0o600, dir_fd=fd)
         except FileExistsError:
@@ -194,9 +194,6 @@ class TreeWriter:
                     "restore another snapshot, and run `lifeboat verify --level full` to see how far the damage goes",
                 )
             self._metadata.apply(file, entry)
-            if self._in_place and _is_file(name, fd):
-                # What is replaced is gone at the rename: the new content must be on the disk before.
-                os.fsync(file)
         finally:
             os.close(file)
 
@@ -320,13 +317,6 @@ def _inode(name: bytes, fd: int) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _is_file(name: bytes, fd: int) -> bool:
-    try:
-        return stat.S_ISREG(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
-    except FileNotFoundError:
-        return False
 
 
 def _unlink_if_there(name: bytes, fd: int) -> None:

@@ -1,0 +1,78 @@
+"""A restore killed at any moment leaves whole files only, and the same restore then finishes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from odd_trees import Keeper, rsync_differences
+
+WRITE = """
+import pickle, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[1:3]
+from odd_trees import Keeper
+keeper = Keeper()
+lines, keeper.chunks = pickle.loads(Path(sys.argv[3]).read_bytes())
+print("begin", flush=True)
+keeper.restore(lines, Path(sys.argv[4]), sys.argv[5])
+"""
+
+
+def _kill_again_and_again(tmp_path: Path, mode: str, allowed: dict[str, set[bytes]]) -> int:
+    here = Path(__file__)
+    for attempt in range(40):
+        child = subprocess.Popen(
+            [sys.executable, "-c", WRITE, str(here.parents[2] / "src"), str(here.parent), str(tmp_path / "kept"),
+             str(tmp_path / "copy"), mode],
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(0.02 + 0.06 * attempt)
+        child.send_signal(signal.SIGKILL)
+        child.stdout.close()
+        if child.wait() == 0:
+            return attempt
+        for top, _, files in os.walk(tmp_path / "copy"):
+            for name in files:
+                if not name.startswith(".lifeboat-"):
+                    path = Path(top) / name
+                    assert path.read_bytes() in allowed[str(path.relative_to(tmp_path / "copy"))], path
+    raise AssertionError("the restore never came to its end")
+
+
+def _tree(root: Path, salt: str) -> dict[str, bytes]:
+    contents = {}
+    for number in range(1500):
+        path = f"{number // 100:02d}/{number:04d}"
+        contents[path] = f"{salt} {number} ".encode() * (1 + number % 7 * 3000)
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(contents[path])
+    return contents
+
+
+def _keep(tree: Path, kept: Path) -> None:
+    import pickle
+
+    keeper = Keeper()
+    kept.write_bytes(pickle.dumps((keeper.back_up(tree), keeper.chunks)))
+
+
+def test_a_killed_restore_to_a_new_place_holds_whole_files_only_and_goes_on(tmp_path: Path) -> None:
+    contents = _tree(tmp_path / "tree", "new")
+    _keep(tmp_path / "tree", tmp_path / "kept")
+    killed = _kill_again_and_again(tmp_path, "new-place", {path: {content} for path, content in contents.items()})
+    assert killed >= 3
+    assert rsync_differences(tmp_path / "tree", tmp_path / "copy") == []
+
+
+def test_a_killed_restore_over_the_live_tree_leaves_each_file_old_or_new(tmp_path: Path) -> None:
+    new = _tree(tmp_path / "tree", "new")
+    _keep(tmp_path / "tree", tmp_path / "kept")
+    old = _tree(tmp_path / "copy", "the old one")
+    killed = _kill_again_and_again(tmp_path, "in-place", {path: {new[path], old[path]} for path in new})
+    assert killed >= 3
+    assert rsync_differences(tmp_path / "tree", tmp_path / "copy") == []
