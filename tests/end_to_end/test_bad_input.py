@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -215,25 +216,31 @@ def test_files_that_vanish_while_they_are_read_are_told_and_cost_nothing_else(ma
 
 
 @pytest.fixture
-def as_nobody(tmp_path: Path) -> Iterator[tuple[str, ...]]:
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter; pytest's own are closed to them."""
+    folder = Path(tempfile.mkdtemp(prefix="lifeboat-tests-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def as_nobody() -> tuple[str, ...]:
     """What makes a command run as an ordinary user: root may read everything."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("only root can become another user to be refused as one")
-    yield ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
 
 def test_an_unreadable_directory_is_named_and_the_rest_is_backed_up(
-    make_machine, tmp_path: Path, as_nobody: tuple[str, ...]
+    make_machine, open_folder: Path, as_nobody: tuple[str, ...]
 ) -> None:
-    machine = make_machine(tmp_path / "machine")
+    machine = make_machine(open_folder / "machine")
     grow_some(machine.uploads)
     subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(machine.folder)], check=True)
     closed = machine.uploads / "contracts"
     closed.chmod(0)
     os.chown(closed, 0, 0)
-    for above in (tmp_path, *tmp_path.parents):
-        if above.owner() == "root" and above not in (Path("/"), Path("/tmp")):
-            above.chmod(above.stat().st_mode | 0o055)
     probe = subprocess.run([*as_nobody, LIFEBOAT, "--version"], capture_output=True, check=False)
     if probe.returncode:
         pytest.skip("the installed command cannot be run by another user here")
@@ -241,8 +248,8 @@ def test_an_unreadable_directory_is_named_and_the_rest_is_backed_up(
     ended = machine.ends("backup", "files", "--json", wrap=as_nobody)
     assert ended.code == 4, ended
     assert str(closed) in ended.out or "contracts" in ended.out
-    machine.run("restore", "files", "--to", str(tmp_path / "back"))
-    assert (tmp_path / "back" / "scan.pdf").read_bytes() == (machine.uploads / "scan.pdf").read_bytes()
+    machine.run("restore", "files", "--to", str(open_folder / "back"))
+    assert (open_folder / "back" / "scan.pdf").read_bytes() == (machine.uploads / "scan.pdf").read_bytes()
     os.chown(machine.uploads, 0, 0)
     machine.uploads.chmod(0)
     told = machine.refuses(13, "files-root-missing", "backup", "files", wrap=as_nobody)
