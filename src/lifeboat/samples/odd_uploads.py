@@ -103,13 +103,14 @@ def _holes(root: Path, chance: Chance) -> str:
 
 
 def _modes(root: Path, chance: Chance) -> str:
-    # Without root's rights such a file cannot be backed up either, which is a matter of its own.
-    closed = 0o000 if os.geteuid() == 0 else 0o400
+    # Only root can read a closed file, and only who can give files away may bring back a bit that lends their owner.
+    is_root = os.geteuid() == 0
+    closed, lending = (0o000, 0o2640) if is_root else (0o400, 0o640)
     for name, mode in (
         ("read only.pdf", 0o444),
         ("nobody may read.key", closed),
         ("program.sh", 0o755),
-        ("sticky", 0o2640),
+        ("lends its group", lending),
     ):
         _write(root / name, chance.randbytes(500))
         (root / name).chmod(mode)
