@@ -41,6 +41,7 @@ $(STAMP): requirements.lock requirements-build.lock requirements-mongod.lock pyp
 
 demo: install
 	@$(BIN)/lifeboat demo
+	@command -v lifeboat >/dev/null || printf '\nhere the command is $(BIN)/lifeboat; to type it as above:\n  export PATH="$(CURDIR)/$(BIN):$$PATH"\n'
 
 test: lint test-servers pytest
 

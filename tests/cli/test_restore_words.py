@@ -66,6 +66,8 @@ def test_the_whole_request_arrives(shell: Shell) -> None:
         ("db", "--to", "x", "--include", "*.pdf"),
         ("db", "--undo"),
         ("--undo", "--over-live"),
+        ("--undo", "--dry-run"),
+        ("--undo", "--ns", "shop.users"),
         ("everything", "--to", "x"),
     ],
 )

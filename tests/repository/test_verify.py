@@ -38,6 +38,13 @@ def test_a_whole_repository_has_no_problem_at_any_level(tmp_path: Path) -> None:
         assert problems(check(reopen(store, tmp_path, holder), clock, level)) == [], level
 
 
+def test_what_doctor_could_not_remove_is_no_damage(tmp_path: Path) -> None:
+    store, clock, holder = built(tmp_path)
+    store.write(f"config/probe/ab12/bytes/{'a' * 64}", b"something else")
+    report = check(reopen(store, tmp_path, holder), clock)
+    assert not [finding for finding in report.findings if "probe" in finding.subject]
+
+
 def flip(raw: bytes, at: int) -> bytes:
     return raw[:at] + bytes((raw[at] ^ 1,)) + raw[at + 1 :]
 

@@ -116,9 +116,12 @@ class Lifeboat:
                 taken.append(self._take(taking).report)
             except LifeboatError as error:
                 # One source that cannot be read must not leave the others unprotected.
-                self._progress.note(f"{source}: {error.message}")
                 failures.append(error)
+                if len(wanted) > 1:
+                    self._progress.note(f"{source} was not backed up: {error.message}")
         if failures:
+            for one in taken:
+                self._progress.note(f"{one.source} was backed up all the same, as snapshot {one.snapshot[:8]}")
             raise failures[0]
         return BackupReport(point, tuple(taken), repository.head(), tuple(same_machine_warning(repository)))
 
@@ -127,9 +130,14 @@ class Lifeboat:
         return [row_of(record) for record in self._open().snapshots()]
 
     def contents(self, snapshot: str, path: str = "") -> list[ContentRow]:
-        """Collections of a database snapshot, or what lies at a path of a file snapshot."""
+        """Collections of a database snapshot, or what lies at a path of a file snapshot.
+
+        Args:
+            snapshot: An id or its beginning, ``latest``, or ``db``, ``files`` or ``config`` for the newest of that source.
+        """
         repository = self._open()
-        return browse.contents(repository, repository.find_snapshot(snapshot), path)
+        source = SOURCES.get(snapshot)
+        return browse.contents(repository, repository.find_snapshot("latest" if source else snapshot, source), path)
 
     def plan_restore(self, request: RestoreRequest) -> RestorePlanReport:
         """What a restore would do; changes nothing."""

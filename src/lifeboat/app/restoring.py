@@ -229,7 +229,8 @@ class Restoring:
             text = os.environ.get(text[4:], "")
             if not text:
                 raise SettingsError(
-                    f"the variable {request.to[4:]} is not set", "set it to the target's connection string"
+                    f"the variable {request.to[4:]} is not set in the environment",
+                    "export it, with the target's connection string; .env is not looked into for it",
                 )
         if text.startswith(("mongodb://", "mongodb+srv://")):
             uri = Secret(text)

@@ -19,6 +19,8 @@ SECRET_VARIABLES = (
 SHORTEST = 4
 """A shorter text would be found inside ordinary words; a secret this short is none."""
 REPLACED_BY = "[secret]"
+EXAMPLE = "://user:password@"
+"""What hints write where user and password go."""
 
 _USER_AND_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@'\"]*:[^\s'\"]*@", re.IGNORECASE)
 _IDENTITY = re.compile(r"LIFEBOAT1(?:[- ]?[A-Z2-7]){20,}", re.IGNORECASE)
@@ -28,7 +30,9 @@ def scrub(text: str, hidden: Iterable[str]) -> str:
     """Replace every hidden text, every ``user:password@`` and every key of ours."""
     for secret in sorted(set(_with_spellings(hidden)), key=len, reverse=True):
         text = text.replace(secret, REPLACED_BY)
-    text = _USER_AND_PASSWORD.sub(rf"\g<scheme>{REPLACED_BY}@", text)
+    text = _USER_AND_PASSWORD.sub(
+        lambda one: one[0] if one[0].endswith(EXAMPLE) else f"{one['scheme']}{REPLACED_BY}@", text
+    )
     return _IDENTITY.sub(REPLACED_BY, text)
 
 

@@ -12,7 +12,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import GIB, show_bytes
 from lifeboat.operations.status import same_machine_warning
 from lifeboat.repository.create import store_rescue_kit
-from lifeboat.repository.names import CONFIG
+from lifeboat.repository.names import CONFIG, PROBES
 from lifeboat.repository.open_repository import Repository
 from lifeboat.storage.conformance import check_conformance
 from lifeboat.storage.object_store import ObjectStore
@@ -35,7 +35,7 @@ def examine(checks: Sequence[tuple[str, Callable[[], Iterable[Finding]]]]) -> li
 
 def check_store(store: ObjectStore, clock: Clock) -> list[Finding]:
     """Try the store's promises in a scratch prefix, which is removed again; compare the clocks."""
-    findings = check_conformance(store, f"{CONFIG}probe/{os.urandom(8).hex()}/", clock=clock, thorough=False)
+    findings = check_conformance(store, f"{PROBES}{os.urandom(8).hex()}/", clock=clock, thorough=False)
     ahead = (clock.now() - store.time_there()).total_seconds()
     if abs(ahead) > CLOCK_WARNING_SECONDS:
         findings.append(

@@ -7,6 +7,7 @@ from lifeboat.operations.reports import SnapshotRow, SourceStatus, StatusReport
 from lifeboat.operations.verify.run import check_ages
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
+from lifeboat.storage.conformance.hooks import Inspectable, unwrapped
 
 
 def row_of(record: Record) -> SnapshotRow:
@@ -71,9 +72,10 @@ def status(repository: Repository, objectives: Mapping[str, float]) -> StatusRep
 
 def same_machine_warning(repository: Repository) -> list[Finding]:
     """A repository on the machine that it protects draws a warning every time."""
-    where = repository.store.describe()
-    if where.startswith("s3://"):
+    place = unwrapped(repository.store)
+    if isinstance(place, Inspectable) and not place.on_this_machine():
         return []
+    where = repository.store.describe()
     return [
         Finding(
             Level.WARNING,

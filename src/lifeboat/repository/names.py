@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 CONFIG = "config/"
+PROBES = "config/probe/"
+"""Scratch objects of `doctor`; they stay where it may not delete, and are no part of the repository."""
 CATALOG = "catalog/"
 KEYS = "keys/"
 

@@ -63,7 +63,7 @@ class Repository:
         if self.identity is None:
             raise WriterUnknown(
                 "this machine is not a registered writer of the repository",
-                "with the key at hand, run `lifeboat init` here; or copy its writer.json back from where it was",
+                "run one `lifeboat backup` with LIFEBOAT_KEY_FILE set, then unset it; or copy writer.json back from where it was",
             )
         known = [one for one in self.registrations.values() if one.label == self.label]
         if not known:

@@ -67,7 +67,15 @@ def command(
     from lifeboat.cli.show.restore import draw_plan
 
     if undo:
-        return _undo(run, what, to, over_live, yes)
+        others = [
+            what,
+            to,
+            over_live,
+            renames,
+            dry_run,
+            *(chosen[name] for name in ("namespaces", "include", "exclude")),
+        ]
+        return _undo(run, yes, alone=not any(others) and chosen["with_users"] is None)
     request = check_request(what, snapshot, to, over_live, renames, chosen)
     note_password(run, to)
     # Beside the live data nothing is harmed: where nobody can be asked, nobody has to be.
@@ -94,10 +102,11 @@ def _ask(run: Run, request: RestoreRequest, plan: RestorePlanReport) -> None:
         confirm(run, "Go on?")
 
 
-def _undo(run: Run, what: str | None, to: str | None, over_live: bool, yes: bool) -> ExitStatus:
-    if what or to or over_live:
-        raise click.UsageError("--undo stands alone: it goes back to what the last --over-live replaced")
-    if must_be_confirmed(run, yes):
+def _undo(run: Run, yes: bool, *, alone: bool) -> ExitStatus:
+    if not alone:
+        # A --dry-run that was not dry would be the worst of all surprises.
+        raise click.UsageError("--undo stands alone (with --yes): it goes back to what the last --over-live replaced")
+    if must_be_confirmed(run, yes, "say --yes to have it done without a question"):
         confirm(run, "This replaces the live data with what was there before the last restore. Go on?")
     run.when_stopped = STOPPED
     with run.lifeboat() as lifeboat:

@@ -14,7 +14,7 @@ LISTED_AT_TERMINAL = 30
     examples=(
         ("snapshots", "the newest, with their age"),
         ("snapshots 3f2a91c0", "its collections, or its top folders"),
-        ("snapshots latest uploads/2026", "what lies below a path"),
+        ("snapshots files contracts/2026", "what lies below a path in the newest snapshot of the files"),
     ),
 )
 @click.argument("snapshot", required=False)
@@ -23,7 +23,8 @@ LISTED_AT_TERMINAL = 30
 def command(run: Run, snapshot: str | None, path: str, everything: bool) -> ExitStatus:
     """List what is stored, newest first; with SNAPSHOT, what lies inside it, below PATH.
 
-    SNAPSHOT is an id, its first letters, or `latest`. In a pipe and with --json the list is always whole.
+    SNAPSHOT is an id or its first letters; `db`, `files` or `config` for the newest of each; or `latest`. In a pipe and
+    with --json the list is always whole.
     """
     from lifeboat.cli.show.snapshots import draw_contents, draw_snapshots
 

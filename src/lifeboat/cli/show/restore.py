@@ -42,7 +42,7 @@ def draw_plan(plan: RestorePlanReport, now: datetime) -> list[RenderableType]:
         )
     elif actions["replace"]:
         drawn.append(text("replaced: the target is not empty, and without --over-live the restore is refused", BAD))
-    if shown := draw_findings(plan.findings):
+    if shown := draw_findings(list(dict.fromkeys(plan.findings))):
         drawn += ["", *shown]
     return drawn
 

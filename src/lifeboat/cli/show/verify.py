@@ -21,7 +21,7 @@ _DEEPER = {
 def draw_verified(report: VerifyReport) -> list[RenderableType]:
     rows = [
         ("level", report.level),
-        ("looked at", f"{report.snapshots:,} snapshots, {report.objects:,} objects"),
+        ("looked at", f"{report.snapshots:,} snapshots" + (f", {report.objects:,} objects" if report.objects else "")),
     ]
     if report.chunks or report.bytes_read:
         rows.append(("opened", f"{report.chunks:,} chunks, {show_bytes(report.bytes_read)} read"))

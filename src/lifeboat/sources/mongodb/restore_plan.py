@@ -232,7 +232,7 @@ def _not_empty(landings: Sequence[Landing], target: Target) -> list[RestorePlanI
     return [
         TargetNotEmpty(
             f"the target is not empty: {named}",
-            "restore under another name (--rename FROM=TO), or replace what is there (--over-live)",
+            "restore under another name (another --to, or --rename FROM=TO), or drop what is there first",
         )
     ]
 
