@@ -134,7 +134,10 @@ class SnapshotReader:
     @property
     def details(self) -> dict[str, Any]:
         """What the source itself wrote into the root."""
-        return dict(self.root.get("details", {}))
+        details = self.root.get("details", {})
+        if not isinstance(details, dict):
+            raise ObjectDamaged(f"the root of snapshot {self.record.snapshot[:8]} has no details")
+        return details
 
     def streams(self) -> dict[str, StreamEntry]:
         """The streams of the snapshot by name, in their order."""
@@ -149,16 +152,24 @@ class SnapshotReader:
                 )
                 for one in self.root["streams"]
             }
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ObjectDamaged(f"the root of snapshot {self.record.snapshot[:8]} has no streams") from error
 
     def chunk_list(self, stream: StreamEntry) -> Iterator[tuple[bytes, int]]:
-        """``(chunk id, plain bytes)`` of the stream's chunks in order."""
+        """``(chunk id, plain bytes)`` of the stream's chunks in order; raises when they are not as many as the root says."""
+        count = total_bytes = 0
         for rows in self.chunks(stream.lists, Kind.LIST):
             if len(rows) % LIST_ROW_BYTES:
                 raise ObjectDamaged(f"a chunk list of {stream.name} is not whole rows")
             for start in range(0, len(rows), LIST_ROW_BYTES):
-                yield rows[start : start + 32], int.from_bytes(rows[start + 32 : start + 36], "big")
+                plain_bytes = int.from_bytes(rows[start + 32 : start + 36], "big")
+                count, total_bytes = count + 1, total_bytes + plain_bytes
+                yield rows[start : start + 32], plain_bytes
+        if (count, total_bytes) != (stream.chunks, stream.total_bytes):
+            raise ObjectDamaged(
+                f"{stream.name} has {total_bytes} bytes in {count} chunks, and the root of snapshot "
+                f"{self.record.snapshot[:8]} says {stream.total_bytes} in {stream.chunks}"
+            )
 
     def stream(self, stream: StreamEntry) -> Iterator[bytes]:
         """The stream's content, chunk by chunk."""
