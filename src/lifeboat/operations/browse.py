@@ -8,6 +8,7 @@ from pathlib import Path
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.reports import ContentRow
+from lifeboat.operations.restore_files import stored_roots
 from lifeboat.operations.restore_mongodb import stored_collections
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
@@ -75,18 +76,25 @@ def _collections(reader: SnapshotReader, path: str) -> list[ContentRow]:
 def _names(reader: SnapshotReader, path: str) -> list[ContentRow]:
     """Rows right below ``path``, which may begin with a root's own path or be relative to a single root."""
     rows = []
-    roots = reader.details.get("roots", [])
+    roots = stored_roots(reader)
     streams = reader.streams()
     for root in roots:
-        inside = _inside(str(root["path"]), path, alone=len(roots) == 1)
+        inside = _inside(str(root.path), path, alone=len(roots) == 1)
         if inside is None:
             continue
-        prefix = "" if len(roots) == 1 and not path.startswith("/") else f"{root['path']}/"
-        for entry in _below(reader.lines(streams[root["stream"]]), inside):
+        prefix = "" if len(roots) == 1 and not path.startswith("/") else f"{root.path}/"
+        for entry in _below(reader.lines(streams[root.stream]), inside):
             kind = "hard link" if entry.hard_link_to else entry.kind
-            moment = datetime.fromtimestamp(entry.mtime_ns // 1_000_000_000, UTC)
-            rows.append(ContentRow(prefix + show(entry.path), kind, None, entry.size, moment))
+            rows.append(ContentRow(prefix + show(entry.path), kind, None, entry.size, _moment(entry.mtime_ns)))
     return rows
+
+
+def _moment(nanoseconds: int) -> datetime | None:
+    """A time that people can read; some filesystems keep years that no calendar has."""
+    try:
+        return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _inside(root: str, path: str, *, alone: bool) -> bytes | None:

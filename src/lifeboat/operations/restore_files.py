@@ -4,11 +4,14 @@ Memory: a batch of manifest lines, what the reader holds ahead, and a few chunks
 """
 
 import os
+import stat
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.clock import Clock
@@ -19,7 +22,9 @@ from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.reports import PlanStep, RestoredPart
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.reading import SnapshotReader
+from lifeboat.sources.files.directories import Directories
 from lifeboat.sources.files.entry import Entry, Piece, walk_order
+from lifeboat.sources.files.errors import PathRefused
 from lifeboat.sources.files.manifest import decode
 from lifeboat.sources.files.patterns import Patterns
 from lifeboat.sources.files.walk import open_root
@@ -80,9 +85,11 @@ class TreeRestore:
         """What goes where, with the sizes of what the patterns choose."""
         steps = []
         for root in self.roots:
-            files = [entry for entry, _ in self._chosen(root)] if self._picky else None
-            items = root.entries if files is None else len(files)
-            size = self._reader.record.total_bytes if files is None else sum(entry.size for entry in files)
+            items, size = root.entries, self._reader.record.total_bytes
+            if self._picky:
+                items = size = 0
+                for entry, _ in self._chosen(root):
+                    items, size = items + 1, size + entry.size
             where = self._place(root)
             exists = where.is_dir() and any(where.iterdir())
             steps.append(PlanStep(str(root.path), str(where), "replace" if exists else "write", items, size))
@@ -108,15 +115,25 @@ class TreeRestore:
         where = self._place(root)
         items = size = 0
         in_place = self._target is None
-        with TreeWriter(
-            where, mode="in-place" if in_place else "new-place", on_trouble=self._findings.append, clock=self._clock
-        ) as writer:
+        self._stay_below_the_target(where)
+        with (
+            TreeWriter(
+                where,
+                mode="in-place" if in_place else "new-place",
+                label=self._reader.record.snapshot.encode(),
+                compare_content=in_place,
+                on_trouble=self._findings.append,
+                clock=self._clock,
+            ) as writer,
+            _Untouched(where, self._reader.record.instant) as untouched,
+        ):
             for batch in _batches(self._chosen(root)):
-                missing = [line for line in batch if not writer.already_there(line[0])]
+                missing = [line for line in batch if not untouched(line[0]) and not writer.already_there(line[0])]
                 for entry, blocks in _with_content(self._reader, missing):
                     writer.put(entry, blocks)
-                    for _ in blocks:
-                        pass  # what the writer left (a name it could not write) is passed over: the order is kept
+                    if not entry.hard_link_to:
+                        for _ in blocks:
+                            pass  # what the writer left (a name it could not write) is passed over: the order is kept
                     self._progress.advance(0, 1)
                 items += len(batch)
                 size += sum(entry.size for entry, _ in batch)
@@ -127,24 +144,83 @@ class TreeRestore:
     def _place(self, root: StoredRoot) -> Path:
         if self._target is None:
             return root.path
-        return self._target if len(self.roots) == 1 else self._target / str(root.path).lstrip("/")
+        # A path that climbs ends at the root, as the kernel has it: below the target in any case.
+        inside = os.path.normpath(f"/{root.path}").lstrip("/")
+        return self._target if len(self.roots) == 1 else self._target / inside
+
+    def _stay_below_the_target(self, where: Path) -> None:
+        """A symlink that one tree brought must not lead the next one elsewhere."""
+        if self._target is not None:
+            target, resolved = os.path.realpath(self._target), os.path.realpath(where)
+            if os.path.commonpath((target, resolved)) != target:
+                raise PathRefused(
+                    f"{where} leads out of {self._target} through a symlink", "restore the trees one by one"
+                )
 
     def _chosen(self, root: StoredRoot) -> Iterator[Line]:
         lines = (decode(line) for line in self._reader.lines(self._streams[root.stream]))
-        return self._patterns.select(lines, lambda line: line[0]) if self._picky else lines
+        return self._with_own_links(self._patterns.select(lines, lambda line: line[0])) if self._picky else lines
+
+    def _with_own_links(self, chosen: Iterator[Line]) -> Iterator[Line]:
+        """Let hard links whose first name is not chosen refer to the first that is: what lies under the other name is not ours."""
+        first_chosen: dict[bytes, bytes] = {}
+        for entry, pieces in chosen:
+            if entry.hard_link_to and not _takes(self._patterns, entry.hard_link_to):
+                first = first_chosen.setdefault(entry.hard_link_to, entry.path)
+                yield entry._replace(hard_link_to=b"" if first == entry.path else first), pieces
+            else:
+                yield entry, pieces
 
 
 def stored_roots(reader: SnapshotReader) -> list[StoredRoot]:
     """The trees of a snapshot of files or configuration."""
+    streams = reader.streams()
     try:
-        return [
+        roots = [
             StoredRoot(
                 Path(str(one["path"])), str(one["stream"]), int(one["entries"]), tuple(map(str, one.get("names", ())))
             )
             for one in reader.details["roots"]
         ]
-    except (KeyError, TypeError, ValueError) as error:
+        if any(root.stream not in streams or "\0" in str(root.path) for root in roots):
+            raise ValueError("no such stream or path")
+        return roots
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ObjectDamaged(f"the root of snapshot {reader.record.snapshot[:8]} names no trees") from error
+
+
+class _Untouched:
+    """Knows files on which nothing was done since the snapshot was taken: unlike a modification time, no user can put a change time back."""
+
+    def __init__(self, where: Path, taken: datetime) -> None:
+        self._directories = Directories(os.fsencode(where))
+        self._taken_ns = int(taken.timestamp() * 1_000_000_000)
+
+    def __call__(self, entry: Entry) -> bool:
+        if entry.kind != "file":
+            return False
+        parent, _, name = entry.path.rpartition(b"/")
+        try:
+            found = os.stat(name, dir_fd=self._directories.open(parent), follow_symlinks=False)
+        except OSError:
+            return False
+        same = (found.st_size, found.st_mtime_ns) == (entry.size, entry.mtime_ns)
+        return stat.S_ISREG(found.st_mode) and same and found.st_ctime_ns < self._taken_ns
+
+    def __enter__(self) -> "_Untouched":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._directories.close()
+
+
+def _takes(patterns: Patterns, path: bytes) -> bool:
+    """Whether a file is chosen, asked without the walk to it."""
+    parts = path.split(b"/")
+    above = [b"/".join(parts[:depth]) for depth in range(1, len(parts))]
+    if patterns.excludes(path, False) or any(patterns.excludes(folder, True) for folder in above):
+        return False
+    return patterns.includes(path, False) or any(patterns.includes(folder, True) for folder in above)
 
 
 def remove_what_restore_added(restored: SnapshotReader, before: SnapshotReader | None) -> None:
@@ -214,13 +290,23 @@ def _with_content(reader: SnapshotReader, batch: Sequence[Line]) -> Iterator[tup
                         "chunks are asked for in another order than they are fetched: nothing is written"
                     )
                 kept[chunk] = plain
-            plain = kept[chunk]
-            if offset + length > len(plain):
-                raise ObjectDamaged("a line of the files manifest asks for more than its chunk holds")
-            yield plain if (offset, length) == (0, len(plain)) else plain[offset : offset + length]
+            yield _slice(kept[chunk], offset, length)
 
     for entry, pieces in batch:
-        yield entry, content(pieces if not entry.hard_link_to else ())
+        yield entry, _alone(reader, pieces) if entry.hard_link_to else content(pieces)
+
+
+def _alone(reader: SnapshotReader, pieces: Sequence[Piece]) -> Iterator[bytes]:
+    """The content of a hard link, fetched only if somebody asks: normally the first name has it."""
+    chunks = reader.chunks((chunk for chunk, _, _ in pieces), Kind.CONTENT)
+    for (_, offset, length), plain in zip(pieces, chunks, strict=True):
+        yield _slice(plain, offset, length)
+
+
+def _slice(plain: bytes, offset: int, length: int) -> bytes:
+    if offset + length > len(plain):
+        raise ObjectDamaged("a line of the files manifest asks for more than its chunk holds")
+    return plain if (offset, length) == (0, len(plain)) else plain[offset : offset + length]
 
 
 def _order_of_chunks(batch: Sequence[Line]) -> Iterator[bytes]:
