@@ -14,7 +14,7 @@ import pytest
 from machine import Machine, copied_tree, fill_some, grow_some, lose_tree, read_database, tree_differences
 
 KILLS = 4
-MANY_KILLS = 60
+MANY_KILLS = 30
 
 
 @pytest.fixture(scope="module")

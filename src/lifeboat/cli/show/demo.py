@@ -99,7 +99,10 @@ def _what_next(report: "DemoReport") -> list[RenderableType]:
 def _damage(report: "DemoReport") -> Text:
     damage = report.damage
     if damage.held:
-        return line(("held", GOOD), f": verify named {damage.object_name}; the restore refused: {damage.refused}")
+        folder, _, digest = damage.object_name.rpartition("/")
+        why = str(damage.refused).removeprefix(f"{damage.object_name}: ")
+        costs = f", and what it costs ({damage.hurts[0].rpartition(': ')[2]})" if damage.hurts else ""
+        return line(("held", GOOD), f": verify named {folder}/{digest[:12]}{costs}; the restore refused: {why}")
     missing = [
         *([] if damage.named else [f"verify did not name {damage.object_name}"]),
         *([] if damage.refused else ["the restore did not refuse"]),
