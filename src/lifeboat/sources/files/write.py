@@ -164,10 +164,34 @@ class TreeWriter:
                 return
             blocks = chain((first_block,), blocks) if first_block is not None else blocks
         elif self._something_there:
-            remaining = self._keep_if_same(fd, name, entry, blocks)
-            if remaining is None:
-                return
-            blocks = remaining
+            self._put_over(fd, name, entry, blocks)
+            return
+        self._replace(fd, name, entry, blocks)
+
+    def _put_over(self, fd: int, name: bytes, entry: Entry, blocks: Iterator[bytes]) -> None:
+        """Leave what is there if it has the right content, repairing its metadata; else replace it."""
+        if entry.kind != "file":
+            try:
+                if self._is_there(fd, name, entry):
+                    return
+            except FileNotFoundError:
+                pass
+            self._replace(fd, name, entry, blocks)
+            return
+        file = self._open_candidate(fd, name, entry)
+        if file is None:
+            self._replace(fd, name, entry, blocks)
+            return
+        try:
+            different = what_differs(file, blocks, entry.size) if self._compare_content else None
+            if different is None:
+                self._metadata.repair(file, entry)
+            else:
+                self._replace(fd, name, entry, different)
+        finally:
+            os.close(file)
+
+    def _replace(self, fd: int, name: bytes, entry: Entry, blocks: Iterator[bytes]) -> None:
         try:
             if entry.kind == "file":
                 self._write_file(fd, entry, blocks)
@@ -253,34 +277,21 @@ class TreeWriter:
         parent, _, first = entry.hard_link_to.rpartition(b"/")
         return _inode(first, self._sources.open(parent)) == (found.st_dev, found.st_ino)
 
-    def _keep_if_same(self, fd: int, name: bytes, entry: Entry, blocks: Iterator[bytes]) -> Iterator[bytes] | None:
-        """Leave what is there if it has the right content, repairing its metadata; else give what must be written."""
+    def _open_candidate(self, fd: int, name: bytes, entry: Entry) -> int | None:
+        """Open the file that is there if it may have the right content; else None."""
         try:
-            if entry.kind != "file":
-                return None if self._is_there(fd, name, entry) else blocks
             found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            sure = not self._compare_content and _same_content_likely(found, entry)
-            if not sure and not (self._compare_content and found.st_size == entry.size and entry.extents is None):
-                return blocks
+            if self._compare_content:
+                if not stat.S_ISREG(found.st_mode) or found.st_size != entry.size or entry.extents is not None:
+                    return None
+            elif not _same_content_likely(found, entry):
+                return None
             if found.st_nlink > 1 and not self._metadata.agrees(found, fd, name, entry):
                 # A repair would change the inode's other names with it.
-                return blocks
-            file = os.open(name, _LOOK, dir_fd=fd)
-        except OSError:
-            return blocks
-        keep_open = False
-        try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                return blocks
-            different = None if sure else what_differs(file, blocks, entry.size)
-            if different is None:
-                self._metadata.repair(file, entry)
                 return None
-            keep_open = True
-            return _closing(different, file)
-        finally:
-            if not keep_open:
-                os.close(file)
+            return os.open(name, _LOOK, dir_fd=fd)
+        except OSError:
+            return None
 
     def _leave_directories(self, next_path: bytes | None) -> None:
         """Finish each directory that the next path does not lie in, deepest first; None leaves the root too."""
@@ -302,13 +313,6 @@ def _same_content_likely(found: os.stat_result, entry: Entry) -> bool:
         and found.st_mtime_ns == entry.mtime_ns
         and (entry.kind != "file" or found.st_size == entry.size)
     )
-
-
-def _closing(blocks: Iterator[bytes], fd: int) -> Iterator[bytes]:
-    try:
-        yield from blocks
-    finally:
-        os.close(fd)
 
 
 def _inode(name: bytes, fd: int) -> tuple[int, int] | None:
