@@ -3,21 +3,33 @@
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
 from lifeboat.crypto.sealing import Kind
-from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
+from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
-from lifeboat.operations.verify.structure import Structure, damaged
+from lifeboat.operations.verify.damage import name_snapshot
+from lifeboat.operations.verify.structure import Structure, damaged, readers
 from lifeboat.repository.catalog_format import IndexedPack
 from lifeboat.repository.chunk_table import Place
+from lifeboat.repository.errors import ChunkMissing, ObjectDamaged
 from lifeboat.repository.names import PROBES, digest, stated_digest
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.pack_format import HEADER_BYTES, ROW_BYTES, open_table, read_header, unpack_row
-from lifeboat.repository.reading import ChunkOpener
+from lifeboat.repository.pack_format import (
+    HEADER_BYTES,
+    LARGEST_PACK_BYTES,
+    ROW_BYTES,
+    open_table,
+    read_header,
+    unpack_row,
+)
+from lifeboat.repository.reading import ChunkOpener, SnapshotReader
 from lifeboat.repository.record import Record
+from lifeboat.sources.files.entry import Entry, Piece, show
+from lifeboat.sources.files.manifest import decode
 from lifeboat.storage.errors import ObjectMissing
 
 AT_ONCE = 3
@@ -60,6 +72,52 @@ def check_packs(repository: Repository, found: Structure, packs: Iterable[bytes]
     return check
 
 
+def check_trees(repository: Repository, found: Structure, progress: Progress) -> ContentCheck:
+    """Whether every slice that a line of a files manifest names is there: the lists of chunks do not say that.
+
+    Lines that snapshots share are read once. One finding for each snapshot is enough to act on.
+    """
+    check = ContentCheck()
+    seen: set[bytes] = set()
+    progress.begin("checking lines of files", total_items=len(found.records))
+    for record, reader in readers(repository, found.records):
+        # What cannot be read at all has been told already, with its list, pack or key.
+        with suppress(RepositoryDamaged, KeyTrouble, ObjectMissing):
+            trouble = _check_lines(reader, seen)
+            if trouble is not None:
+                hurts = (name_snapshot(record),)
+                check.findings.append(
+                    Finding(Level.PROBLEM, trouble.code, record.object_name, trouble.message, trouble.hint, hurts)
+                )
+        progress.advance(done_items=1)
+    return check
+
+
+def _check_lines(reader: SnapshotReader, seen: set[bytes]) -> RepositoryDamaged | None:
+    """The first thing wrong in lines that were not read before."""
+    for stream in reader.streams().values():
+        if stream.kind is not Kind.LINES or not stream.name.startswith("tree/"):
+            continue
+        fresh = [chunk for chunk, _ in reader.chunk_list(stream) if chunk not in seen]
+        seen.update(fresh)
+        for block in reader.chunks(fresh, Kind.LINES):
+            try:
+                for line in block.splitlines(keepends=True):
+                    _check_pieces(reader, *decode(line))
+            except RepositoryDamaged as error:
+                return error
+    return None
+
+
+def _check_pieces(reader: SnapshotReader, entry: Entry, pieces: Sequence[Piece]) -> None:
+    for chunk, offset, length in pieces:
+        place = reader.table.find(chunk)
+        if place is None:
+            raise ChunkMissing(f"chunk {chunk.hex()[:16]} of the file {show(entry.path)} is in no index")
+        if offset + length > place.row.plain_bytes:
+            raise ObjectDamaged(f"the file {show(entry.path)} asks for more than its chunk holds")
+
+
 def check_other_objects(repository: Repository, found: Structure, progress: Progress) -> ContentCheck:
     """Hash every object that is not a pack of a known index; name what does not fit its name."""
     check = ContentCheck()
@@ -69,7 +127,7 @@ def check_other_objects(repository: Repository, found: Structure, progress: Prog
         if stored.name in known or stored.name.startswith(PROBES):
             continue
         stated = stated_digest(stored.name)
-        if stated is None:
+        if stated is None or stored.size_bytes > LARGEST_PACK_BYTES:
             check.findings.append(
                 Finding(Level.WARNING, "stranger", stored.name, "is not an object of Lifeboat's", "who put it there?")
             )
@@ -142,6 +200,6 @@ def _open_all(repository: Repository, record: Record, indexed: IndexedPack, raw:
         try:
             opener.open(Place(row, indexed.name, indexed.data_key_name), sealed, Kind(row.kind))
             good += 1
-        except (RepositoryDamaged, ValueError):
-            bad.append(row.chunk)
+        except (RepositoryDamaged, KeyTrouble, ObjectMissing, ValueError):
+            bad.append(row.chunk)  # without its key, gone or not wrapped for us, no chunk opens
     return good, bad

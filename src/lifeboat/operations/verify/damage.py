@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from lifeboat.crypto.sealing import Kind
-from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
+from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged
 from lifeboat.repository.chunk_table import ChunkTable
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader, StreamEntry
 from lifeboat.repository.record import Record, show_time
 from lifeboat.sources.files.manifest import decode
+from lifeboat.storage.errors import ObjectMissing
 
 NAMED_AT_MOST = 20
 """Files named for each snapshot and pack: enough to act on, and a page stays a page."""
@@ -44,9 +46,7 @@ class Consequences:
         """What is lost with this pack, one line for each snapshot."""
         bad = self._damage.chunks.get(pack, set())
         hurt = []
-        for record in self._records:
-            if pack not in record.packs:
-                continue
+        for record in self._hurt_by.get(pack, ()):
             names = self._things(record, bad)
             if names is None:
                 hurt.append(name_snapshot(record))
@@ -62,7 +62,7 @@ class Consequences:
             self._named[record.snapshot] = self._name_all(record)
         known = self._named[record.snapshot]
         if b"" in known:
-            return ["its lists: nothing of it can be restored"] if bad & self._all_bad() else None
+            return ["its lists: nothing of it can be restored"] if bad & self._all_bad else None
         found = list(dict.fromkeys(name for chunk in bad for name in known.get(chunk, ())))
         if len(found) > NAMED_AT_MOST:
             return [*found[:NAMED_AT_MOST], f"and {len(found) - NAMED_AT_MOST} more"]
@@ -70,7 +70,7 @@ class Consequences:
 
     def _name_all(self, record: Record) -> dict[bytes, list[str]]:
         """Every bad chunk of the snapshot with what it belongs to; the key ``b""`` says that its lists are broken."""
-        every = self._all_bad()
+        every = self._all_bad
         known: dict[bytes, list[str]] = {}
         key = (record.writer, record.generation, record.source, record.class_)
         if key not in self._tables:
@@ -80,10 +80,21 @@ class Consequences:
                 for stream in reader.streams().values():
                     for chunk, name in _belongings(reader, stream, every):
                         known.setdefault(chunk, []).append(name)
-        except RepositoryDamaged:
+        except (RepositoryDamaged, KeyTrouble, ObjectMissing):
             known[b""] = []
         return known
 
+    @cached_property
+    def _hurt_by(self) -> dict[bytes, list[Record]]:
+        """The snapshots that need each damaged pack. The damage is complete when the first is asked for."""
+        hurt: dict[bytes, list[Record]] = {pack: [] for pack in self._damage.chunks}
+        for record in self._records:
+            for pack in record.packs:
+                if pack in hurt:
+                    hurt[pack].append(record)
+        return hurt
+
+    @cached_property
     def _all_bad(self) -> set[bytes]:
         return set().union(*self._damage.chunks.values()) if self._damage.chunks else set()
 

@@ -8,7 +8,13 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_seconds
 from lifeboat.operations.reports import VerifyReport
-from lifeboat.operations.verify.content import ContentCheck, check_other_objects, check_packs, choose_sample
+from lifeboat.operations.verify.content import (
+    ContentCheck,
+    check_other_objects,
+    check_packs,
+    check_trees,
+    choose_sample,
+)
 from lifeboat.operations.verify.damage import Consequences
 from lifeboat.operations.verify.structure import Structure, check_structure
 from lifeboat.repository.open_repository import Repository
@@ -47,6 +53,8 @@ def verify(
         checks.append(check_packs(repository, found, choose_sample(list(found.packs), sample_percent), progress))
     if level == "full":
         checks.append(check_packs(repository, found, list(found.packs), progress))
+        if repository.identity is not None:
+            checks.append(check_trees(repository, found, progress))
         checks.append(check_other_objects(repository, found, progress))
     findings = [
         *_unopened(repository, level),

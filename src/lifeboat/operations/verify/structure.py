@@ -215,7 +215,7 @@ def _keys(repository: Repository, found: Structure) -> None:
 
 def _lists(repository: Repository, found: Structure, progress: Progress) -> None:
     progress.begin("checking lists", total_items=len(found.records))
-    for record, reader in _readers(repository, found.records):
+    for record, reader in readers(repository, found.records):
         try:
             streams = reader.streams()
             for stream in streams.values():
@@ -231,7 +231,7 @@ def _lists(repository: Repository, found: Structure, progress: Progress) -> None
         progress.advance(done_items=1)
 
 
-def _readers(repository: Repository, records: list[Record]) -> Iterator[tuple[Record, SnapshotReader]]:
+def readers(repository: Repository, records: list[Record]) -> Iterator[tuple[Record, SnapshotReader]]:
     """Readers that share a chunk table as long as the generation stays the same."""
     last, table = None, None
     for record in sorted(records, key=lambda one: (one.writer, one.generation, one.source, one.class_)):
