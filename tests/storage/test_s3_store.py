@@ -5,10 +5,10 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import store_on
 from hypothesis import given
 from hypothesis import strategies as st
 from rude_servers import ReplyEater
+from stores_on_servers import store_on
 
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.finding import Level
