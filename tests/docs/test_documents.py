@@ -1,0 +1,202 @@
+"""What README.md and docs/operations.md tell people to type exists, and what they list is what the code has.
+
+Limits: commands are parsed, not run; running them is for ``tests/end_to_end``.
+"""
+
+import dataclasses
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from lifeboat.app.dotenv import read_dotenv
+from lifeboat.app.read_settings import NAMES, read_settings
+from lifeboat.app.settings_file import SettingsFile
+from lifeboat.cli.exit_status import ExitStatus
+from lifeboat.cli.main import COMMANDS, overview
+from lifeboat.cli.restore_words import check_request
+from lifeboat.operations import reports
+
+ROOT = Path(__file__).parents[2]
+README, OPERATIONS = ROOT / "README.md", ROOT / "docs/operations.md"
+DOCUMENTS = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+ROLES = json.loads((ROOT / "tests/mongodb/roles.json").read_text())
+
+
+def blocks(document: Path, language: str = "") -> list[str]:
+    return [
+        code
+        for kind, code in re.findall(r"^```(\w*)\n(.*?)^```", document.read_text(), re.M | re.S)
+        if kind == language
+    ]
+
+
+def commands_in(text: str) -> list[str]:
+    """Every ``lifeboat ...`` that somebody could type: of code blocks by line, of sentences by backquotes."""
+    found: list[str] = []
+    for language in ("sh", "console", ""):
+        for code in (code for kind, code in re.findall(r"^```(\w*)\n(.*?)^```", text, re.M | re.S) if kind == language):
+            for line in code.splitlines():
+                if language == "console" and not line.startswith("$ "):
+                    continue
+                for part in re.split(r"&&|\|\|", line.removeprefix("$ ").partition("  #")[0]):
+                    typed = re.search(r"(?:^|[\s/])lifeboat (.+)", part)
+                    found += [typed[1].strip()] if typed else []
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    found += [one for one in re.findall(r"`lifeboat ([^`]+)`", prose) if "..." not in one]
+    return found
+
+
+def parse(typed: str) -> None:
+    """Refuse what ``lifeboat`` would refuse to understand."""
+    name, *arguments = shlex.split(typed)
+    if name.startswith("-"):
+        return
+    command = overview.get_command(click.Context(overview), name)
+    assert command is not None, f"there is no command {name}"
+    context = command.make_context(name, arguments)
+    if name == "restore":
+        chosen = dict(context.params)
+        if chosen.pop("undo"):
+            return
+        for beside in ("dry_run", "yes", "resume"):
+            chosen.pop(beside)
+        positional = [chosen.pop(one) for one in ("what", "snapshot", "to", "over_live", "renames")]
+        if arguments not in (["--to"], ["--over-live"]):
+            check_request(*positional, chosen)
+
+
+TYPED = [(document.name, typed) for document in DOCUMENTS for typed in commands_in(document.read_text())]
+
+
+def test_the_examples_of_readme_and_operations_are_found_at_all() -> None:
+    for document in (README, OPERATIONS):
+        assert len([one for one in TYPED if one[0] == document.name]) > 15
+    assert ("README.md", "restore files latest --to /srv/restored --include 'contracts/*.pdf'") in TYPED
+
+
+@pytest.mark.parametrize(("document", "typed"), [one for one in TYPED if one[0] in ("README.md", "operations.md")])
+def test_every_command_that_is_told_can_be_typed(document: str, typed: str) -> None:
+    if typed not in COMMANDS:  # a bare name is a mention
+        parse(typed)
+
+
+@pytest.mark.parametrize(
+    "typed", ["bakup all", "backup everything", "restore db latest", "verify --level deep", "status --all"]
+)
+def test_a_wrong_example_would_be_noticed(typed: str) -> None:
+    with pytest.raises((click.ClickException, AssertionError)):
+        parse(typed)
+
+
+def test_the_complete_settings_file_loads_and_leaves_nothing_out(tmp_path: Path) -> None:
+    [text] = blocks(OPERATIONS, "toml")
+    said = tomllib.loads(text)
+    for table, model in SettingsFile.model_fields.items():
+        assert set(said[table]) == set(model.annotation.model_fields)  # type: ignore[union-attr]
+    key = tmp_path / "backup.key"
+    key.touch(mode=0o600)
+    key.write_text("5e" * 32)
+    path = tmp_path / "lifeboat.toml"
+    path.write_text(text.replace("/etc/lifeboat/backup.key", str(key)))
+    given = {
+        "HOME": str(tmp_path),
+        "BACKUP_AWS_KEY_ID": "id",
+        "BACKUP_AWS_SECRET": "s",
+        "BACKUP_AWS_TOKEN": "t",
+        "SHOP_MONGODB_URI": "mongodb://h/",
+    }
+    settings = read_settings(path, given, tmp_path)
+    assert str(settings.repository.location) == "s3://my-backups/production"
+    assert settings.objectives.config_seconds == 36 * 3600 and settings.key and settings.mongodb.uri
+
+
+def test_the_variables_of_the_readme_are_read() -> None:
+    [text] = [block for block in blocks(README, "sh") if block.startswith("MONGODB_URI")]
+    said = read_dotenv(text.replace("\n# ", "\n"), NAMES)
+    assert set(said) <= set(NAMES) and {"MONGODB_URI", "S3_BACKUP_BUCKET", "LIFEBOAT_REPOSITORY"} <= set(said)
+    assert said["S3_BACKUP_BUCKET"].text == "my-backups" and said["BACKUP_ENCRYPTION_KEY"].text == "..."
+
+
+def test_every_variable_is_explained() -> None:
+    text = OPERATIONS.read_text()
+    assert [name for name in NAMES if f"`{name}`" not in text] == []
+
+
+def roles_told() -> dict[str, Any]:
+    """The roles of the mongosh blocks, read as data."""
+    found: dict[str, Any] = {}
+    for code in blocks(OPERATIONS, "js"):
+        named = dict(re.findall(r"\b(read|find|temporary) = (\[[^\]]*\])", code))
+        code = re.sub(r'shop\("([^"]*)"\)', r'{ db: "shop", collection: "\1" }', code)
+        code = re.sub(r'of\("([^"]*)", "([^"]*)"\)', r'{ db: "\1", collection: "\2" }', code)
+        for name, actions in named.items():
+            code = re.sub(rf"actions: {name}\b", f"actions: {actions}", code)
+        for role in re.findall(r"createRole\((\{.*?\] \})\)", code, re.S):
+            read = json.loads(re.sub(r"(\w+):", r'"\1":', role))
+            found[read["role"]] = read["privileges"]
+    return found
+
+
+def test_the_roles_told_are_those_that_are_tried() -> None:
+    told = roles_told()
+    assert set(told) == {"lifeboatCaptureOne", "lifeboatRestoreOne", "lifeboatCapture", "lifeboatUsers"}
+    for role, privileges in told.items():
+        assert privileges == ROLES[role], role
+
+
+def test_every_exit_status_is_told() -> None:
+    told = {
+        int(number)
+        for row in re.findall(r"^\| ([\d, ]+) \|", OPERATIONS.read_text(), re.M)
+        for number in row.split(",")
+    }
+    assert told == {int(status) for status in ExitStatus}
+
+
+@pytest.mark.parametrize(
+    ("command", "report"),
+    [
+        ("init", reports.InitReport),
+        ("backup", reports.BackupReport),
+        ("backup", reports.SnapshotReport),
+        ("snapshots", reports.SnapshotRow),
+        ("status", reports.StatusReport),
+        ("status", reports.SourceStatus),
+        ("restore --dry-run", reports.RestorePlanReport),
+        ("restore --dry-run", reports.PlanStep),
+        ("restore", reports.RestoreReport),
+        ("restore", reports.RestoredPart),
+        ("verify", reports.VerifyReport),
+    ],
+)
+def test_every_key_of_the_json_is_told(command: str, report: type) -> None:
+    [row] = re.findall(rf"^\| `{command}` \| (`.*)\|$", OPERATIONS.read_text(), re.M)
+    told = set(re.findall(r"`(\w+)`", row))
+    assert {one.name for one in dataclasses.fields(report)} <= told
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_link_leads_nowhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, heading = target.partition("#")
+        file = (document.parent / path).resolve() if path else document
+        assert file.exists(), f"{document.name} names {target}"
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", file.read_text(), re.M)
+            assert heading in {re.sub(r"[^\w -]", "", one).strip().lower().replace(" ", "-") for one in headings}, (
+                target
+            )
+
+
+def test_the_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    told = {one for document in DOCUMENTS for one in re.findall(r"(?:`|^)make ([a-z-]+)", document.read_text(), re.M)}
+    assert {"demo", "test"} <= told <= targets
