@@ -41,14 +41,14 @@ def test_a_dry_run_shows_the_plan_and_stops(shell: Shell) -> None:
 def test_the_whole_request_arrives(shell: Shell) -> None:
     outcome = shell(
         *("restore", "db", "3f2a", "--to", "copy", "--ns", "shop.users", "--ns", "shop.cases", "--yes"),
-        *("--rename", "shop.users=shop.people", "--compare", "counts", "--no-users", "--no-resume"),
+        *("--rename", "shop.users=copy.people", "--compare", "counts", "--no-users", "--no-resume"),
     )
     expected = RestoreRequest(
         "db",
         "3f2a",
         "copy",
         namespaces=("shop.users", "shop.cases"),
-        renames=(("shop.users", "shop.people"),),
+        renames=(("shop.users", "copy.people"),),
         compare="counts",
         with_users=False,
     )
@@ -62,6 +62,7 @@ def test_the_whole_request_arrives(shell: Shell) -> None:
     [
         ("db", "--to", "x", "--over-live"),
         ("db", "--to", "x", "--rename", "nonsense"),
+        ("db", "--to", "x", "--rename", "shop.a=shop.b"),
         ("files", "--to", "x", "--ns", "shop.users"),
         ("db", "--to", "x", "--include", "*.pdf"),
         ("db", "--undo"),
@@ -110,3 +111,10 @@ def test_a_restore_beside_the_live_data_takes_a_yes(shell: Shell, tmp_path: Path
         person.sees("Go on? [y/N]")
         person.types("n")
         assert person.leaves() == 130
+
+
+def test_a_variable_without_a_connection_string_is_no_name_of_a_live_database(shell: Shell) -> None:
+    shell.environment["STAGING_URI"] = "staging.example.com:27017/shop"
+    outcome = shell("restore", "db", "--to", "env:STAGING_URI", "--rename", "shop.users=shop.people", "--yes")
+    assert (outcome.status, outcome.called) == (2, [])
+    assert "STAGING_URI does not hold a connection string" in outcome.err

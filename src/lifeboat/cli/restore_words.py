@@ -10,6 +10,9 @@ from lifeboat.cli.run import Run
 from lifeboat.operations.reports import RestorePlanReport, RestoreRequest
 
 
+URIS = ("mongodb://", "mongodb+srv://", "env:")
+
+
 class NoTarget(CannotAsk):
     """Nobody guesses where a restore goes."""
 
@@ -35,6 +38,10 @@ def check_request(
         if not (old and equals and new):
             raise click.UsageError(f"--rename {one} has no FROM=TO, such as shop.users=shop.users_old")
         pairs.append((old, new))
+    if to is not None and what == "db" and pairs and not to.startswith(URIS):
+        astray = [one for one, (_, new) in zip(renames, pairs, strict=True) if new.partition(".")[0] != to]
+        if astray:
+            raise click.UsageError(f"--to {to} names one database and --rename {astray[0]} another")
     for names, place in (("namespaces", "--ns"), ("include", "--include"), ("exclude", "--exclude")):
         wrong = what in ("files", "config") if names == "namespaces" else what == "db"
         if chosen[names] and wrong:
@@ -42,11 +49,21 @@ def check_request(
     return RestoreRequest(what, snapshot, to, over_live, renames=tuple(pairs), **chosen)
 
 
-def note_password(run: Run, to: str | None) -> None:
-    """Warn of a password that every user of this machine can read in the list of processes."""
+def note_password(run: Run, what: str, to: str | None) -> None:
+    """Warn of a password that every user of this machine can read in the list of processes.
+
+    Raises:
+        NoTarget: The variable holds something that is no URI. It must never be taken for the name of a database: that
+            would be one on the live server.
+    """
     if to and to.startswith("env:"):
         uri = run.environment.get(to.removeprefix("env:"), "")
         run.hidden |= {uri, *passwords_in_uri(uri)} - {""}
+        if what == "db" and uri and not uri.startswith(("mongodb://", "mongodb+srv://")):
+            raise NoTarget(
+                f"the variable {to.removeprefix('env:')} does not hold a connection string",
+                "it begins with mongodb:// or mongodb+srv://",
+            )
     elif to and (passwords := passwords_in_uri(to)):
         run.hidden |= {to, *passwords}
         run.say(

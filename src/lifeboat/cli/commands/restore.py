@@ -77,7 +77,7 @@ def command(
         ]
         return _undo(run, yes, alone=not any(others) and chosen["with_users"] is None)
     request = check_request(what, snapshot, to, over_live, renames, chosen)
-    note_password(run, to)
+    note_password(run, request.source, to)
     # Beside the live data nothing is harmed: where nobody can be asked, nobody has to be.
     asks = not dry_run and (must_be_confirmed(run, yes) if request.over_live else run.asks and not yes)
     with run.lifeboat() as lifeboat:
