@@ -36,6 +36,7 @@ from lifeboat.repository.record import Record, show_time
 from lifeboat.sources.mongodb.connect import Client, address_of, connect, database_of
 from lifeboat.sources.mongodb.land import drop_leftover
 from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target
+from lifeboat.sources.mongodb.users_restore import remove_accounts
 
 ORDER = {"files": Source.FILES, "config": Source.CONFIG, "db": Source.MONGODB}
 """``restore all`` brings files back first: a document is then never younger than the file it names."""
@@ -66,7 +67,8 @@ class _Job:
     protect: Callable[[str], str | None]
     """Take the safety snapshot of a recovery point; returns its id, or None when there is nothing to protect."""
     carry_out: Callable[[], tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]]
-    undo_notes: dict[str, object]
+    undo_notes: Callable[[], dict[str, object]]
+    """What ``undo`` must know of how things are now, before anything is written."""
 
 
 class Restoring:
@@ -85,14 +87,18 @@ class Restoring:
             jobs = self._jobs(request, stack, resume=True)
             return self._plan_report(request, jobs)
 
-    def restore(self, request: RestoreRequest, *, resume: bool) -> RestoreReport:
-        """Carry it out. Over live data a safety snapshot comes first, and ``undo`` goes back to it."""
+    def restore(self, request: RestoreRequest, *, resume: bool, undoing: bool = False) -> RestoreReport:
+        """Carry it out. Over live data a safety snapshot comes first, and ``undo`` goes back to it.
+
+        Args:
+            undoing: It is itself the going back: what ``undo`` goes by stays as it is.
+        """
         began = self._clock.monotonic()
         with ExitStack() as stack:
             jobs = self._jobs(request, stack, resume=resume)
             for job in jobs:
                 job.refuse()
-            safety = self._protect(request, jobs) if request.over_live else None
+            safety = self._protect(request, jobs, resume=resume, undoing=undoing) if request.over_live else None
             parts: list[RestoredPart] = []
             findings: list[Finding] = []
             for job in jobs:
@@ -101,6 +107,8 @@ class Restoring:
                 findings += [*job.findings, *said]
         seconds = self._clock.monotonic() - began
         state = self._repository.state
+        if request.over_live and not undoing:
+            state.write_json(UNDO, {**(state.read_json(UNDO) or {}), "unfinished": None})
         state.write_json("last-restore.json", {"seconds": seconds, "at": show_time(self._clock.now())})
         return RestoreReport(
             tuple(row_of(job.record) for job in jobs),
@@ -114,14 +122,19 @@ class Restoring:
     def undo(self) -> RestoreReport:
         """Go back to the safety snapshot of the last restore over live data, and remove what that restore had added.
 
+        Killed on the way, it goes on with the sources that are left when it is called again.
+
         Raises:
-            NothingToUndo: None was made on this machine, or nothing was there before it.
+            NothingToUndo: None was made on this machine, or it was undone already.
         """
+        began = self._clock.monotonic()
         notes = self._repository.state.read_json(UNDO)
         if notes is None or not notes.get("jobs"):
             raise NothingToUndo("no restore over live data was made on this machine", "see `lifeboat snapshots`")
         reports = []
-        for job in reversed(notes["jobs"]):
+        left = list(notes["jobs"])
+        while left:
+            job = left[-1]
             request = RestoreRequest(
                 source=job["source"],
                 snapshot=job["safety"] or "",
@@ -129,10 +142,13 @@ class Restoring:
                 namespaces=tuple(job.get("replaced", ())),
             )
             if job["safety"] is not None and (job["source"] != "db" or job.get("replaced")):
-                reports.append(self.restore(request, resume=False))
+                reports.append(self.restore(request, resume=False, undoing=True))
             self._remove_added(job)
+            left.pop()
+            self._repository.state.write_json(UNDO, {**notes, "jobs": left})
         if not reports:
-            raise NothingToUndo("there was nothing before the last restore; what it added is gone now")
+            gone = Finding(Level.OK, "undone", "everything", "there was nothing before; what the restore added is gone")
+            return RestoreReport((), "nothing, as before", (), self._clock.monotonic() - began, None, (gone,))
         return replace(
             reports[-1],
             snapshots=tuple(row for report in reports for row in report.snapshots),
@@ -207,7 +223,7 @@ class Restoring:
             refuse=lambda: _raise_first(plan),
             protect=lambda point: restore.safety or self._protect_database(plan, client, point, restore),
             carry_out=carry_out,
-            undo_notes={
+            undo_notes=lambda: {
                 "source": "db",
                 "replaced": [
                     one.namespace
@@ -215,6 +231,7 @@ class Restoring:
                     if one.found in (Found.COLLECTION, Found.VIEW, Found.EMPTY, Found.RESTORED)
                 ],
                 "added": [one.namespace for one in plan.landings if one.found is Found.NOTHING],
+                "accounts": restore.missing_accounts() if with_users else [],
             },
         )
 
@@ -259,19 +276,24 @@ class Restoring:
             refuse=restore.refuse,
             protect=lambda point: self._protect_trees(restore, Source(reader.record.source), point),
             carry_out=restore.carry_out,
-            undo_notes={
+            undo_notes=lambda: {
                 "source": "files" if reader.record.source == Source.FILES else "config",
                 "restored": reader.record.snapshot,
             },
         )
 
-    def _protect(self, request: RestoreRequest, jobs: list[_Job]) -> str | None:
-        """Safety snapshots of all that will be replaced, noted for ``undo`` before anything is."""
-        point = new_point()
-        notes = []
-        for job in jobs:
-            notes.append({**job.undo_notes, "safety": job.protect(point)})
-        self._repository.state.write_json(UNDO, {"at": show_time(self._clock.now()), "jobs": notes})
+    def _protect(self, request: RestoreRequest, jobs: list[_Job], *, resume: bool, undoing: bool) -> str | None:
+        """Safety snapshots of all that will be replaced, noted for ``undo`` before anything is.
+
+        A restore that was killed and is run again keeps the first run's notes: what there is now is half of it.
+        """
+        state, point = self._repository.state, new_point()
+        notes = [{**job.undo_notes(), "safety": job.protect(point)} for job in jobs]
+        which = [*(job.record.snapshot for job in jobs), *map(str, (request.namespaces, request.renames))]
+        which += map(str, (request.include, request.exclude))
+        goes_on = resume and (state.read_json(UNDO) or {}).get("unfinished") == which
+        if not undoing and not goes_on:
+            state.write_json(UNDO, {"at": show_time(self._clock.now()), "jobs": notes, "unfinished": which})
         taken = [note["safety"] for note in notes if note["safety"] is not None]
         return str(taken[-1]) if taken else None
 
@@ -302,11 +324,13 @@ class Restoring:
     def _remove_added(self, job: dict[str, object]) -> None:
         if job["source"] == "db":
             added = [str(name) for name in job.get("added", ())]  # type: ignore[attr-defined]
-            if added:
+            accounts = [(str(kind), str(where), str(name)) for kind, where, name in job.get("accounts", ())]  # type: ignore[attr-defined]
+            if added or accounts:
                 with self._live_client() as client:
                     for name in added:
                         database, _, collection = name.partition(".")
                         drop_leftover(client, database, collection, self._clock)
+                    remove_accounts(client, accounts)
             return
         with ExitStack() as stack:
             restored = self._repository.find_snapshot(str(job["restored"]))

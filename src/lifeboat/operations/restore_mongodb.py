@@ -19,6 +19,7 @@ from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.restore import carry_out
 from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target, plan_restore
+from lifeboat.sources.mongodb.users_restore import Account, missing_accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,10 @@ class DatabaseRestore:
     def forget_journal(self) -> None:
         """The restore is done: a later one begins from the start."""
         (self.state.directory / self._journal).unlink(missing_ok=True)
+
+    def missing_accounts(self) -> list[Account]:
+        """Users and roles that this restore would add."""
+        return missing_accounts(self.client, self._documents("users"), self._documents("roles"))
 
     def _read_chunks(self, entry: CollectionEntry) -> Iterator[bytes]:
         stream = self._stored[entry.namespace].stream

@@ -16,6 +16,11 @@ from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import DatabaseRefused, DatabaseRightMissing
 from lifeboat.sources.mongodb.on_primary import MAJORITY, run
 
+_NOT_FOUND: tuple[int, ...] = (11, 31)
+"""UserNotFound, RoleNotFound."""
+Account = tuple[str, str, str]
+"""``("user" or "role", database, name)``."""
+
 TEMPORARY = {"users": "tempusers", "roles": "temproles"}
 """In ``admin``; the names that the official tools use too, and that the built-in role ``restore`` may write."""
 
@@ -45,6 +50,39 @@ def restore_users(client: Client, users: Sequence[bytes], roles: Sequence[bytes]
     named = ", ".join((*names_of(users), *names_of(roles)))
     message = f"users and roles are there (existing ones stayed as they were): {named}"
     return [Finding(Level.OK, "users-restored", "users and roles", message)]
+
+
+def missing_accounts(client: Client, users: Sequence[bytes], roles: Sequence[bytes]) -> list[Account]:
+    """Which of them are not on the server; none where one may not look, because then none can be removed either."""
+    missing: list[Account] = []
+    for kind, documents in (("user", users), ("role", roles)):
+        wanted = [bson.decode(document, codec_options=EXACT) for document in documents]
+        if not wanted:
+            continue
+        names = [{kind: one[kind], "db": one["db"]} for one in wanted]
+        try:
+            found = run(client, "admin", f"looking for {kind}s", f"{kind}sInfo", names)[f"{kind}s"]
+        except (DatabaseRightMissing, DatabaseRefused):
+            continue
+        there = {(str(one["db"]), str(one[kind])) for one in found}
+        missing += [
+            (kind, str(one["db"]), str(one[kind])) for one in wanted if (str(one["db"]), str(one[kind])) not in there
+        ]
+    return missing
+
+
+def remove_accounts(client: Client, accounts: Sequence[Account]) -> None:
+    """Take back what a restore had added; what is gone already is no error."""
+    for kind, database, name in accounts:
+        run(
+            client,
+            database,
+            f"removing {kind} {database}.{name}",
+            f"drop{kind.title()}",
+            name,
+            allowable_errors=list(_NOT_FOUND),
+            writeConcern=MAJORITY,
+        )
 
 
 def _merge(client: Client, users: Sequence[bytes], roles: Sequence[bytes]) -> None:
