@@ -200,3 +200,15 @@ def test_the_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     told = {one for document in DOCUMENTS for one in re.findall(r"(?:`|^)make ([a-z-]+)", document.read_text(), re.M)}
     assert {"demo", "test"} <= told <= targets
+
+
+def test_every_file_and_test_that_is_named_is_there() -> None:
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    for document in DOCUMENTS:
+        text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.M | re.S)
+        for quoted in re.findall(r"`([^`\s]+)`", text):
+            if re.fullmatch(r"test_\w{12,}(\.\.\.)?", quoted):
+                assert f"def {quoted.removesuffix('...')}" in tests, f"{document.name} names {quoted}"
+            elif re.fullmatch(r"[\w*/-]+/[\w*/.-]+\.py|(?:src|tests|docs)/[\w/-]+", quoted) and "<" not in quoted:
+                places = (ROOT, ROOT / "src/lifeboat", document.parent)
+                assert any(list(place.glob(quoted)) for place in places), f"{document.name} names {quoted}"

@@ -9,7 +9,6 @@ from lifeboat.cli.failures import CannotAsk
 from lifeboat.cli.run import Run
 from lifeboat.operations.reports import RestorePlanReport, RestoreRequest
 
-
 URIS = ("mongodb://", "mongodb+srv://", "env:")
 
 
