@@ -29,6 +29,7 @@ def open_envelope(raw: bytes, what: str) -> tuple[dict[str, Any], dict[str, byte
         body, signatures = value["body"], value["signatures"]
         if not isinstance(body, dict):
             raise TypeError("body")
+        canonical_json(body)  # what cannot be written again cannot have been signed either: too deep, or not a number
         return body, {str(who): from_base64(made) for who, made in signatures.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RepositoryDamaged(f"{what} is not what Lifeboat wrote", "see `lifeboat verify`") from error

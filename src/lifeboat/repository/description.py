@@ -1,6 +1,6 @@
 """What a repository is and for whom it is sealed (docs/format.md, section 4): revisions, the newest validly signed one counts."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.repository.errors import DescriptionDoubtful, NewerFormat, NoRepository, ObjectDamaged
 from lifeboat.repository.names import CONFIG, description_name, digest
-from lifeboat.repository.objects import read_verified, write_named
+from lifeboat.repository.objects import list_small, read_verified, write_named
 from lifeboat.storage.object_store import ObjectStore
 
 FORMAT = 1
@@ -79,8 +79,10 @@ def read_description(
     Raises:
         DescriptionDoubtful: There are several descriptions, and nothing at hand says which one is ours.
     """
-    valid, trouble = _valid_descriptions(store)
+    valid, newer, trouble = _valid_descriptions(store)
     if not valid:
+        if newer:
+            raise newer[0].error
         if trouble is not None:
             raise trouble
         raise NoRepository(
@@ -94,6 +96,7 @@ def read_description(
         or (pinned is not None and set(one.fingerprints()) == set(pinned))
     ]
     trusted = _follow(min(starts or valid, key=lambda one: one.revision), valid)
+    _obey_newer(newer, trusted)
     if not starts and any(one != trusted and not _leads_to(one, trusted, valid) for one in valid):
         signers = ", ".join(sorted({signer[:16] for one in valid for signer in one.signers}))
         raise DescriptionDoubtful(
@@ -105,26 +108,49 @@ def read_description(
 
 def strange_descriptions(store: ObjectStore, trusted: Description) -> list[Description]:
     """Valid revisions that do not lead to the trusted one: planted, or left by a recipient who was removed."""
-    valid, _ = _valid_descriptions(store)
+    valid, _, _ = _valid_descriptions(store)
     return [one for one in valid if one != trusted and not _leads_to(one, trusted, valid)]
 
 
-def _valid_descriptions(store: ObjectStore) -> tuple[list[Description], LifeboatError | None]:
-    """Every revision that is whole and signed by one of its own recipients; and what was wrong with another."""
+@dataclass(frozen=True, slots=True)
+class _Newer:
+    """A description of a format that only a later Lifeboat can read: all we can know is who signed it."""
+
+    error: NewerFormat
+    message: bytes
+    signatures: Mapping[str, bytes]
+
+
+def _obey_newer(newer: Sequence[_Newer], trusted: Description) -> None:
+    """Stop when a recipient of the trusted description has moved on to a newer format; what strangers plant stops nobody."""
+    for one in newer:
+        for named in trusted.recipients:
+            signature = one.signatures.get(named.recipient.fingerprint.hex())
+            if signature is not None and named.recipient.has_signed(one.message, signature):
+                raise one.error
+
+
+def _valid_descriptions(store: ObjectStore) -> tuple[list[Description], list[_Newer], LifeboatError | None]:
+    """Every revision that is whole and signed by one of its own recipients; those of newer formats; what was wrong with another."""
+    names, refused = list_small(store, CONFIG)
     valid: list[Description] = []
-    trouble: LifeboatError | None = None
-    for stored in store.list_under(CONFIG):
-        if not stored.name.startswith(CONFIG + "repository-"):
+    newer: list[_Newer] = []
+    trouble: LifeboatError | None = next((one for one in refused if CONFIG + "repository-" in one.message), None)
+    for name in names:
+        if not name.startswith(CONFIG + "repository-"):
             continue
         try:
-            valid.append(open_description(read_verified(store, stored.name), stored.name))
-        except NewerFormat:
-            raise
+            raw = read_verified(store, name)
+            try:
+                valid.append(open_description(raw, name))
+            except NewerFormat as error:
+                body, signatures = open_envelope(raw, name)
+                newer.append(_Newer(error, to_be_signed(_LABEL, body), signatures))
         except LifeboatError as error:
             if error.worth_retrying:
                 raise
             trouble = error
-    return valid, trouble
+    return valid, newer, trouble
 
 
 def _follow(start: Description, valid: Iterable[Description]) -> Description:
@@ -145,7 +171,7 @@ def open_description(raw: bytes, name: str) -> Description:
     """Parse and check one revision; raises ``ObjectDamaged`` kinds or ``NewerFormat``."""
     body, signatures = open_envelope(raw, name)
     try:
-        if body["format"] > FORMAT:
+        if int(body["format"]) > FORMAT:
             raise NewerFormat(
                 f"the repository has format {body['format']}; this Lifeboat reads up to {FORMAT}",
                 "install the newest Lifeboat on this machine",
@@ -161,7 +187,7 @@ def open_description(raw: bytes, name: str) -> Description:
             ),
         )
         message = to_be_signed(_LABEL, body)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ObjectDamaged(f"{name} is not a description of a repository", "see `lifeboat verify`") from error
     signers = tuple(
         fingerprint

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from lifeboat.foundation.sizes import MIB
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import digest, stated_digest
 from lifeboat.storage.errors import ObjectArchived, ObjectExists, ObjectMissing, StorageDenied
 from lifeboat.storage.object_store import Content, ObjectStore
 
+SMALL_OBJECT_BYTES = 4 * MIB
+"""Descriptions, registrations, links and wrapped keys are smaller (docs/format.md); what is larger is not read at all."""
 AT_ONCE = 8
 """Small reads are bound by the way there and back; eight hide most of it and bother no store."""
 
@@ -37,6 +40,17 @@ def read_verified(store: ObjectStore, name: str) -> bytes:
             "`lifeboat verify --level full` says what it hurts",
         )
     return raw
+
+
+def list_small(store: ObjectStore, prefix: str) -> tuple[list[str], list[ObjectDamaged]]:
+    """The names of small objects under a prefix, and complaints about those that claim to be such and are not small."""
+    names, refused = [], []
+    for stored in store.list_under(prefix):
+        if stored.size_bytes <= SMALL_OBJECT_BYTES:
+            names.append(stored.name)
+        else:
+            refused.append(ObjectDamaged(f"{stored.name} has {stored.size_bytes} bytes, more than any such object"))
+    return names, refused
 
 
 def _lies_there(store: ObjectStore, name: str) -> bool:

@@ -19,7 +19,7 @@ from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.repository.description import FORMAT, Description
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import CONFIG, digest, registration_name
-from lifeboat.repository.objects import read_many, write_named
+from lifeboat.repository.objects import list_small, read_many, write_named
 from lifeboat.storage.object_store import ObjectStore
 
 _LABEL = "lifeboat writer 1"
@@ -109,10 +109,10 @@ def register_writer(
 
 def read_registrations(store: ObjectStore, description: Description) -> tuple[list[Registration], list[LifeboatError]]:
     """All valid registrations, and what was wrong with the others."""
-    names = [stored.name for stored in store.list_under(CONFIG) if stored.name.startswith(CONFIG + "writer-")]
+    names, refused = list_small(store, CONFIG)
     found: list[Registration] = []
-    trouble: list[LifeboatError] = []
-    for name, raw in read_many(store, names):
+    trouble: list[LifeboatError] = [*refused]
+    for name, raw in read_many(store, [name for name in names if name.startswith(CONFIG + "writer-")]):
         if isinstance(raw, LifeboatError) and not raw.worth_retrying:
             trouble.append(raw)
             continue
@@ -136,9 +136,11 @@ def open_registration(raw: bytes, name: str, description: Description) -> Regist
             signing_key=from_base64(body["signing_key"]),
             wrapped={str(who): from_base64(wrapped) for who, wrapped in body["secret"].items()},
         )
+        if len(registration.writer) != 16:
+            raise ValueError("not a writer's id")
         message = to_be_signed(_LABEL, body)
         ours = body["repository"] == description.repository.hex()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ObjectDamaged(f"{name} is not the registration of a writer") from error
     if not ours:
         raise ObjectDamaged(f"{name} registers a writer of another repository")
