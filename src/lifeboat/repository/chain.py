@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.repository.errors import ObjectDamaged
+from lifeboat.repository.names import link_name
 from lifeboat.repository.writers import WriterSecret
 
 _LABEL = "lifeboat link 1"
@@ -73,8 +74,13 @@ def open_link(raw: bytes, name: str, signing_key: bytes, repository: bytes) -> L
         )
         if body["repository"] != repository.hex():
             raise ValueError("of another repository")
+        place = link_name(link.writer, link.generation, link.sequence, link.name)
+        if not place.endswith(name) or link.sequence < 1:
+            raise ValueError("of another place than the one it lies in")
+        if link.previous is not None and not isinstance(link.previous, str):
+            raise TypeError("previous")
         Ed25519PublicKey.from_public_bytes(signing_key).verify(signatures["writer"], to_be_signed(_LABEL, body))
-    except (KeyError, TypeError, ValueError, AttributeError, InvalidSignature) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, InvalidSignature) as error:
         raise ObjectDamaged(f"{name} is not a link that its writer signed", "somebody may have planted it") from error
     return link
 
@@ -104,12 +110,13 @@ def faults_in_chain(links: Sequence[Link]) -> list[str]:
         other = by_sequence.setdefault(link.sequence, link)
         if other is not link:
             faults.append(f"two links have sequence {link.sequence}: the writer was cloned or its machine rolled back")
-    for sequence in range(1, max(by_sequence, default=0) + 1):
-        link_here = by_sequence.get(sequence)
-        if link_here is None:
-            faults.append(f"link {sequence} is missing: a part of the history was removed")
-            continue
+    last = 0
+    for sequence, link in sorted(by_sequence.items()):
+        if sequence > last + 1:
+            gone = f"link {last + 1} is" if sequence == last + 2 else f"links {last + 1} to {sequence - 1} are"
+            faults.append(f"{gone} missing: a part of the history was removed")
         before = by_sequence.get(sequence - 1)
-        if sequence > 1 and before is not None and link_here.previous != before.name:
+        if before is not None and link.previous != before.name:
             faults.append(f"link {sequence} does not continue link {sequence - 1}")
+        last = sequence
     return faults
