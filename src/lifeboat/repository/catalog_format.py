@@ -13,6 +13,7 @@ from lifeboat.crypto.sealing import FORMAT_VERSION, SALT_BYTES, SUITE, derive, o
 from lifeboat.crypto.signed import canonical_json
 from lifeboat.foundation.sizes import GIB
 from lifeboat.repository.errors import ObjectDamaged
+from lifeboat.repository.names import Class, Source
 from lifeboat.repository.pack_format import MOST_ROWS, ROW_BYTES, refuse_newer
 
 INDEX_MAGIC = b"LBIX"
@@ -66,6 +67,7 @@ def open_index(
             length = plain[position]
             texts.append(plain[position + 1 : position + 1 + length].decode("ascii"))
             position += 1 + length
+        Source(texts[0]), Class(texts[1])
         (count,) = struct.unpack_from(">I", plain, position)
         position += 4
         heads = [_PACK.unpack_from(plain, position + number * _PACK.size) for number in range(count)]

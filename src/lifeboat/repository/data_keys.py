@@ -71,7 +71,10 @@ def open_data_key(stored: bytes, identity: Identity, repository: bytes, generati
             f"the data key {name} was not wrapped for key {identity.recipient.fingerprint_short}",
             "it is older or newer than this recipient; use another recipient's key",
         )
-    return unwrap(wrapped_for[fingerprint], identity, _info(repository, writer, run, fingerprint, generation))
+    key = unwrap(wrapped_for[fingerprint], identity, _info(repository, writer, run, fingerprint, generation))
+    if len(key) != KEY_BYTES:
+        raise ObjectDamaged(f"{name} holds a key of {len(key)} bytes", "see `lifeboat verify`")
+    return key
 
 
 def _info(repository: bytes, writer: bytes, run: bytes, fingerprint: bytes, generation: str) -> bytes:

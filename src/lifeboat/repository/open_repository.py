@@ -15,7 +15,7 @@ from lifeboat.repository.chain import Link, head_of_catalog, open_link
 from lifeboat.repository.chunk_table import ChunkTable
 from lifeboat.repository.data_keys import open_data_key
 from lifeboat.repository.description import Description, read_description
-from lifeboat.repository.errors import KeyMissing, KeyNotARecipient, SnapshotUnknown, WriterUnknown
+from lifeboat.repository.errors import KeyMissing, KeyNotARecipient, ObjectDamaged, SnapshotUnknown, WriterUnknown
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import CATALOG, Class, Source, catalog_prefix, key_name, packs_prefix, stated_digest
 from lifeboat.repository.objects import read_many, read_verified
@@ -65,10 +65,11 @@ class Repository:
                 "this machine is not a registered writer of the repository",
                 "run one `lifeboat backup` with LIFEBOAT_KEY_FILE set, then unset it; or copy writer.json back from where it was",
             )
-        known = [one for one in self.registrations.values() if one.label == self.label]
-        if not known:
+        known = [writer for writer, one in self.registrations.items() if one.label == self.label]
+        ours = [writer for writer in known if writer in self.secrets]
+        if not ours:
             return self.new_writer(now)
-        secret = self.secrets[known[-1].writer.hex()]
+        secret = self.secrets[ours[-1]]
         self.state.save_writer(secret)
         return secret
 
@@ -248,7 +249,10 @@ class Repository:
             generation=generation,
             name=name,
         )
-        return record_from_json(value, secret.writer.hex(), name)
+        record = record_from_json(value, secret.writer.hex(), name)
+        if record.generation != generation:
+            raise ObjectDamaged(f"{name} states another generation than the one it lies in", "see `lifeboat verify`")
+        return record
 
     def _take_registrations(self) -> None:
         found, trouble = read_registrations(self.store, self.description)

@@ -1,5 +1,6 @@
 """A snapshot record as the rest of the program sees it (docs/format.md, section 9)."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from lifeboat.crypto.identity import from_base64, to_base64
 from lifeboat.repository.catalog_format import joined_names, split_names
 from lifeboat.repository.errors import ObjectDamaged
+from lifeboat.repository.names import Class, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def record_from_json(value: dict[str, Any], writer: str, object_name: str) -> Re
     """Read the plain content; raises ``ObjectDamaged`` when a field is missing or of another kind."""
     try:
         totals = value["totals"]
-        return Record(
+        record = Record(
             writer=writer,
             object_name=object_name,
             snapshot=str(value["snapshot"]),
@@ -91,8 +93,19 @@ def record_from_json(value: dict[str, Any], writer: str, object_name: str) -> Re
             stored_bytes=int(totals["stored_bytes"]),
             software=str(value["software"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        _check(record)
+        return record
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ObjectDamaged(f"{object_name} opens, but is not a snapshot record", "see `lifeboat verify`") from error
+
+
+def _check(record: Record) -> None:
+    """Refuse values that would lead elsewhere: whoever has a writer's secret can seal any; raises ``ValueError``."""
+    Source(record.source), Class(record.class_)
+    if not re.fullmatch(r"[0-9a-f]{32}", record.snapshot) or len(record.root) != 32:
+        raise ValueError("not an id")
+    if min(record.total_bytes, record.items, record.new_bytes, record.stored_bytes) < 0:
+        raise ValueError("less than nothing")
 
 
 def show_time(moment: datetime) -> str:
