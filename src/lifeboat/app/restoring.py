@@ -249,13 +249,22 @@ class Restoring:
                     f"the variable {request.to[4:]} is not set in the environment",
                     "export it, with the target's connection string; .env is not looked into for it",
                 )
+            if not text.startswith(("mongodb://", "mongodb+srv://")):
+                # Never to be taken for the name of a database: that would be one on the live server.
+                raise SettingsError(
+                    f"the variable {request.to[4:]} does not hold a connection string",
+                    "it begins with mongodb:// or mongodb+srv://",
+                )
         if text.startswith(("mongodb://", "mongodb+srv://")):
             uri = Secret(text)
             wanted = database_of(uri)
         else:
             uri, wanted = self._settings.need_mongodb(), text
-        if wanted is not None and not renames and len(stored) == 1 and wanted != stored[0]:
-            renames = [f"{stored[0]}={wanted}"]
+        renamed = {old for old, _ in request.renames}
+        all_renamed = renamed.issuperset(request.namespaces or ("",)) or not renamed.isdisjoint(stored)
+        if wanted is not None and not all_renamed and len(stored) == 1 and wanted != stored[0]:
+            # What --rename does not name must not land in the live database of its old name.
+            renames = [f"{stored[0]}={wanted}", *renames]
         elif wanted is not None and not text.startswith("mongodb") and len(stored) != 1:
             raise SettingsError(
                 f"the snapshot holds {len(stored)} databases, so {wanted} cannot be the name of all of them",

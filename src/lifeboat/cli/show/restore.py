@@ -69,6 +69,8 @@ def draw_restored(report: RestoreReport, now: datetime, with_origin: bool) -> li
     if report.safety_snapshot:
         kept = short_id(report.safety_snapshot)
         drawn.append(text(f"what was there before is kept as snapshot {kept}"))
+        if with_origin:  # It was an undo, and an undo is not undone.
+            return drawn + next_steps(("lifeboat snapshots", "what it replaced is there, marked `before a restore`"))
         return drawn + next_steps(("lifeboat restore --undo", "go back to what was there before"))
     return drawn
 
