@@ -13,7 +13,9 @@ from lifeboat.foundation.progress import Silent
 from lifeboat.operations.reports import VerifyReport
 from lifeboat.operations.verify.damage import Consequences, Damage
 from lifeboat.operations.verify.run import verify
+from lifeboat.repository.catalog_format import seal_record
 from lifeboat.repository.description import Description, NamedRecipient, write_description
+from lifeboat.repository.names import digest, snapshot_name
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.writers import register_writer
 
@@ -64,3 +66,22 @@ def test_what_the_loss_of_all_packs_hurts_is_told_soon(tmp_path: Path) -> None:
     consequences = Consequences(repository, records, damage)
     assert all(len(consequences.of_pack(pack)) == 40 for pack in packs)
     assert time.monotonic() - began < 3, "packs times snapshots times packs: days, for a terabyte"
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_record_that_names_too_few_packs_is_told(tmp_path: Path, number: int) -> None:
+    repository, store, clock = make(tmp_path)
+    record = back_up(repository, clock, CONTENT)
+    secret = repository.secrets[record.writer]
+    short = replace(record, packs=tuple(pack for pack in record.packs if pack != record.packs[number]))
+    raw = seal_record(
+        short.to_json(),
+        writer=secret.writer,
+        catalog_key=secret.catalog_key,
+        repository=repository.id,
+        generation=record.generation,
+    )
+    store.delete(record.object_name)
+    store.write(snapshot_name(record.writer, record.generation, digest(raw)), raw)
+    found = check(reopen(store, tmp_path, repository.identity), clock, "structure")
+    assert "chunk-missing" in codes(found)

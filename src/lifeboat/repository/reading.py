@@ -109,6 +109,14 @@ class SnapshotReader:
         self.table = table
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="open")
         self._root: dict[str, Any] | None = None
+        self._named = frozenset(record.packs)
+
+    def place_of(self, chunk: bytes) -> Place | None:
+        """Where the chunk lies in a pack that the record names; None when it does not: what is not named will be pruned."""
+        place = self.table.find(chunk)
+        if place is None or place.pack in self._named:
+            return place
+        return next((other for other in self.table.places(chunk) if other.pack in self._named), None)
 
     def __enter__(self) -> "SnapshotReader":
         return self

@@ -111,9 +111,11 @@ def _check_lines(reader: SnapshotReader, seen: set[bytes]) -> RepositoryDamaged 
 
 def _check_pieces(reader: SnapshotReader, entry: Entry, pieces: Sequence[Piece]) -> None:
     for chunk, offset, length in pieces:
-        place = reader.table.find(chunk)
+        place = reader.place_of(chunk)
         if place is None:
-            raise ChunkMissing(f"chunk {chunk.hex()[:16]} of the file {show(entry.path)} is in no index")
+            raise ChunkMissing(
+                f"chunk {chunk.hex()[:16]} of the file {show(entry.path)} is in no pack that its snapshot names"
+            )
         if offset + length > place.row.plain_bytes:
             raise ObjectDamaged(f"the file {show(entry.path)} asks for more than its chunk holds")
 

@@ -6,6 +6,7 @@ they need with the size its index states, a data key for each pack, and with the
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
@@ -219,9 +220,12 @@ def _lists(repository: Repository, found: Structure, progress: Progress) -> None
         try:
             streams = reader.streams()
             for stream in streams.values():
-                for chunk, _ in reader.chunk_list(stream):
-                    if reader.table.find(chunk) is None:
-                        raise_missing = f"chunk {chunk.hex()[:16]} of {stream.name} is in no index"
+                listed = (chunk for chunk, _ in reader.chunk_list(stream))
+                for chunk in chain((record.root,), stream.lists, listed):
+                    if reader.place_of(chunk) is None:
+                        raise_missing = (
+                            f"chunk {chunk.hex()[:16]} of {stream.name} is in no pack that the snapshot names"
+                        )
                         _report(found, record.object_name, "chunk-missing", raise_missing, (name_snapshot(record),))
                         break
         except LifeboatError as error:
