@@ -3,9 +3,12 @@
 Lies under the state folder in one directory per repository location, 0700; files 0600, replaced atomically.
 """
 
+import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +92,36 @@ class LocalState:
         return value if isinstance(value, dict) else None
 
     def write_json(self, name: str, value: dict[str, Any]) -> None:
-        """Replace a small file of ours, durably."""
+        """Replace a small file of ours, durably and whole or not at all; raises ``SettingsError``."""
         path = self.directory / name
-        temporary = path.with_name(f".{name}.{os.getpid()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # Containers that share a state folder have the same process ids.
+        temporary = path.with_name(f".{name}.{os.urandom(6).hex()}")
         try:
-            os.write(descriptor, json.dumps(value, sort_keys=True).encode())
-            os.fsync(descriptor)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(json.dumps(value, sort_keys=True).encode())
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(temporary, path)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise SettingsError(
+                f"{path} in the state folder cannot be written: {(error.strerror or str(error)).lower()}",
+                "make room there, or set LIFEBOAT_STATE to another directory",
+            ) from error
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """Keep other runs of this machine out for a moment. Where locks cannot be had, go on without."""
+        try:
+            descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            yield
+            return
+        try:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)

@@ -142,18 +142,20 @@ def _chains(repository: Repository, found: Structure) -> None:
 def _rollback(repository: Repository, found: Structure, writer: str, links: list[Link]) -> None:
     local = repository.state.load_writer()
     memory = repository.state.read_json("linked.json")
-    if memory is None or local is None or local.writer.hex() != writer:
+    if memory is None or memory.get("writer") != writer or local is None or local.writer.hex() != writer:
         return
-    if memory.get("head") not in {link.name for link in links}:
-        found.findings.append(
-            Finding(
-                Level.PROBLEM,
-                "catalog-rolled-back",
-                f"writer {writer[:8]}",
-                f"link {memory.get('sequence')}, which this machine wrote, is not in the repository any more",
-                "was the store restored to an older state?",
+    present = {link.name for link in links}
+    for written in (*memory.get("lost", ()), memory):
+        if written.get("head") not in present:
+            found.findings.append(
+                Finding(
+                    Level.PROBLEM,
+                    "catalog-rolled-back",
+                    f"writer {writer[:8]}",
+                    f"link {written.get('sequence')}, which this machine wrote, is not in the repository any more",
+                    f"was the store restored to an older state? Once that is explained, remove {repository.state.directory / 'linked.json'}",
+                )
             )
-        )
 
 
 def _indexes(repository: Repository, found: Structure) -> None:
