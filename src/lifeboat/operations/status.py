@@ -36,8 +36,8 @@ def status(repository: Repository, objectives: Mapping[str, float]) -> StatusRep
     sources = []
     for source, objective in objectives.items():
         of_source = [one for one in records if one.source == source and one.purpose != "safety"]
-        newest = max(of_source, key=lambda record: record.instant, default=None)
-        age = None if newest is None else (now - newest.instant).total_seconds()
+        newest = max(of_source, key=lambda record: record.believed_instant, default=None)
+        age = None if newest is None else (now - newest.believed_instant).total_seconds()
         sources.append(
             SourceStatus(
                 source=source,

@@ -98,7 +98,7 @@ class Repository:
     def snapshots(self) -> list[Record]:
         """All readable snapshots, newest recovery point first."""
         found = [record for _, record in self.records() if isinstance(record, Record)]
-        return sorted(found, key=lambda record: (record.instant, record.finished), reverse=True)
+        return sorted(found, key=lambda record: (record.believed_instant, record.finished), reverse=True)
 
     def find_snapshot(self, text: str, source: str | None = None) -> Record:
         """The snapshot with this id or its beginning, or ``latest`` (never one that was taken before a restore); raises ``SnapshotUnknown``."""

@@ -38,6 +38,13 @@ class Record:
     stored_bytes: int
     software: str
 
+    @property
+    def believed_instant(self) -> datetime:
+        """The recovery point, never after the commit by the store's clock: a source's clock that once ran ahead must not
+        make its snapshot the latest for ever.
+        """
+        return min(self.instant, self.finished)
+
     def to_json(self) -> dict[str, Any]:
         """The plain content of the record object."""
         return {

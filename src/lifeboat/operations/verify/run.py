@@ -83,8 +83,9 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
                 Finding(Level.PROBLEM, "no-snapshot", source, f"there is no snapshot of {source}", f"`{command}`")
             )
             continue
-        newest = max(of_source, key=lambda record: record.instant)
-        age = (now - newest.instant).total_seconds()
+        newest = max(of_source, key=lambda record: record.believed_instant)
+        age = (now - newest.believed_instant).total_seconds()
+        ahead = (newest.instant - now).total_seconds()
         if age > objective:
             findings.append(
                 Finding(
@@ -95,13 +96,13 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
                     f"`{command}`; and what should have run it?",
                 )
             )
-        elif age < -FUTURE_SECONDS:
+        elif ahead > FUTURE_SECONDS:
             findings.append(
                 Finding(
                     Level.PROBLEM,
                     "snapshot-from-the-future",
                     source,
-                    f"the newest snapshot of {source} is {show_seconds(-age)} ahead of the store's clock",
+                    f"the newest snapshot of {source} is {show_seconds(ahead)} ahead of the store's clock",
                     "compare the clocks of the database server, this machine and the store",
                 )
             )
