@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,10 +205,16 @@ def test_files_that_vanish_while_they_are_read_are_told_and_cost_nothing_else(ma
         (folder / f"{number:05}").write_bytes(os.urandom(2000))
     machine.run("init", "--yes")
     backup = machine.start("backup", "files", "--json")
-    while backup.poll() is None:
-        for one in sorted(folder.iterdir(), reverse=True)[:40]:
-            one.unlink()
+
+    def remove_while_it_runs() -> None:
+        while backup.poll() is None:
+            for one in sorted(folder.iterdir(), reverse=True)[:40]:
+                one.unlink()
+
+    remover = threading.Thread(target=remove_while_it_runs)
+    remover.start()
     _, err = backup.communicate()
+    remover.join()
     assert backup.returncode in (0, 4) and "Traceback" not in err, err
     machine.run("verify", "--level", "full", MONGODB_URI=None)
     machine.run("restore", "files", "--to", str(tmp_path / "back"))

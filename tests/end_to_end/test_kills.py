@@ -109,9 +109,11 @@ def test_a_killed_restore_of_files_leaves_each_file_old_or_new(machine: Machine,
         for file in (one for one in aside.rglob("*") if one.is_file() and not one.name.startswith(".lifeboat")):
             assert file.read_bytes() == (new / file.relative_to(aside)).read_bytes(), moment
         again = machine.ends("restore", "files", snapshot, "--to", str(aside))
-        # Killed after its last act a restore is a finished one, and what is finished is not written into.
+        # Killed after its mark is gone a restore is a finished one, and what is finished is not written into;
+        # between that and its last act lie the time and mode of the topmost folder.
         assert again.code in (0, 15), (moment, again)
-        assert tree_differences(new, aside) == "", moment
+        left = tree_differences(new, aside).splitlines()
+        assert not [line for line in left if again.code == 0 or not line.endswith(" ./")], (moment, left)
         shutil.rmtree(aside)
 
         (machine.uploads / "contracts/2026/007.txt").write_text(f"spoilt {number}")
