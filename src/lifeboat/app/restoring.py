@@ -4,10 +4,11 @@ Everything that destroys is planned first; ``restore`` carries out exactly what 
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lifeboat.app.build import build_client, build_limits
 from lifeboat.app.settings import Settings
@@ -25,7 +26,7 @@ from lifeboat.operations.reports import (
     RestoreReport,
     RestoreRequest,
 )
-from lifeboat.operations.restore_files import TreeRestore, remove_what_restore_added
+from lifeboat.operations.restore_files import StoredRoot, TreeRestore, remove_what_restore_added, stored_roots
 from lifeboat.operations.restore_mongodb import DatabaseRestore
 from lifeboat.operations.status import row_of
 from lifeboat.operations.taking import Taking, new_point
@@ -66,6 +67,8 @@ class _Job:
     refuse: Callable[[], None]
     protect: Callable[[str], str | None]
     """Take the safety snapshot of a recovery point; returns its id, or None when there is nothing to protect."""
+    has_begun: bool
+    """Whether an earlier run of the same restore may have replaced something already."""
     carry_out: Callable[[], tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]]
     undo_notes: Callable[[], dict[str, object]]
     """What ``undo`` must know of how things are now, before anything is written."""
@@ -143,6 +146,7 @@ class Restoring:
             )
             if job["safety"] is not None and (job["source"] != "db" or job.get("replaced")):
                 reports.append(self.restore(request, resume=False, undoing=True))
+            self._protect_added(job)
             self._remove_added(job)
             left.pop()
             self._repository.state.write_json(UNDO, {**notes, "jobs": left})
@@ -221,7 +225,8 @@ class Restoring:
             steps=restore.steps(plan),
             findings=(*plan.findings, *(_told(refusal) for refusal in plan.refusals)),
             refuse=lambda: _raise_first(plan),
-            protect=lambda point: restore.safety or self._protect_database(plan, client, point, restore),
+            protect=lambda point: self._protect_databases({one.database for one in plan.landings}, client, point),
+            has_begun=any(one.found is Found.RESTORED for one in plan.landings),
             carry_out=carry_out,
             undo_notes=lambda: {
                 "source": "db",
@@ -283,7 +288,8 @@ class Restoring:
             steps=restore.steps(),
             findings=(),
             refuse=restore.refuse,
-            protect=lambda point: self._protect_trees(restore, Source(reader.record.source), point),
+            protect=lambda point: self._protect_trees(restore.roots, Source(reader.record.source), point),
+            has_begun=True,
             carry_out=restore.carry_out,
             undo_notes=lambda: {
                 "source": "files" if reader.record.source == Source.FILES else "config",
@@ -294,31 +300,33 @@ class Restoring:
     def _protect(self, request: RestoreRequest, jobs: list[_Job], *, resume: bool, undoing: bool) -> str | None:
         """Safety snapshots of all that will be replaced, noted for ``undo`` before anything is.
 
-        A restore that was killed and is run again keeps the first run's notes: what there is now is half of it.
+        A restore that was killed and is run again keeps the first run's notes where that had begun to replace: what there is now is
+        half of it. Protected it is all the same: somebody may have worked in it since.
         """
         state, point = self._repository.state, new_point()
         notes = [{**job.undo_notes(), "safety": job.protect(point)} for job in jobs]
+        safety = [note["safety"] for note in notes if note["safety"] is not None]
         which = [*(job.record.snapshot for job in jobs), *map(str, (request.namespaces, request.renames))]
         which += map(str, (request.include, request.exclude))
-        goes_on = resume and (state.read_json(UNDO) or {}).get("unfinished") == which
-        if not undoing and not goes_on:
+        earlier = state.read_json(UNDO) or {}
+        if resume and earlier.get("unfinished") == which and len(earlier["jobs"]) == len(jobs):
+            notes = [
+                first if job.has_begun else note for job, first, note in zip(jobs, earlier["jobs"], notes, strict=True)
+            ]
+        if not undoing:
             state.write_json(UNDO, {"at": show_time(self._clock.now()), "jobs": notes, "unfinished": which})
-        taken = [note["safety"] for note in notes if note["safety"] is not None]
-        return str(taken[-1]) if taken else None
+        return str(safety[-1]) if safety else None
 
-    def _protect_database(self, plan: RestorePlan, client: Client, point: str, restore: DatabaseRestore) -> str | None:
-        databases = sorted({one.database for one in plan.landings})
+    def _protect_databases(self, databases: set[str], client: Client, point: str) -> str | None:
+        taking = self._taking(Source.MONGODB, point)
         try:
-            taken = backup_mongodb(
-                self._taking(Source.MONGODB, point), client, databases, clock=self._clock, progress=self._progress
-            )
+            taken = backup_mongodb(taking, client, sorted(databases), clock=self._clock, progress=self._progress)
         except DatabaseEmpty:
             return None
-        restore.note_safety(taken.record.snapshot)
         return taken.record.snapshot
 
-    def _protect_trees(self, restore: TreeRestore, source: Source, point: str) -> str | None:
-        roots = [Root(root.path, root.names) for root in restore.roots if root.path.is_dir()]
+    def _protect_trees(self, stored: Sequence[StoredRoot], source: Source, point: str) -> str | None:
+        roots = [Root(root.path, root.names) for root in stored if root.path.is_dir()]
         if not roots:
             return None
         taking = self._taking(source, point)
@@ -329,6 +337,18 @@ class Restoring:
         return Taking(
             self._repository, writer, source, point, self._clock, build_limits(self._settings), purpose="safety"
         )
+
+    def _protect_added(self, job: dict[str, Any]) -> None:
+        """Keep a copy of what will be removed, where the restore that goes back has not taken one."""
+        if job["source"] == "db":
+            there, gone = ({name.partition(".")[0] for name in job.get(names, ())} for names in ("replaced", "added"))
+            if gone - there:
+                with self._live_client() as client:
+                    self._protect_databases(gone - there, client, new_point())
+        elif job["safety"] is None:
+            restored = self._repository.find_snapshot(str(job["restored"]))
+            with SnapshotReader(self._repository, restored) as reader:
+                self._protect_trees(stored_roots(reader), Source(restored.source), new_point())
 
     def _remove_added(self, job: dict[str, object]) -> None:
         if job["source"] == "db":

@@ -123,15 +123,6 @@ class DatabaseRestore:
         )
         return parts, report.findings
 
-    @property
-    def safety(self) -> str | None:
-        """The safety snapshot that an earlier, killed run of this restore took: going on must not replace it."""
-        found = (self.state.read_json(self._journal) or {}).get("safety")
-        return None if found is None else str(found)
-
-    def note_safety(self, snapshot: str) -> None:
-        self._note(safety=snapshot)
-
     def forget_journal(self) -> None:
         """The restore is done: a later one begins from the start."""
         (self.state.directory / self._journal).unlink(missing_ok=True)

@@ -1,0 +1,122 @@
+"""Nothing live is replaced or removed without a safety snapshot of how it was just before, whatever was begun, left or undone earlier."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from lifeboat.app.lifeboat import Lifeboat
+from lifeboat.app.read_settings import read_settings
+from lifeboat.foundation.progress import Progress, Silent
+from lifeboat.operations.reports import RestoreRequest
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+
+Collections = Any
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PrivateServer]:
+    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions()) as running:
+        yield running
+
+
+class Office:
+    """A database, a folder of uploads and a repository beside them."""
+
+    def __init__(self, folder: Path, uri: str, live: Collections) -> None:
+        self.folder = folder
+        self.uploads = folder / "uploads"
+        self.uploads.mkdir()
+        self.live = live
+        self.environment = {
+            "MONGODB_URI": uri,
+            "UPLOADS_DIR": str(self.uploads),
+            "BACKUP_ENCRYPTION_KEY": "5e" * 32,
+            "LIFEBOAT_REPOSITORY": str(folder / "repository"),
+            "LIFEBOAT_STATE": str(folder / "state"),
+            "HOME": str(folder),
+        }
+
+    def lifeboat(self, progress: Progress | None = None) -> Lifeboat:
+        return Lifeboat(read_settings(None, self.environment, self.folder), progress=progress)
+
+    def restore(self, snapshot: str, source: str = "db", progress: Progress | None = None) -> None:
+        self.lifeboat(progress).restore(RestoreRequest(source=source, snapshot=snapshot, over_live=True))
+
+    def undo(self) -> None:
+        self.lifeboat().undo_restore()
+
+
+@pytest.fixture
+def office(tmp_path: Path, server: PrivateServer) -> Iterator[Office]:
+    name = f"office{abs(hash(tmp_path)) % 10**9}"
+    with MongoClient[dict[str, Any]](server.uri) as client:
+        uri = f"{server.uri.split('/?')[0].rstrip('/')}/{name}" + (
+            "?" + server.uri.split("?", 1)[1] if "?" in server.uri else ""
+        )
+        made = Office(tmp_path, uri, client[name])
+        made.live["cases"].insert_many([{"_id": n, "text": "as backed up"} for n in range(50)])
+        (made.uploads / "contract").write_text("as backed up")
+        made.lifeboat().initialise(guarded=False, new_key=None)
+        yield made
+        client.drop_database(name)
+
+
+class StopsAtTheFirstByte(Silent):
+    """Somebody presses Ctrl-C while the first collection is landing beside the live one."""
+
+    landing = False
+
+    def begin(self, task: str, total_bytes: int | None = None, total_items: int | None = None) -> None:
+        self.landing = task == "restoring the database"
+
+    def advance(self, done_bytes: int = 0, done_items: int = 0) -> None:
+        if self.landing:
+            raise KeyboardInterrupt
+
+
+def backed_up(office: Office, what: str = "all") -> dict[str, str]:
+    return {taken.source: taken.snapshot for taken in office.lifeboat().backup(what).snapshots}
+
+
+def test_a_restore_begun_again_much_later_protects_what_was_written_in_between(office: Office) -> None:
+    snapshot = backed_up(office)["mongodb"]
+    with pytest.raises(KeyboardInterrupt):
+        office.restore(snapshot, progress=StopsAtTheFirstByte())
+    office.live["cases"].insert_one({"_id": "a week of work"})
+    office.restore(snapshot)
+    assert office.live["cases"].find_one({"_id": "a week of work"}) is None
+    office.undo()
+    assert office.live["cases"].find_one({"_id": "a week of work"}) is not None
+
+
+def test_undoing_what_filled_an_empty_place_keeps_what_was_done_there_since(office: Office) -> None:
+    taken = backed_up(office)
+    office.live["cases"].drop()
+    (office.uploads / "contract").unlink()
+    office.uploads.rmdir()
+    office.restore(taken["mongodb"])
+    office.live["cases"].insert_one({"_id": "since"})
+    before = {row.snapshot for row in office.lifeboat().snapshots()}
+    office.undo()
+    assert "cases" not in office.live.list_collection_names()
+    (kept,) = [row for row in office.lifeboat().snapshots() if row.snapshot not in before]
+    office.restore(kept.snapshot)
+    assert office.live["cases"].find_one({"_id": "since"}) is not None
+
+
+def test_undoing_a_restore_of_a_missing_folder_keeps_what_was_done_there_since(office: Office) -> None:
+    taken = backed_up(office)
+    (office.uploads / "contract").unlink()
+    office.uploads.rmdir()
+    office.restore(taken["files"], "files")
+    (office.uploads / "contract").write_text("signed since")
+    before = {row.snapshot for row in office.lifeboat().snapshots()}
+    office.undo()
+    assert not (office.uploads / "contract").exists()
+    (kept,) = [row for row in office.lifeboat().snapshots() if row.snapshot not in before]
+    office.restore(kept.snapshot, "files")
+    assert (office.uploads / "contract").read_text() == "signed since"
