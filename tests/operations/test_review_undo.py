@@ -8,10 +8,20 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from lifeboat.app.build import build_repository
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
+from lifeboat.crypto.sealing import Kind
+from lifeboat.foundation.clock import SystemClock
+from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.taking import Taking, new_point
+from lifeboat.repository.names import Source
+from lifeboat.repository.streams import StreamWriter, write_root
+from lifeboat.repository.writing import WriteLimits
+from lifeboat.sources.files.entry import Entry
+from lifeboat.sources.files.manifest import encode
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
 
 Collections = Any
@@ -120,3 +130,30 @@ def test_undoing_a_restore_of_a_missing_folder_keeps_what_was_done_there_since(o
     (kept,) = [row for row in office.lifeboat().snapshots() if row.snapshot not in before]
     office.restore(kept.snapshot, "files")
     assert (office.uploads / "contract").read_text() == "signed since"
+
+
+def test_an_incomplete_snapshot_says_so_before_and_after_it_is_restored(office: Office) -> None:
+    lifeboat = office.lifeboat()
+    lifeboat.backup("files")
+    settings = read_settings(None, office.environment, office.folder)
+    repository = build_repository(settings, SystemClock())
+    taking = Taking(
+        repository,
+        repository.writer(SystemClock().now()),
+        Source.FILES,
+        new_point(),
+        SystemClock(),
+        WriteLimits(),
+    )
+    lost = Finding(Level.PROBLEM, "file-unreadable", "contract", "could not be read")
+    with taking.run() as run:
+        stream = StreamWriter(run, "tree/0", Kind.LINES)
+        stream.append(encode(Entry(b"", "directory", 0o755, 0, 0, 0)))
+        details = {"roots": [{"path": str(office.uploads), "stream": "tree/0", "entries": 1}]}
+        root = write_root(run, [stream.finish()], details, [])
+        taking.commit(
+            run, root, instant=SystemClock().now(), one_instant=False, total_bytes=0, items=1, findings=(lost,)
+        )
+    request = RestoreRequest("files", "latest", to=str(office.folder / "back"))
+    for findings in (lifeboat.plan_restore(request).findings, lifeboat.restore(request).findings):
+        assert "snapshot-incomplete" in [finding.code for finding in findings]

@@ -223,7 +223,7 @@ class Restoring:
             record=reader.record,
             target=address_of(uri),
             steps=restore.steps(plan),
-            findings=(*plan.findings, *(_told(refusal) for refusal in plan.refusals)),
+            findings=(*_incomplete(reader.record), *plan.findings, *(_told(refusal) for refusal in plan.refusals)),
             refuse=lambda: _raise_first(plan),
             protect=lambda point: self._protect_databases({one.database for one in plan.landings}, client, point),
             has_begun=any(one.found is Found.RESTORED for one in plan.landings),
@@ -286,7 +286,7 @@ class Restoring:
             record=reader.record,
             target=str(target) if target else ", ".join(str(root.path) for root in restore.roots),
             steps=restore.steps(),
-            findings=(),
+            findings=_incomplete(reader.record),
             refuse=restore.refuse,
             protect=lambda point: self._protect_trees(restore.roots, Source(reader.record.source), point),
             has_begun=True,
@@ -388,6 +388,21 @@ class Restoring:
 def _told(refusal: LifeboatError) -> Finding:
     """A refusal as the dry run shows it; the restore itself raises it."""
     return Finding(Level.PROBLEM, refusal.code, "target", refusal.message, refusal.hint)
+
+
+def _incomplete(record: Record) -> tuple[Finding, ...]:
+    """What must be known before a snapshot that lacks something takes the place of anything."""
+    if record.complete:
+        return ()
+    return (
+        Finding(
+            Level.WARNING,
+            "snapshot-incomplete",
+            record.snapshot[:8],
+            "something that should be in this snapshot could not be read when it was taken",
+            "an older snapshot may have it: `lifeboat snapshots`",
+        ),
+    )
 
 
 def _raise_first(plan: RestorePlan) -> None:
