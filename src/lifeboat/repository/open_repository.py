@@ -1,7 +1,7 @@
 """A repository with the keys one has to it: made, opened, its catalog read."""
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -86,8 +86,14 @@ class Repository:
 
     def records(self) -> Iterator[tuple[str, Record | LifeboatError]]:
         """Every snapshot of every writer whose catalog opens, by name; what does not open comes out as its error."""
+        # Snapshots of one month need nearly the same packs: their names are kept once, or hourly ones of a terabyte fill the memory.
+        shared: dict[bytes, bytes] = {}
         for writer, secret in self.secrets.items():
-            yield from self._opened(self._catalog_names(writer, "snapshot-"), partial(self._open_record, secret))
+            names = self._catalog_names(writer, "snapshot-")
+            for name, record in self._opened(names, partial(self._open_record, secret)):
+                if isinstance(record, Record):
+                    record = replace(record, packs=tuple([shared.setdefault(pack, pack) for pack in record.packs]))
+                yield name, record
 
     def unlinked_records(self, writer: str, linked: set[str]) -> list[Record]:
         """A writer's records whose object hash is not in ``linked``, oldest first."""
