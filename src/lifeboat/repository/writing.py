@@ -22,19 +22,18 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lifeboat.compression.zstd import DEFAULT_LEVEL, compress
 from lifeboat.crypto.sealing import LARGEST_CHUNK_BYTES, Compression, Kind, chunk_id, seal_chunk
 from lifeboat.foundation.clock import Clock
-from lifeboat.foundation.errors import SettingsError, StorageError
+from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.sizes import MIB
 from lifeboat.repository.catalog_format import Index, IndexedPack, seal_index, seal_record
-from lifeboat.repository.chain import Link, make_link
 from lifeboat.repository.data_keys import DataKey, make_data_key
 from lifeboat.repository.errors import StoreClockMoved
+from lifeboat.repository.linking import write_link
 from lifeboat.repository.names import (
     Class,
     Source,
     digest,
     index_name,
     key_name,
-    link_name,
     pack_name,
     snapshot_name,
 )
@@ -383,51 +382,6 @@ class Run:
             if isinstance(self._failure, Exception):
                 raise self._failure
             raise RunAborted("the run was stopped") from self._failure
-
-
-def write_link(repository: Repository, writer: WriterSecret, generation: str, now: datetime) -> None:
-    """Add the writer's unlinked records to its chain; a run that died between record and link is caught up here.
-
-    What is linked already is remembered locally, so that an hourly backup does not read the whole chain each time. So is each link
-    of ours that the store no longer has: a rollback stays visible after the chain has gone on from the older state.
-    """
-    with repository.state.one_at_a_time():
-        _write_link(repository, writer, generation, now)
-
-
-def _write_link(repository: Repository, writer: WriterSecret, generation: str, now: datetime) -> None:
-    mine = writer.writer.hex()
-    previous = repository.newest_link(mine)
-    memory = repository.state.read_json("linked.json") or {}
-    if memory.get("writer") != mine:
-        memory = {}
-    lost = memory.get("lost", [])
-    if previous is not None and memory.get("head") == previous.name and memory.get("generation") == generation:
-        linked = set(memory["records"])
-    else:
-        opened = [link for _, link in repository.links(mine) if isinstance(link, Link)]
-        linked = {record for link in opened for record in link.records}
-        if memory and memory["head"] not in {link.name for link in opened}:
-            lost = [*lost, {"head": memory["head"], "sequence": memory["sequence"]}]
-    missing = repository.unlinked_records(mine, linked)
-    if not missing:
-        return
-    heads = {other: head for other, head in repository.heads().items() if other != mine}
-    names = [record.object_name.rsplit("-", 1)[-1] for record in missing]
-    sequence, raw = make_link(writer, repository.id, generation, previous, names, heads, show_time(now))
-    write_named(repository.store, link_name(mine, generation, sequence, digest(raw)), raw)
-    remembered = {
-        "writer": mine,
-        "head": digest(raw),
-        "sequence": sequence,
-        "generation": generation,
-        "records": sorted(linked) + names,
-        "lost": lost,
-    }
-    with suppress(
-        SettingsError
-    ):  # a hint: without it the next run reads the chain, and the snapshot is committed all the same
-        repository.state.write_json("linked.json", remembered)
 
 
 def _end_of_month(moment: datetime) -> datetime:
