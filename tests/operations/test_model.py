@@ -270,5 +270,5 @@ def read_tree(folder: Path) -> Tree:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-TwoClients.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TwoClients.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
 TestWhateverHappens = TwoClients.TestCase

@@ -40,6 +40,7 @@ class Consequences:
         self._records = list(records)
         self._damage = damage
         self._tables: dict[tuple[str, str, str, str], ChunkTable] = {}
+        self._lost: dict[tuple[str, str, str, str], set[bytes]] = {}
         self._named: dict[str, dict[bytes, list[str]]] = {}
 
     def of_pack(self, pack: bytes) -> tuple[str, ...]:
@@ -62,7 +63,7 @@ class Consequences:
             self._named[record.snapshot] = self._name_all(record)
         known = self._named[record.snapshot]
         if b"" in known:
-            return ["its lists: nothing of it can be restored"] if bad & self._all_bad else None
+            return ["its lists: nothing of it can be restored"] if bad else None
         found = list(dict.fromkeys(name for chunk in bad for name in known.get(chunk, ())))
         if len(found) > NAMED_AT_MOST:
             return [*found[:NAMED_AT_MOST], f"and {len(found) - NAMED_AT_MOST} more"]
@@ -70,19 +71,28 @@ class Consequences:
 
     def _name_all(self, record: Record) -> dict[bytes, list[str]]:
         """Every bad chunk of the snapshot with what it belongs to; the key ``b""`` says that its lists are broken."""
-        every = self._all_bad
         known: dict[bytes, list[str]] = {}
         key = (record.writer, record.generation, record.source, record.class_)
         if key not in self._tables:
             self._tables[key] = self._repository.chunk_table(*key)
+            self._lost[key] = self._without_another_copy(self._tables[key])
         try:
             with SnapshotReader(self._repository, record, self._tables[key]) as reader:
                 for stream in reader.streams().values():
-                    for chunk, name in _belongings(reader, stream, every):
+                    for chunk, name in _belongings(reader, stream, self._lost[key]):
                         known.setdefault(chunk, []).append(name)
         except (RepositoryDamaged, KeyTrouble, ObjectMissing):
             known[b""] = []
         return known
+
+    def _without_another_copy(self, table: ChunkTable) -> set[bytes]:
+        """The bad chunks that no whole pack holds besides: only they are lost."""
+        every = set().union(*self._damage.chunks.values())
+        return {
+            chunk
+            for chunk in every
+            if not any(chunk not in self._damage.chunks.get(place.pack, ()) for place in table.places(chunk))
+        }
 
     @cached_property
     def _hurt_by(self) -> dict[bytes, list[Record]]:
@@ -93,10 +103,6 @@ class Consequences:
                 if pack in hurt:
                     hurt[pack].append(record)
         return hurt
-
-    @cached_property
-    def _all_bad(self) -> set[bytes]:
-        return set().union(*self._damage.chunks.values()) if self._damage.chunks else set()
 
 
 def _belongings(reader: SnapshotReader, stream: StreamEntry, bad: set[bytes]) -> Iterator[tuple[bytes, str]]:

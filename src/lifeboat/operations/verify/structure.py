@@ -183,10 +183,15 @@ def _packs(repository: Repository, found: Structure) -> None:
                 continue
             where = pack_name(Source(record.source), Class(record.class_), record.generation, pack.hex())
             _report(found, where, "pack-not-indexed", "no index says what is in this pack", (name_snapshot(record),))
+    needed = {pack for record in found.records for pack in record.packs}
     for pack, (where, indexed) in found.packs.items():
         if where not in sizes:
             found.damage.add(pack, _chunks(indexed))
-            _report(found, where, "pack-missing", "the pack is gone")
+            if pack in needed:
+                _report(found, where, "pack-missing", "the pack is gone")
+            else:
+                message = "the pack is gone, and no snapshot needs it"
+                found.findings.append(Finding(Level.WARNING, "pack-missing", where, message))
         elif sizes[where] != indexed.size_bytes:
             found.damage.add(pack, _chunks(indexed))
             _report(found, where, "pack-cut", f"the pack has {sizes[where]} bytes instead of {indexed.size_bytes}")
