@@ -174,7 +174,7 @@ def _translate(glob: str, pattern: str) -> str:
     last = len(components) - 1
     expression = ""
     for index, component in enumerate(components):
-        if component == "**" and last > 0:
+        if len(component) >= 2 and not component.strip("*") and last > 0:  # git takes three stars for two
             expression += ".+" if index == last else "(?:.*/)?"
         else:
             expression += _translate_component(component, pattern) + ("" if index == last else "/")
