@@ -7,7 +7,6 @@ Memory: what the run holds in flight, one block, one group of small files, and o
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +18,11 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.file_groups import SMALL_FILE_BYTES, Group, Grouping
+from lifeboat.operations.large_files import LargeFile
 from lifeboat.operations.taking import Taken, Taking, finding_to_json
 from lifeboat.operations.tree_memory import Remembered, TreeMemory, memory_path
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
-from lifeboat.repository.writing import Run, Stored
+from lifeboat.repository.writing import Run
 from lifeboat.sources.files.entry import Entry, Piece, walk_order
 from lifeboat.sources.files.manifest import decode, encode
 from lifeboat.sources.files.patterns import Patterns
@@ -114,7 +114,7 @@ class _Waiting(NamedTuple):
     """A line that may go into the manifest once its chunks have ids."""
 
     entry: Entry
-    pieces: "Sequence[Future[Stored]] | tuple[Group, int] | None"
+    pieces: LargeFile | tuple[Group, int] | None
     known: Remembered | None = None
 
 
@@ -223,12 +223,15 @@ class _Tree:
             self._waiting.append(_Waiting(read[0], read[1]))
             self._progress.advance(0, 1)
 
-    def _cut_and_store(self, blocks: Iterator[bytes]) -> list["Future[Stored]"]:
-        stored = []
+    def _cut_and_store(self, blocks: Iterator[bytes]) -> LargeFile:
+        large = LargeFile(self._run)
         for block in blocks:
-            stored += [self._run.store(Kind.CONTENT, chunk) for chunk in self._cutter.feed(block)]
+            for chunk in self._cutter.feed(block):
+                large.store(chunk)
             self._progress.advance(len(block))
-        return stored + [self._run.store(Kind.CONTENT, chunk) for chunk in self._cutter.finish()]
+        for chunk in self._cutter.finish():
+            large.store(chunk)
+        return large
 
     def _all_known(self, chunks: bytes) -> bool:
         if chunks == self._last_known:
@@ -272,7 +275,7 @@ def _is_ready(waiting: _Waiting) -> bool:
     if isinstance(waiting.pieces, tuple):
         stored = waiting.pieces[0].stored
         return stored is not None and stored.done()
-    return all(stored.done() for stored in waiting.pieces)
+    return waiting.pieces.is_ready()
 
 
 def _pieces(waiting: _Waiting, entry: Entry) -> list[Piece]:
@@ -282,8 +285,7 @@ def _pieces(waiting: _Waiting, entry: Entry) -> list[Piece]:
         group, offset = waiting.pieces
         assert group.stored is not None
         return [(group.stored.result().chunk, offset, entry.content_bytes)]
-    whole = [stored.result() for stored in waiting.pieces]
-    return [(stored.chunk, 0, stored.plain_bytes) for stored in whole]
+    return waiting.pieces.pieces()
 
 
 def _commit(taking: Taking, run: Run, trees: Sequence[_StoredTree], troubles: _Troubles, instant: datetime) -> Taken:

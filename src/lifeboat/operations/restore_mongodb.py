@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.reports import PlanStep, RestoredPart
@@ -97,18 +98,25 @@ class DatabaseRestore:
         """Land, compare, swap; returns what was restored and what is to be said of it."""
         names = [landing.entry.namespace for landing in plan.landings]
         progress.begin("restoring the database", sum(self._stored[name].bytes for name in names))
-        report = carry_out(
-            plan,
-            self.client,
-            self._read_chunks,
-            clock=clock,
-            users=self._documents("users") if with_users else (),
-            roles=self._documents("roles") if with_users else (),
-            compare="full" if compare == "full" else "counts",
-            progress=_OneTask(progress),
-            finished=self._finished(),
-            mark=self._mark,
-        )
+        try:
+            report = carry_out(
+                plan,
+                self.client,
+                self._read_chunks,
+                clock=clock,
+                users=self._documents("users") if with_users else (),
+                roles=self._documents("roles") if with_users else (),
+                compare="full" if compare == "full" else "counts",
+                progress=_OneTask(progress),
+                finished=self._finished(),
+                mark=self._mark,
+            )
+        except LifeboatError:
+            progress.note(
+                "what had landed stays beside the live data as lifeboat.tmp.*: the same command goes on from it; "
+                "else drop those collections"
+            )
+            raise
         how = "documents, indexes, options" if compare == "full" else "counts, indexes, options"
         came = {landing.namespace: landing.entry for landing in plan.landings}
         parts = tuple(
