@@ -192,6 +192,6 @@ def test_a_mounted_filesystem_is_not_entered_when_asked_to_stay(tmp_path: Path) 
         if inside:
             break
     assert inside
-    patterns = Patterns(include=["/dev/"], exclude=["/proc/", "/work/", "/usr/", "/tmp/", "/var/", "/root/", "/home/"])
+    patterns = Patterns(include=["/dev/"], exclude=[f"/{name}/" for name in os.listdir("/") if name != "dev"])
     staying = walk(Path("/"), patterns, on_trouble=lambda trouble: None, stay_on_filesystem=True)
     assert [entry.path for entry in staying if entry.path.startswith(b"dev")] == [b"dev"]
