@@ -36,6 +36,8 @@ class Description:
     recipients: tuple[NamedRecipient, ...]
     signers: tuple[str, ...] = ()
     """Fingerprints (hex) of those of its recipients whose signatures hold."""
+    custodians: tuple[NamedRecipient, ...] = ()
+    """Who opens every catalog and may have snapshots forgotten, and opens no content."""
 
     def fingerprints(self) -> tuple[str, ...]:
         return tuple(sorted(named.recipient.fingerprint.hex() for named in self.recipients))

@@ -92,3 +92,7 @@ def snapshot_name(writer: str, generation: str, sha256: str) -> str:
 
 def link_name(writer: str, generation: str, sequence: int, sha256: str) -> str:
     return f"catalog/{writer}/{generation}/link-{sequence:08d}-{sha256}"
+
+
+def statement_name(verb: str, writer: str, generation: str, sha256: str) -> str:
+    return f"catalog/{writer}/{generation}/{verb}-{sha256}"

@@ -20,6 +20,7 @@ from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import CATALOG, Class, Source, catalog_prefix, key_name, packs_prefix, stated_digest
 from lifeboat.repository.objects import read_many, read_verified
 from lifeboat.repository.record import Record, record_from_json, show_time
+from lifeboat.repository.statements import Standing, Statement, Verb, open_statement, standings
 from lifeboat.repository.writers import Registration, WriterSecret, read_registrations, register_writer
 from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.object_store import ObjectStore
@@ -192,6 +193,16 @@ class Repository:
         yield from self._opened(
             self._catalog_names(writer, "link-"), lambda raw, name: open_link(raw, name, signing_key, self.id)
         )
+
+    def statements(self) -> Iterator[tuple[str, Statement | LifeboatError]]:
+        """What was said about the snapshots of every writer whose catalog opens; what does not count comes out as its error."""
+        for writer in self.secrets:
+            names = [name for verb in Verb for name in self._catalog_names(writer, f"{verb}-")]
+            yield from self._opened(names, lambda raw, name: open_statement(raw, name, self.description))
+
+    def standings(self) -> dict[str, Standing]:
+        """What all statements that count come to, by ``record_digest``."""
+        return standings(one for _, one in self.statements() if isinstance(one, Statement))
 
     def newest_link(self, writer: str) -> Link | None:
         """The writer's newest link that opens."""
