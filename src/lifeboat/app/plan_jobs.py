@@ -1,0 +1,201 @@
+"""What a request means: which snapshots, which target, and a planned job for each of them. Nothing is changed here."""
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from lifeboat.app.protecting import Protecting
+from lifeboat.app.restore_job import Job, TargetMissing
+from lifeboat.app.settings import Settings
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import LifeboatError, SettingsError
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.secret import Secret
+from lifeboat.operations.reports import RestoredPart, RestoreRequest
+from lifeboat.operations.restore_files import TreeRestore
+from lifeboat.operations.restore_mongodb import DatabaseRestore
+from lifeboat.repository.names import Source
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.reading import SnapshotReader
+from lifeboat.repository.record import Record
+from lifeboat.sources.mongodb.connect import address_of, connect, database_of
+from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target
+
+ORDER = {"files": Source.FILES, "config": Source.CONFIG, "db": Source.MONGODB}
+"""``restore all`` brings files back first: a document is then never younger than the file it names."""
+
+
+class PlanJobs:
+    """Plans the jobs of a request for one set of settings."""
+
+    def __init__(
+        self, settings: Settings, repository: Repository, clock: Clock, progress: Progress, protecting: Protecting
+    ) -> None:
+        self._settings = settings
+        self._repository = repository
+        self._clock = clock
+        self._progress = progress
+        self._protecting = protecting
+
+    def plan(self, request: RestoreRequest, stack: ExitStack, *, resume: bool) -> list[Job]:
+        if (request.to is None) == (not request.over_live):
+            raise TargetMissing(
+                "a restore needs exactly one target",
+                "--to a server, database or directory; or --over-live to replace what is there now",
+            )
+        if request.source != "all":
+            record = self._repository.find_snapshot(request.snapshot, ORDER[request.source])
+            return [self._job(request, record, stack, resume=resume)]
+        if not request.over_live:
+            raise TargetMissing(
+                "database and files cannot go to one --to",
+                "restore them one by one: `lifeboat restore db --to ...`, `lifeboat restore files --to ...`; or --over-live",
+            )
+        together = self._together(request.snapshot)
+        jobs = []
+        for name, source in ORDER.items():
+            for record in together:
+                if record.source == source:
+                    jobs.append(self._job(replace(request, source=name), record, stack, resume=resume))
+        return jobs
+
+    def _together(self, snapshot: str) -> list[Record]:
+        """``latest``: the newest of each source; else all snapshots of the recovery point to which the named one belongs."""
+        first = self._repository.find_snapshot(snapshot)
+        taken = [one for one in self._repository.snapshots() if one.purpose == first.purpose]
+        if snapshot != "latest":
+            return [one for one in taken if one.point == first.point]
+        newest: dict[str, Record] = {}
+        for one in taken:
+            newest.setdefault(one.source, one)
+        return list(newest.values())
+
+    def _job(self, request: RestoreRequest, record: Record, stack: ExitStack, *, resume: bool) -> Job:
+        reader = stack.enter_context(SnapshotReader(self._repository, record))
+        if record.source == Source.MONGODB:
+            return self._database_job(request, reader, stack, resume=resume)
+        return self._tree_job(request, reader)
+
+    def _database_job(self, request: RestoreRequest, reader: SnapshotReader, stack: ExitStack, *, resume: bool) -> Job:
+        uri, renames = self._database_target(request, reader)
+        client = stack.enter_context(connect(uri))
+        target = Target.OVER_LIVE if request.over_live else Target.EMPTY_PLACE
+        restore = DatabaseRestore(
+            reader, client, address_of(uri), target, request.namespaces, renames, self._repository.state
+        )
+        if not resume:
+            restore.forget_journal()
+        plan = restore.plan(resume=resume)
+        with_users = request.over_live if request.with_users is None else request.with_users
+
+        def carry_out() -> tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]:
+            done = restore.carry_out(
+                plan, compare=request.compare, with_users=with_users, clock=self._clock, progress=self._progress
+            )
+            restore.forget_journal()
+            return done
+
+        return Job(
+            record=reader.record,
+            target=address_of(uri),
+            steps=restore.steps(plan),
+            findings=(*_incomplete(reader.record), *plan.findings, *(_told(refusal) for refusal in plan.refusals)),
+            refuse=lambda: _raise_first(plan),
+            protect=lambda point: self._protecting.databases({one.database for one in plan.landings}, client, point),
+            has_begun=any(one.found is Found.RESTORED for one in plan.landings),
+            carry_out=carry_out,
+            undo_notes=lambda: {
+                "source": "db",
+                "replaced": [
+                    one.namespace
+                    for one in plan.landings
+                    if one.found in (Found.COLLECTION, Found.VIEW, Found.EMPTY, Found.RESTORED)
+                ],
+                "added": [one.namespace for one in plan.landings if one.found is Found.NOTHING],
+                "accounts": restore.missing_accounts() if with_users else [],
+            },
+        )
+
+    def _database_target(self, request: RestoreRequest, reader: SnapshotReader) -> tuple[Secret, list[str]]:
+        """The server, and the renames that the target itself implies."""
+        renames = [f"{old}={new}" for old, new in request.renames]
+        if request.to is None:
+            return self._settings.need_mongodb(), renames
+        stored = [str(name) for name in reader.details.get("databases", ())]
+        text = request.to
+        if text.startswith("env:"):
+            text = os.environ.get(text[4:], "")
+            if not text:
+                raise SettingsError(
+                    f"the variable {request.to[4:]} is not set in the environment",
+                    "export it, with the target's connection string; .env is not looked into for it",
+                )
+            if not text.startswith(("mongodb://", "mongodb+srv://")):
+                # Never to be taken for the name of a database: that would be one on the live server.
+                raise SettingsError(
+                    f"the variable {request.to[4:]} does not hold a connection string",
+                    "it begins with mongodb:// or mongodb+srv://",
+                )
+        if text.startswith(("mongodb://", "mongodb+srv://")):
+            uri = Secret(text)
+            wanted = database_of(uri)
+        else:
+            uri, wanted = self._settings.need_mongodb(), text
+        renamed = {old for old, _ in request.renames}
+        all_renamed = renamed.issuperset(request.namespaces or ("",)) or not renamed.isdisjoint(stored)
+        if wanted is not None and not all_renamed and len(stored) == 1 and wanted != stored[0]:
+            # What --rename does not name must not land in the live database of its old name.
+            renames = [f"{stored[0]}={wanted}", *renames]
+        elif wanted is not None and not text.startswith("mongodb") and len(stored) != 1:
+            raise SettingsError(
+                f"the snapshot holds {len(stored)} databases, so {wanted} cannot be the name of all of them",
+                f"name each: --rename {stored[0] if stored else 'OLD'}=NEW",
+            )
+        return uri, renames
+
+    def _tree_job(self, request: RestoreRequest, reader: SnapshotReader) -> Job:
+        target = None if request.over_live else Path(os.path.abspath(os.path.expanduser(request.to or "")))
+        restore = TreeRestore(
+            reader, target, include=request.include, exclude=request.exclude, clock=self._clock, progress=self._progress
+        )
+        return Job(
+            record=reader.record,
+            target=str(target) if target else ", ".join(str(root.path) for root in restore.roots),
+            steps=restore.steps(),
+            findings=_incomplete(reader.record),
+            refuse=restore.refuse,
+            protect=lambda point: self._protecting.trees(restore.roots, Source(reader.record.source), point),
+            has_begun=True,
+            carry_out=restore.carry_out,
+            undo_notes=lambda: {
+                "source": "files" if reader.record.source == Source.FILES else "config",
+                "restored": reader.record.snapshot,
+            },
+        )
+
+
+def _told(refusal: LifeboatError) -> Finding:
+    """A refusal as the dry run shows it; the restore itself raises it."""
+    return Finding(Level.PROBLEM, refusal.code, "target", refusal.message, refusal.hint)
+
+
+def _incomplete(record: Record) -> tuple[Finding, ...]:
+    """What must be known before a snapshot that lacks something takes the place of anything."""
+    if record.complete:
+        return ()
+    return (
+        Finding(
+            Level.WARNING,
+            "snapshot-incomplete",
+            record.snapshot[:8],
+            "something that should be in this snapshot could not be read when it was taken",
+            "an older snapshot may have it: `lifeboat snapshots`",
+        ),
+    )
+
+
+def _raise_first(plan: RestorePlan) -> None:
+    for refusal in plan.refusals:
+        raise refusal

@@ -1,0 +1,33 @@
+"""One source's restore, planned: its steps, what stops it, what protects what it replaces, how it is carried out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.finding import Finding
+from lifeboat.operations.reports import PlanStep, RestoredPart
+from lifeboat.repository.record import Record
+
+
+class TargetMissing(SettingsError):
+    """A restore was asked for without saying where to."""
+
+    code = "target-missing"
+
+
+@dataclass
+class Job:
+    """One source's restore, planned: its steps, and how to carry it out."""
+
+    record: Record
+    target: str
+    steps: tuple[PlanStep, ...]
+    findings: tuple[Finding, ...]
+    refuse: Callable[[], None]
+    protect: Callable[[str], str | None]
+    """Take the safety snapshot of a recovery point; returns its id, or None when there is nothing to protect."""
+    has_begun: bool
+    """Whether an earlier run of the same restore may have replaced something already."""
+    carry_out: Callable[[], tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]]
+    undo_notes: Callable[[], dict[str, object]]
+    """What ``undo`` must know of how things are now, before anything is written."""

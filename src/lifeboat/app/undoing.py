@@ -1,0 +1,124 @@
+"""Go back to what was there before the last restore over live data; what that restore had added goes, after a copy of it was kept."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+
+from lifeboat.app.build import build_client
+from lifeboat.app.protecting import UNDO, Protecting
+from lifeboat.app.settings import Settings
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.operations.reports import RestoreReport, RestoreRequest
+from lifeboat.operations.restore_files import remove_what_restore_added, stored_roots
+from lifeboat.operations.taking import new_point
+from lifeboat.repository.names import Source
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.reading import SnapshotReader
+from lifeboat.sources.mongodb.connect import Client
+from lifeboat.sources.mongodb.land import drop_leftover
+from lifeboat.sources.mongodb.users_restore import remove_accounts
+
+
+class NothingToUndo(LifeboatError):
+    """No restore over live data was made on this machine."""
+
+    code = "nothing-to-undo"
+
+
+class Undoing:
+    """Undoes the last restore for one set of settings.
+
+    Args:
+        restore: Carries out a restore over live data without changing what ``undo`` goes by.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        repository: Repository,
+        clock: Clock,
+        protecting: Protecting,
+        restore: Callable[[RestoreRequest], RestoreReport],
+    ) -> None:
+        self._settings = settings
+        self._repository = repository
+        self._clock = clock
+        self._protecting = protecting
+        self._restore = restore
+
+    def undo(self) -> RestoreReport:
+        """Go back to the safety snapshot of the last restore over live data, and remove what that restore had added.
+
+        Killed on the way, it goes on with the sources that are left when it is called again.
+
+        Raises:
+            NothingToUndo: None was made on this machine, or it was undone already.
+        """
+        began = self._clock.monotonic()
+        notes = self._repository.state.read_json(UNDO)
+        if notes is None or not notes.get("jobs"):
+            raise NothingToUndo("no restore over live data was made on this machine", "see `lifeboat snapshots`")
+        reports = []
+        left = list(notes["jobs"])
+        while left:
+            job = left[-1]
+            request = RestoreRequest(
+                source=job["source"],
+                snapshot=job["safety"] or "",
+                over_live=True,
+                namespaces=tuple(job.get("replaced", ())),
+            )
+            if job["safety"] is not None and (job["source"] != "db" or job.get("replaced")):
+                reports.append(self._restore(request))
+            self._protect_added(job)
+            self._remove_added(job)
+            left.pop()
+            self._repository.state.write_json(UNDO, {**notes, "jobs": left})
+        if not reports:
+            gone = Finding(Level.OK, "undone", "everything", "there was nothing before; what the restore added is gone")
+            return RestoreReport((), "nothing, as before", (), self._clock.monotonic() - began, None, (gone,))
+        return replace(
+            reports[-1],
+            snapshots=tuple(row for report in reports for row in report.snapshots),
+            parts=tuple(part for report in reports for part in report.parts),
+            findings=tuple(finding for report in reports for finding in report.findings),
+            seconds=sum(report.seconds for report in reports),
+        )
+
+    def _protect_added(self, job: dict[str, Any]) -> None:
+        """Keep a copy of what will be removed, where the restore that goes back has not taken one."""
+        if job["source"] == "db":
+            there, gone = ({name.partition(".")[0] for name in job.get(names, ())} for names in ("replaced", "added"))
+            if gone - there:
+                with self._live_client() as client:
+                    self._protecting.databases(gone - there, client, new_point())
+        elif job["safety"] is None:
+            restored = self._repository.find_snapshot(str(job["restored"]))
+            with SnapshotReader(self._repository, restored) as reader:
+                self._protecting.trees(stored_roots(reader), Source(restored.source), new_point())
+
+    def _remove_added(self, job: dict[str, object]) -> None:
+        if job["source"] == "db":
+            added = [str(name) for name in job.get("added", ())]  # type: ignore[attr-defined]
+            accounts = [(str(kind), str(where), str(name)) for kind, where, name in job.get("accounts", ())]  # type: ignore[attr-defined]
+            if added or accounts:
+                with self._live_client() as client:
+                    for name in added:
+                        database, _, collection = name.partition(".")
+                        drop_leftover(client, database, collection, self._clock)
+                    remove_accounts(client, accounts)
+            return
+        with ExitStack() as stack:
+            restored = self._repository.find_snapshot(str(job["restored"]))
+            was = None if job["safety"] is None else self._repository.find_snapshot(str(job["safety"]))
+            readers = [stack.enter_context(SnapshotReader(self._repository, one)) for one in (restored, was) if one]
+            remove_what_restore_added(readers[0], readers[1] if len(readers) > 1 else None)
+
+    @contextmanager
+    def _live_client(self) -> Iterator[Client]:
+        client, _ = build_client(self._settings)
+        with client:
+            yield client
