@@ -106,8 +106,8 @@ class PretendLifeboat:
             str(self.settings.need_repository()), "5f" * 16, profile, None, ("3f00aa11bb22cc33",), self.findings
         )
 
-    def backup(self, what: str, *, new_generation: bool = False) -> BackupReport:
-        self._begin("backup", what, new_generation)
+    def backup(self, what: str, *, new_generation: bool = False, keep: str | None = None) -> BackupReport:
+        self._begin("backup", what, new_generation, *([] if keep is None else [keep]))
         names = {"all": ("mongodb", "files", "config"), "db": ("mongodb",)}.get(what, (what,))
         taken = tuple(
             SnapshotReport(

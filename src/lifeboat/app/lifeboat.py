@@ -23,6 +23,7 @@ from lifeboat.foundation.secret import Secret
 from lifeboat.operations import browse, doctor
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
 from lifeboat.operations.backup_mongodb import backup_mongodb
+from lifeboat.operations.classes import class_of_backup
 from lifeboat.operations.reports import (
     BackupReport,
     ContentRow,
@@ -101,8 +102,12 @@ class Lifeboat:
             findings=(*findings, *same_machine_warning(repository)),
         )
 
-    def backup(self, what: str, *, new_generation: bool = False) -> BackupReport:
-        """Take a snapshot of ``db``, ``files`` or ``config``; ``all`` takes those that are set up, as one recovery point."""
+    def backup(self, what: str, *, new_generation: bool = False, keep: str | None = None) -> BackupReport:
+        """Take a snapshot of ``db``, ``files`` or ``config``; ``all`` takes those that are set up, as one recovery point.
+
+        Args:
+            keep: Why these snapshots are to be kept whatever the rules say.
+        """
         repository = self._open()
         wanted = self._sources_of(what)
         now = repository.store.time_there()
@@ -111,8 +116,17 @@ class Lifeboat:
         taken = []
         failures: list[LifeboatError] = []
         for source in wanted:
-            taking = Taking(repository, writer, source, point, self._clock, build_limits(self._settings))
             try:
+                taking = Taking(
+                    repository,
+                    writer,
+                    source,
+                    point,
+                    self._clock,
+                    build_limits(self._settings),
+                    class_=class_of_backup(repository, writer, source, now, self._settings.retention),
+                    keep=keep,
+                )
                 taken.append(self._take(taking).report)
             except LifeboatError as error:
                 # One source that cannot be read must not leave the others unprotected.

@@ -30,6 +30,7 @@ from lifeboat.app.settings_file import SettingsFile, SettingsFileInvalid, read_s
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.secret import Secret
+from lifeboat.retention.rules import Rules
 
 SECRET_NAMES = ("MONGODB_URI", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "BACKUP_ENCRYPTION_KEY")
 NAMES = (
@@ -130,6 +131,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         ),
         objectives=Objectives(said.objectives.db, said.objectives.files, said.objectives.config),
         limits=Limits(said.limits.threads, said.limits.compression_level),
+        retention=Rules(**said.retention.model_dump()),
         key=key,
         key_from=key_from,
         mongod=variables.text("LIFEBOAT_MONGOD"),

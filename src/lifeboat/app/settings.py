@@ -14,6 +14,7 @@ from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.secret import Secret
 from lifeboat.repository.errors import KeyMissing
+from lifeboat.retention.rules import Rules
 
 ChecksumMode = Literal["when_required", "when_supported"]
 
@@ -111,6 +112,8 @@ class Settings:
     config: ConfigSettings = field(default_factory=ConfigSettings)
     objectives: Objectives = field(default_factory=Objectives)
     limits: Limits = field(default_factory=Limits)
+    retention: Rules = field(default_factory=Rules)
+    """How many snapshots are kept; `prune` removes the others."""
     key: Secret | None = None
     """Text of the shared key or of an identity, not yet parsed."""
     key_from: str = ""

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from lifeboat.app.settings import HOUR_SECONDS, passwords_in_uri
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.retention.rules import Rules
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)\b", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -108,6 +109,17 @@ class LimitsTable(Table):
     compression_level: Annotated[int, Field(ge=1, le=19)] = 3
 
 
+Count = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class RetentionTable(Table):
+    hourly: Count = Rules().hourly
+    daily: Count = Rules().daily
+    weekly: Count = Rules().weekly
+    monthly: Count = Rules().monthly
+    yearly: Count = Rules().yearly
+
+
 class SettingsFile(Table):
     """The whole of ``lifeboat.toml``."""
 
@@ -117,6 +129,7 @@ class SettingsFile(Table):
     config: ConfigTable = ConfigTable()
     objectives: ObjectivesTable = ObjectivesTable()
     limits: LimitsTable = LimitsTable()
+    retention: RetentionTable = RetentionTable()
 
 
 def read_settings_file(path: Path) -> SettingsFile:

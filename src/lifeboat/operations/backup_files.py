@@ -86,7 +86,11 @@ def backup_trees(
         try:
             for number, root in enumerate(roots):
                 path = memory_path(
-                    taking.repository.state.directory, taking.writer.writer.hex(), run.generation, f"{root.path}"
+                    taking.repository.state.directory,
+                    taking.writer.writer.hex(),
+                    run.generation,
+                    run.class_,
+                    f"{root.path}",
                 )
                 memory = TreeMemory(path, walk_order)
                 memories.append(memory)

@@ -26,6 +26,8 @@ class SnapshotReport:
     """Bytes written to the store."""
     seconds: float
     findings: tuple[Finding, ...] = ()
+    snapshot_class: str = "short"
+    """``long``: the month's copy, which is stored whole, apart from the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class SnapshotRow:
     """The writer's name."""
     purpose: str = "backup"
     """``safety``: taken of what was there before a restore."""
+    snapshot_class: str = "short"
+    """``long``: the month's copy, kept for years."""
+    keep: str | None = None
+    """Why it is kept on purpose; None when the rules decide."""
+    forgotten: datetime | None = None
+    """When prune let it go; it is listed no more, and removed after the grace."""
+    released_until: datetime | None = None
+    """Of a forgotten one: until then ``--release`` brings it back."""
 
 
 @dataclass(frozen=True, slots=True)

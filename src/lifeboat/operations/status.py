@@ -25,6 +25,8 @@ def row_of(record: Record) -> SnapshotRow:
         generation=record.generation,
         label=record.label,
         purpose=record.purpose,
+        snapshot_class=record.class_,
+        keep=record.keep,
     )
 
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from lifeboat import __version__
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.operations.classes import remember_long
 from lifeboat.operations.reports import SnapshotReport
-from lifeboat.repository.names import Source
+from lifeboat.repository.names import Class, Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.writers import WriterSecret
@@ -31,6 +32,8 @@ class Taking:
     Args:
         point: Id shared by the snapshots of one ``backup all``.
         purpose: ``backup``, or ``safety`` for what is there before a restore.
+        class_: ``long`` for the month's copy, which shares nothing with the others.
+        keep: Why it is to be kept whatever the rules say.
     """
 
     repository: Repository
@@ -40,6 +43,8 @@ class Taking:
     clock: Clock
     limits: WriteLimits
     purpose: str = "backup"
+    class_: Class = Class.SHORT
+    keep: str | None = None
     _began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +68,7 @@ class Taking:
             self.source,
             now=self.repository.store.time_there(),
             clock=self.clock,
+            class_=self.class_,
             limits=self.limits,
         )
 
@@ -86,12 +92,15 @@ class Taking:
             one_instant=one_instant,
             complete=complete,
             purpose=self.purpose,
+            keep=self.keep,
             total_bytes=total_bytes,
             items=items,
             software=f"lifeboat {__version__}",
             now=self.repository.store.time_there,
         )
         self.repository.state.write_json(f"last-{self.source}.json", {"bytes": total_bytes})
+        if record.class_ == Class.LONG:
+            remember_long(self.repository, record)
         return Taken(
             record,
             SnapshotReport(
@@ -106,6 +115,7 @@ class Taking:
                 stored_bytes=record.stored_bytes,
                 seconds=self.clock.monotonic() - self._began,
                 findings=tuple(findings),
+                snapshot_class=record.class_,
             ),
         )
 

@@ -1,6 +1,6 @@
 """What the last backup of a tree saw: stamps and manifest lines, in walk order, so that unchanged files are not read.
 
-A hint only, bound to writer, generation and root by its file's name. Old and new are merged as two sorted sequences, so a million files cost
+A hint only, bound to writer, generation, class and root by its file's name. Old and new are merged as two sorted sequences, so a million files cost
 no lookup and no memory. The new one replaces the old when the snapshot is committed; a run that dies leaves the old one.
 
 Format, one frame of zstd: ``lifeboat tree memory 1\\n``, then for each file ``u16, u16, u32, u32`` (lengths) and
@@ -95,9 +95,13 @@ class TreeMemory:
             return
 
 
-def memory_path(folder: Path, writer: str, generation: str, stream: str) -> Path:
-    """The file for one tree; another writer or generation must not find it, for its chunks are not theirs."""
-    key = hashlib.sha256(f"{writer}\n{generation}\n{stream}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+def memory_path(folder: Path, writer: str, generation: str, class_: str, stream: str) -> Path:
+    """The file for one tree; another writer, generation or class must not find it, for its chunks are not theirs.
+
+    The month's copy in ``long`` has a memory of its own: what the hourly ones know is as it was when it is done.
+    """
+    mark = "" if class_ == "short" else f"{class_}\n"
+    key = hashlib.sha256(f"{mark}{writer}\n{generation}\n{stream}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return folder / f"tree-{generation}-{key}"
 
 

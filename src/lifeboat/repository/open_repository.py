@@ -96,6 +96,11 @@ class Repository:
                     record = replace(record, packs=tuple([shared.setdefault(pack, pack) for pack in record.packs]))
                 yield name, record
 
+    def record_at(self, writer: str, name: str) -> Record | LifeboatError:
+        """One record of a writer whose catalog opens, or why it does not open."""
+        opened = self._opened([name], partial(self._open_record, self.secrets[writer]))
+        return next(one for _, one in opened)
+
     def unlinked_records(self, writer: str, linked: set[str]) -> list[Record]:
         """A writer's records whose object hash is not in ``linked``, oldest first."""
         names = [name for name in self._catalog_names(writer, "snapshot-") if stated_digest(name) not in linked]

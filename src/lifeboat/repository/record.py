@@ -37,6 +37,8 @@ class Record:
     new_bytes: int
     stored_bytes: int
     software: str
+    keep: str | None = None
+    """Why it is to be kept whatever the rules say; None when the rules decide."""
 
     @property
     def believed_instant(self) -> datetime:
@@ -70,6 +72,7 @@ class Record:
                 "stored_bytes": self.stored_bytes,
             },
             "software": self.software,
+            **({} if self.keep is None else {"keep": self.keep}),
         }
 
 
@@ -99,6 +102,7 @@ def record_from_json(value: dict[str, Any], writer: str, object_name: str) -> Re
             new_bytes=int(totals["new_bytes"]),
             stored_bytes=int(totals["stored_bytes"]),
             software=str(value["software"]),
+            keep=None if value.get("keep") is None else str(value["keep"]),
         )
         _check(record)
         return record

@@ -7,14 +7,13 @@ Limits: plain bytes in flight, open packs and packs being uploaded are all bound
 Sealing and uploading run in threads; everything heavy in them releases the GIL. ``store`` is called from one thread or several.
 """
 
-import calendar
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -42,9 +41,10 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import finish_pack
 from lifeboat.repository.record import Record, show_time
 from lifeboat.repository.writers import WriterSecret
+from lifeboat.retention.periods import closes, generation_of
 
-GRACE = timedelta(days=7)
-"""A generation takes commits until this long after its month; prune touches it only later (repository.md, "Ageing")."""
+COMMITS_UNTIL_BEFORE = timedelta(days=1)
+"""Before its generation closes: a commit whose reply takes long must have landed when prune begins to look (repository.md, "Ageing")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Run:
         self.source = source
         self.class_ = class_
         self.started = now
-        self.generation = f"{now.year:04d}-{now.month:02d}"
+        self.generation = generation_of(now)
         self._writer = writer
         self._clock = clock
         self._limits = limits or WriteLimits()
@@ -193,6 +193,7 @@ class Run:
         one_instant: bool,
         complete: bool,
         purpose: str = "backup",
+        keep: str | None = None,
         total_bytes: int,
         items: int,
         software: str,
@@ -206,7 +207,7 @@ class Run:
         """
         self._finish_packs()
         finished = now()
-        if finished > _end_of_month(self.started) + GRACE or finished < self.started - timedelta(hours=1):
+        if finished > closes(self.generation) - COMMITS_UNTIL_BEFORE or finished < self.started - timedelta(hours=1):
             raise StoreClockMoved(
                 f"the run began at {show_time(self.started)} by the store's clock, and it is now {show_time(finished)}",
                 "run the backup again; was the store's clock set?",
@@ -234,6 +235,7 @@ class Run:
             new_bytes=self.new_bytes,
             stored_bytes=self.stored_bytes,
             software=software,
+            keep=keep,
         )
         raw = seal_record(
             record.to_json(),
@@ -382,8 +384,3 @@ class Run:
             if isinstance(self._failure, Exception):
                 raise self._failure
             raise RunAborted("the run was stopped") from self._failure
-
-
-def _end_of_month(moment: datetime) -> datetime:
-    days = calendar.monthrange(moment.year, moment.month)[1]
-    return datetime(moment.year, moment.month, days, tzinfo=UTC) + timedelta(days=1)

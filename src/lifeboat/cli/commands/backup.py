@@ -12,12 +12,14 @@ from lifeboat.cli.run import NOTHING_LOST, Run
     examples=(
         ("backup all", "database, files, configuration: one recovery point"),
         ("backup db", "the database alone, as for every hour"),
+        ('backup all --keep "before migration"', "never removed by prune"),
         ("backup files --json", "for a program that reads the result"),
     ),
 )
 @click.argument("what", type=click.Choice(["all", "db", "files", "config"]))
 @click.option("--new-generation", is_flag=True, help="Store everything anew, sharing nothing with earlier backups.")
-def command(run: Run, what: str, new_generation: bool) -> ExitStatus:
+@click.option("--keep", metavar="WHY", help="Keep these snapshots whatever the rules say; WHY is shown with them.")
+def command(run: Run, what: str, new_generation: bool, keep: str | None) -> ExitStatus:
     """Back up the database, the files, the configuration, or all.
 
     Only what is not stored yet is uploaded. A run that was stopped is simply run again: it goes on from what was
@@ -29,7 +31,7 @@ def command(run: Run, what: str, new_generation: bool) -> ExitStatus:
 
     run.when_stopped = f"this backup is not finished; {NOTHING_LOST}"
     with run.lifeboat() as lifeboat:
-        report = lifeboat.backup(what, new_generation=new_generation)
+        report = lifeboat.backup(what, new_generation=new_generation, keep=keep)
     run.show(report, lambda: draw_backup(report, run.clock.now()))
     whole = bool(report.snapshots) and all(one.complete for one in report.snapshots)
     return ExitStatus.DONE if whole else ExitStatus.INCOMPLETE

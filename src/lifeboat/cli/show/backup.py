@@ -32,6 +32,9 @@ def draw_backup(report: BackupReport, now: datetime) -> list[RenderableType]:
         drawn.append(line((f"{typed_source(one.source)} ".ljust(8), FAINT), "as of ", show_moment(one.instant)))
         if not one.one_instant and one.source == "mongodb":
             drawn.append(line("        ", ("not one instant: what changed meanwhile may be half in it", DOUBTFUL)))
+    if whole := [typed_source(one.source) for one in report.snapshots if one.snapshot_class == "long"]:
+        said = "the month's copy, kept for years: it was stored whole, sharing nothing with the others"
+        drawn.append(line((", ".join(whole).ljust(8), FAINT), said))
     found = [*report.findings, *(finding for one in report.snapshots for finding in one.findings)]
     if shown := draw_findings(found):
         drawn += ["", *shown]

@@ -29,6 +29,10 @@ def state_of(row: SnapshotRow) -> str:
     said = [] if row.complete else ["incomplete"]
     if not row.one_instant and row.source == "mongodb":
         said.append("not one instant")  # files never are; only of a database it is worth a word
+    if row.snapshot_class == "long":
+        said.append("month's copy")
+    if row.keep is not None:
+        said.append(f"kept: {row.keep}")
     if row.purpose == "safety":
         said.append("before a restore")
     return ", ".join(said)

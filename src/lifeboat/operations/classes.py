@@ -1,0 +1,74 @@
+"""Which class a backup goes into: the month's copy, whole in ``long``, or ``short`` beside the others.
+
+What is remembered locally is a hint; it counts only while the record that it names is in the repository.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from lifeboat.repository.names import Class, Source, catalog_prefix
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.record import Record
+from lifeboat.repository.writers import WriterSecret
+from lifeboat.retention.due import FIRST_DAY, long_is_due
+from lifeboat.retention.periods import generation_of
+from lifeboat.retention.rules import Rules
+from lifeboat.storage.errors import StorageDenied
+from lifeboat.storage.object_store import StoredObject
+
+
+def class_of_backup(repository: Repository, writer: WriterSecret, source: Source, now: datetime, rules: Rules) -> Class:
+    """``long`` when this month's copy is due, else ``short``. Safety snapshots never ask: they are always ``short``.
+
+    Args:
+        now: By the store's clock.
+    """
+    if not rules.takes_long:
+        return Class.SHORT
+    try:
+        return _look(repository, writer, source, now)
+    except StorageDenied:
+        return Class.SHORT  # who may not see what he has stored cannot know what is due
+
+
+def remember_long(repository: Repository, record: Record) -> None:
+    """Note the month's copy, so that the next runs need not look for it among the records."""
+    known = {"writer": record.writer, "generation": record.generation, "record": record.object_name}
+    repository.state.write_json(_hint(Source(record.source)), known)
+
+
+def _look(repository: Repository, writer: WriterSecret, source: Source, now: datetime) -> Class:
+    mine, generation = writer.writer.hex(), generation_of(now)
+    of_month = _snapshots(repository, catalog_prefix(mine, generation))
+    hint = repository.state.read_json(_hint(source)) or {}
+    if (hint.get("writer"), hint.get("generation")) == (mine, generation):
+        if any(stored.name == hint.get("record") for stored in of_month):
+            return Class.SHORT
+    for record in _opened(repository, mine, of_month, source):
+        if record.class_ == Class.LONG:
+            remember_long(repository, record)
+            return Class.SHORT
+    # From the oldest on, opened one by one: one of this source that is a day old is enough, and that is nearly always the first.
+    everything = sorted(_snapshots(repository, catalog_prefix(mine)), key=lambda stored: stored.modified)
+    old = (stored for stored in everything if now - stored.modified >= FIRST_DAY)
+    taken = (record.finished for record in _opened(repository, mine, old, source))
+    return Class.LONG if long_is_due(now, taken, long_this_month=False) else Class.SHORT
+
+
+def _snapshots(repository: Repository, prefix: str) -> list[StoredObject]:
+    listed = repository.store.list_under(prefix)
+    return [stored for stored in listed if stored.name.rsplit("/", 1)[-1].startswith("snapshot-")]
+
+
+def _opened(
+    repository: Repository, writer: str, listed: "Iterator[StoredObject] | list[StoredObject]", source: Source
+) -> Iterator[Record]:
+    """The backups of one source among them that open, read one by one."""
+    for stored in listed:
+        record = repository.record_at(writer, stored.name)
+        if isinstance(record, Record) and record.source == source and record.purpose != "safety":
+            yield record
+
+
+def _hint(source: Source) -> str:
+    return f"long-{source}.json"

@@ -1,0 +1,1 @@
+"""Which snapshots are kept, and why: pure rules over facts, without a store or a clock."""

@@ -1,0 +1,79 @@
+"""How many snapshots are kept of which periods.
+
+All periods are of UTC and of the store's clock (a record's ``finished``): no machine's clock or time zone has a say, and nothing is kept or
+dropped because summer time began. A week begins on Monday (ISO 8601).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lifeboat.foundation.errors import SettingsError
+
+SHORT, LONG = "short", "long"
+
+
+class RulesKeepNothing(SettingsError):
+    """The rules in ``[retention]`` would keep no snapshot at all."""
+
+    code = "rules-keep-nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Of each of the newest so many hours, days ... that have a snapshot, the last one is kept. 0: no rule."""
+
+    hourly: int = 24
+    daily: int = 35
+    weekly: int = 0
+    monthly: int = 84
+    """Seven years: the 2555 days that the mission asks for."""
+    yearly: int = 0
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether the first backup of a month goes into ``long``."""
+        return self.monthly > 0 or self.yearly > 0
+
+    def of_class(self, class_: str) -> tuple["Rule", ...]:
+        """The rules for one class; periods with 0 are left out."""
+        counts = (
+            {"hour": self.hourly, "day": self.daily, "week": self.weekly}
+            if class_ == SHORT
+            else {"month": self.monthly, "year": self.yearly}
+        )
+        return tuple(Rule(period, count) for period, count in counts.items() if count > 0)
+
+    def check(self) -> None:
+        """Refuse rules that cannot be meant; raises ``RulesKeepNothing``."""
+        if not self.of_class(SHORT):
+            raise RulesKeepNothing(
+                "hourly, daily and weekly are all 0 under [retention]: no backup of the last month would be kept",
+                "set at least one, such as daily = 35; monthly = 0 alone switches the monthly copies off",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: the last snapshot of each of the newest ``count`` periods that have one."""
+
+    period: str
+    count: int
+
+    @property
+    def words(self) -> str:
+        """``"the newest 24 hours"``."""
+        return f"the newest {self.count} {self.period}s" if self.count > 1 else f"the newest {self.period}"
+
+    def key(self, moment: datetime) -> tuple[int, ...]:
+        """The period that a moment lies in; later periods compare greater."""
+        return _KEYS[self.period](moment.astimezone(UTC))
+
+
+_KEYS: dict[str, Callable[[datetime], tuple[int, ...]]] = {
+    "hour": lambda at: (at.year, at.month, at.day, at.hour),
+    "day": lambda at: (at.year, at.month, at.day),
+    "week": lambda at: at.isocalendar()[:2],
+    "month": lambda at: (at.year, at.month),
+    "year": lambda at: (at.year,),
+}
