@@ -3,7 +3,7 @@
 What is remembered locally is a hint; it counts only while the record that it names is in the repository.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from lifeboat.repository.names import Class, Source, catalog_prefix
@@ -41,9 +41,9 @@ def _look(repository: Repository, writer: WriterSecret, source: Source, now: dat
     mine, generation = writer.writer.hex(), generation_of(now)
     of_month = _snapshots(repository, catalog_prefix(mine, generation))
     hint = repository.state.read_json(_hint(source)) or {}
-    if (hint.get("writer"), hint.get("generation")) == (mine, generation):
-        if any(stored.name == hint.get("record") for stored in of_month):
-            return Class.SHORT
+    known = hint.get("record") if (hint.get("writer"), hint.get("generation")) == (mine, generation) else None
+    if any(stored.name == known for stored in of_month):
+        return Class.SHORT
     for record in _opened(repository, mine, of_month, source):
         if record.class_ == Class.LONG:
             remember_long(repository, record)
@@ -60,9 +60,7 @@ def _snapshots(repository: Repository, prefix: str) -> list[StoredObject]:
     return [stored for stored in listed if stored.name.rsplit("/", 1)[-1].startswith("snapshot-")]
 
 
-def _opened(
-    repository: Repository, writer: str, listed: "Iterator[StoredObject] | list[StoredObject]", source: Source
-) -> Iterator[Record]:
+def _opened(repository: Repository, writer: str, listed: Iterable[StoredObject], source: Source) -> Iterator[Record]:
     """The backups of one source among them that open, read one by one."""
     for stored in listed:
         record = repository.record_at(writer, stored.name)
