@@ -67,7 +67,8 @@ def mongo_tools() -> Iterator[MongoTools]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end, once each, why tests were skipped: a skipped promise is not a kept one."""
+    """Say at the end what was swept, and once each why tests were skipped: a skipped promise is not a kept one."""
+    _tell_sweeps(terminalreporter)
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])
@@ -77,3 +78,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("not tried on this machine")
         for reason, count in reasons.most_common():
             terminalreporter.write_line(f"{count:4} {reason}")
+
+
+def _tell_sweeps(terminalreporter: pytest.TerminalReporter) -> None:
+    """Kills by action, and what was lost: a sweep that failed lost something."""
+    lost = swept = 0
+    lines = []
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "swept":
+                    action, points, killed = str(value).split("|")
+                    lines.append(f"{killed:>5} kills at {points} points of {action}")
+                    swept += int(killed)
+                    lost += outcome == "failed"
+    if lines:
+        terminalreporter.section("killed for real")
+        for line in lines:
+            terminalreporter.write_line(line)
+        terminalreporter.write_line(f"{swept:>5} crash points swept, losses: {lost or 'zero'}")
