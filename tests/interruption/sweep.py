@@ -36,7 +36,14 @@ def run_whole(doing: Doing) -> list[str]:
     return doing.log.read_text(errors="surrogateescape").splitlines()
 
 
-def sweep(doing: Doing, begin: Callable[[], None], look: Callable[[str], None], *, at_most: int | None = None) -> Swept:
+def sweep(
+    doing: Doing,
+    begin: Callable[[], None],
+    look: Callable[[str], None],
+    *,
+    told: list["Swept"],
+    at_most: int | None = None,
+) -> Swept:
     """Kill at every point (or at ``at_most``, drawn anew each time), each time after ``begin``.
 
     Args:
