@@ -15,6 +15,7 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations.reports import (
     BackupReport,
+    CheckResult,
     ContentRow,
     InitReport,
     PlanStep,
@@ -163,10 +164,13 @@ class PretendLifeboat:
             "s3://traf3li-backups", "5f" * 16, "simple", sources, 3_600_000_000, "9f" * 32, self.findings
         )
 
-    def doctor(self) -> Sequence[Finding]:
-        self._begin("doctor")
-        return (
-            Finding(Level.OK, "store", "s3://traf3li-backups", "keeps its promises"),
-            Finding(Level.WARNING, "same-machine", "/srv/b", "lies on the machine it protects", "name a bucket"),
-            *self.findings,
+    def doctor(self, only: Sequence[str] = ()) -> Sequence[CheckResult]:
+        self._begin("doctor", *only)
+        warning = Finding(Level.WARNING, "same-machine", "/srv/b", "lies on the machine it protects", "name a bucket")
+        results = (
+            CheckResult("store", "store", (Finding(Level.OK, "store", "s3://traf3li-backups", "keeps its promises"),)),
+            CheckResult("other-machine", "on another machine", (warning,)),
+            CheckResult("repository", "repository", self.findings),
+            CheckResult("rights-backup", "rights to back up", None, "connection"),
         )
+        return [one for one in results if not only or one.check in only]

@@ -3,7 +3,7 @@
 Composition only: what is done stands in ``operations``, how things are built in ``build.py``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 
 from lifeboat.app.build import (
     build_client,
@@ -13,19 +13,22 @@ from lifeboat.app.build import (
     build_store,
     label,
 )
+from lifeboat.app.diagnosis import Diagnosis
 from lifeboat.app.settings import Settings
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.foundation.clock import Clock, SystemClock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
-from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.foundation.secret import Secret
-from lifeboat.operations import browse, doctor
+from lifeboat.operations import browse
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
 from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
+from lifeboat.operations.doctor.checks import Check, examine, findings_of
+from lifeboat.operations.doctor.store import check_store
 from lifeboat.operations.reports import (
     BackupReport,
+    CheckResult,
     ContentRow,
     InitReport,
     RestorePlanReport,
@@ -45,11 +48,11 @@ from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.rescue import rescue_script
 from lifeboat.rescue.readme import README
-from lifeboat.sources.mongodb.capture import preflight
 
 SOURCES = {"db": Source.MONGODB, "files": Source.FILES, "config": Source.CONFIG}
 """What people type, and what it is called in the repository. The order is that of ``backup all``: the database first, so that
 a file that a document names is never missing from the younger copy."""
+TYPED = {str(source): name for name, source in SOURCES.items()}
 
 
 class Lifeboat:
@@ -82,7 +85,8 @@ class Lifeboat:
             recipient = Recipient.from_text(text)
             if recipient != identity.recipient:
                 named.append(NamedRecipient(f"recipient {number}", recipient))
-        findings = doctor.examine([("store", lambda: doctor.check_store(store, self._clock))])
+        looked = examine([Check("store", "the store's promises", lambda: check_store(store, self._clock))])
+        findings = findings_of(looked)
         repository = create_repository(
             store,
             identity=identity,
@@ -132,10 +136,10 @@ class Lifeboat:
                 # One source that cannot be read must not leave the others unprotected.
                 failures.append(error)
                 if len(wanted) > 1:
-                    self._progress.note(f"{source} was not backed up: {error.message}")
+                    self._progress.note(f"{TYPED[source]} was not backed up: {error.message}")
         if failures:
             for one in taken:
-                self._progress.note(f"{one.source} was backed up all the same, as snapshot {one.snapshot[:8]}")
+                self._progress.note(f"{TYPED[one.source]} was backed up all the same, as snapshot {one.snapshot[:8]}")
             raise failures[0]
         return BackupReport(point, tuple(taken), repository.head(), tuple(same_machine_warning(repository)))
 
@@ -186,26 +190,9 @@ class Lifeboat:
         """How safe everything is right now."""
         return status(self._open(), self._objectives())
 
-    def doctor(self) -> list[Finding]:
-        """Everything that a backup or a restore would stumble over."""
-        opened: list[Repository] = []
-
-        def repository_findings() -> Iterable[Finding]:
-            opened.append(self._open())
-            return doctor.check_repository(opened[0], rescue_script(), README)
-
-        checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
-            ("settings", lambda: self._settings.findings),
-            ("store", lambda: doctor.check_store(build_store(self._settings, self._clock), self._clock)),
-            ("repository", repository_findings),
-            ("state", lambda: doctor.check_space(str(self._settings.state))),
-        ]
-        if self._settings.mongodb.uri:
-            checks.append(("database", self._database_findings))
-        for source in ("files", "config"):
-            if source in self._set_up():
-                checks.append((source, lambda source=source: self._tree_findings(source)))  # type: ignore[misc]
-        return doctor.examine(checks)
+    def doctor(self, only: Sequence[str] = ()) -> list[CheckResult]:
+        """Everything that a backup or a restore would stumble over; or the checks with these names."""
+        return Diagnosis(self._settings, self._clock).run(only)
 
     def _open(self) -> Repository:
         return build_repository(self._settings, self._clock)
@@ -254,16 +241,3 @@ class Lifeboat:
         said = self._settings.objectives
         seconds = {"db": said.db_seconds, "files": said.files_seconds, "config": said.config_seconds}
         return {str(SOURCES[name]): seconds[name] for name in self._set_up()}
-
-    def _database_findings(self) -> list[Finding]:
-        client, databases = build_client(self._settings)
-        with client:
-            server, findings = preflight(client, databases, clock=self._clock)
-        kind = f"set {server.set_name}" if server.in_a_set else "a standalone"
-        meant = ", ".join(databases) if databases else "all databases"
-        good = Finding(Level.OK, "database", meant, f"can be read; MongoDB {server.version}, {kind}")
-        return [good, *findings]
-
-    def _tree_findings(self, source: str) -> list[Finding]:
-        paths = self._settings.files.paths if source == "files" else self._settings.config.paths
-        return browse.readable(paths)

@@ -182,6 +182,7 @@ def _repository(variables: Variables, said: SettingsFile, folder: Path, base: Pa
         access_key_id=Secret(access.text) if access else _follow(table.access_key_id, variables, base),
         secret_access_key=Secret(secret.text) if secret else _follow(table.secret_access_key, variables, base),
         session_token=token or _follow(table.session_token, variables, base),
+        secret_from=secret.where if secret else "",
         recipients=tuple(table.recipients),
     )
 

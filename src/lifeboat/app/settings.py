@@ -53,6 +53,8 @@ class RepositorySettings:
     """None together with the secret: look where AWS tools look (profile, role of the machine)."""
     secret_access_key: Secret | None = None
     session_token: Secret | None = None
+    secret_from: str = ""
+    """Where the secret was found, for messages; empty where none is set."""
     recipients: tuple[str, ...] = ()
     """Public keys, besides the key's own, that every backup is sealed for."""
 

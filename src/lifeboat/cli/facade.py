@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from lifeboat.app.settings import Settings
     from lifeboat.foundation.clock import Clock
-    from lifeboat.foundation.finding import Finding
     from lifeboat.foundation.progress import Progress
     from lifeboat.foundation.secret import Secret
     from lifeboat.operations.reports import (
         BackupReport,
+        CheckResult,
         ContentRow,
         InitReport,
         RestorePlanReport,
@@ -46,7 +46,7 @@ class Facade(Protocol):
 
     def status(self) -> "StatusReport": ...
 
-    def doctor(self) -> "Sequence[Finding]": ...
+    def doctor(self, only: "Sequence[str]" = ()) -> "Sequence[CheckResult]": ...
 
 
 OpenLifeboat = Callable[["Settings", "Clock", "Progress"], Facade]

@@ -1,12 +1,10 @@
-"""Look into a snapshot without restoring it; and whether what is to be backed up can be read at all."""
+"""Look into a snapshot without restoring it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 from lifeboat.foundation.errors import LifeboatError
-from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.reports import ContentRow
 from lifeboat.operations.restore_files import stored_roots
 from lifeboat.operations.restore_mongodb import stored_collections
@@ -38,31 +36,6 @@ def contents(repository: Repository, record: Record, path: str) -> list[ContentR
             f"see `lifeboat snapshots {record.snapshot[:8]}`",
         )
     return rows
-
-
-def readable(paths: Iterable[Path]) -> list[Finding]:
-    """Whether folders and files that are to be backed up are there and open to this user."""
-    findings = []
-    for path in paths:
-        if not path.exists():
-            findings.append(
-                Finding(
-                    Level.PROBLEM, "path-missing", str(path), "is not there", "is the path right, and the disk mounted?"
-                )
-            )
-        elif not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
-            findings.append(
-                Finding(
-                    Level.PROBLEM,
-                    "path-unreadable",
-                    str(path),
-                    "is closed to this user",
-                    "run as a user who may read it",
-                )
-            )
-        else:
-            findings.append(Finding(Level.OK, "path", str(path), "can be read"))
-    return findings
 
 
 def _collections(reader: SnapshotReader, path: str) -> list[ContentRow]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.finding import Finding, Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +193,27 @@ class StatusReport:
     findings: tuple[Finding, ...] = ()
     last_restore_seconds: float | None = None
     """Measured RTO of the last restore on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check of ``doctor`` and what it found."""
+
+    check: str
+    """Its permanent name."""
+    title: str
+    findings: tuple[Finding, ...] | None
+    """None: it was not made, because one that it rests on failed."""
+    waits_for: str | None = None
+    """Name of the check that has to be put right first."""
+
+    @property
+    def level(self) -> Level | None:
+        """The worst of its findings."""
+        if self.findings is None:
+            return None
+        worst = (Level.PROBLEM, Level.WARNING)
+        return next((level for level in worst if any(one.level is level for one in self.findings)), Level.OK)
 
 
 @dataclass(frozen=True, slots=True)

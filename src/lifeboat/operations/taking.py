@@ -98,7 +98,9 @@ class Taking:
             software=f"lifeboat {__version__}",
             now=self.repository.store.time_there,
         )
-        self.repository.state.write_json(f"last-{self.source}.json", {"bytes": total_bytes})
+        self.repository.state.write_json(
+            f"last-{self.source}.json", {"bytes": total_bytes, "seconds": self.clock.monotonic() - self._began}
+        )
         if record.class_ == Class.LONG:
             remember_long(self.repository, record)
         return Taken(

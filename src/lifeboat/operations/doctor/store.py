@@ -1,0 +1,82 @@
+"""Does the store keep its promises, do the clocks agree, and where do the copies lie?"""
+
+import os
+from urllib.parse import urlsplit
+
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.repository.names import PROBES
+from lifeboat.storage.conformance import check_conformance
+from lifeboat.storage.object_store import ObjectStore
+
+CLOCK_WARNING_SECONDS = 60.0
+"""S3 refuses requests that are 15 minutes off; a minute off already makes ages and instants doubtful."""
+REGIONS = {
+    "me-south-1": "Bahrain",
+    "me-central-1": "the United Arab Emirates",
+    "us-east-1": "the United States",
+    "us-east-2": "the United States",
+    "us-west-1": "the United States",
+    "us-west-2": "the United States",
+    "eu-central-1": "Germany",
+    "eu-west-1": "Ireland",
+    "eu-west-2": "the United Kingdom",
+    "eu-west-3": "France",
+    "eu-north-1": "Sweden",
+    "ap-south-1": "India",
+}
+"""Countries of regions that are often chosen. ``me-south-1`` and ``me-central-1`` are near Saudi Arabia, not in it."""
+SAUDI_REGION = "me-west-1"
+"""As AWS's own list of partitions names it (botocore 1.44)."""
+NOT_LEGAL_ADVICE = (
+    "personal data of people in Saudi Arabia that lies outside it has been transferred abroad, which PDPL article 29 allows on "
+    "conditions only; encrypted copies count too. Who decides that for you? (This is no legal advice)"
+)
+
+
+def check_store(store: ObjectStore, clock: Clock) -> list[Finding]:
+    """Try the store's promises in a scratch prefix, which is removed again."""
+    return check_conformance(store, f"{PROBES}{os.urandom(8).hex()}/", clock=clock, thorough=False)
+
+
+def check_clock(store: ObjectStore, clock: Clock) -> list[Finding]:
+    """Compare this machine's clock with the store's."""
+    ahead = (clock.now() - store.time_there()).total_seconds()
+    if abs(ahead) > CLOCK_WARNING_SECONDS:
+        return [
+            Finding(
+                Level.WARNING,
+                "clock-off",
+                "this machine's clock",
+                f"it is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the store's",
+                "set it by NTP: `sudo timedatectl set-ntp true`",
+            )
+        ]
+    return [Finding(Level.OK, "clock", "this machine's clock", "agrees with the store's")]
+
+
+def check_residency(where: str, region: str | None, endpoint: str | None, in_a_folder: bool) -> list[Finding]:
+    """Say in which country the copies lie, as far as it can be known. A note: whether that may be is not ours to judge.
+
+    Args:
+        where: The repository's location.
+        region: As the settings name it; None where the machine's own AWS settings decide.
+    """
+    if in_a_folder:
+        return [Finding(Level.OK, "residency", where, "the copies lie in a folder: in the country of its disk")]
+    if endpoint:
+        host = urlsplit(endpoint).hostname or endpoint
+        return [
+            Finding(
+                Level.OK, "residency", where, f"the copies lie at {host}: in which country is that? {NOT_LEGAL_ADVICE}"
+            )
+        ]
+    if region is None:
+        message = "no region is named, so where the copies lie depends on this machine's own AWS settings"
+        return [Finding(Level.WARNING, "residency-unknown", where, message, "set AWS_REGION to the bucket's region")]
+    if region == SAUDI_REGION:
+        message = f"the copies lie in {region}, which AWS lists as Saudi Arabia"
+        return [Finding(Level.OK, "residency", where, message)]
+    country = REGIONS.get(region)
+    named = f"{region} ({country}), outside Saudi Arabia" if country else f"{region}. Is that in Saudi Arabia?"
+    return [Finding(Level.OK, "residency", where, f"the copies lie in {named}; {NOT_LEGAL_ADVICE}")]
