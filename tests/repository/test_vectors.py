@@ -105,3 +105,14 @@ def test_the_frozen_catalog_opens(secret: WriterSecret) -> None:
         VECTORS["link"]["file"].encode(), "link-00000001-" + "0" * 64, signing_key, raw(VECTORS["repository"])
     )
     assert link.sequence == 1
+
+
+def test_the_frozen_custodian_opens_the_frozen_catalog(secret: WriterSecret) -> None:
+    frozen = VECTORS["custodian"]
+    custodian = Identity(raw(frozen["seed"]))
+    description = open_description(frozen["description"]["file"].encode(), "description")
+    assert description.is_custodian(custodian.recipient) and not description.holds(custodian.recipient)
+    registration = open_registration(frozen["registration"]["file"].encode(), "registration", description)
+    opened = registration.open_catalog_key(custodian, raw(VECTORS["repository"]))
+    assert opened.catalog_key == raw(frozen["registration"]["catalog_key"]) == secret.catalog_key
+    assert registration.machine == "a machine"

@@ -143,7 +143,12 @@ class RepositoryWriter:
         signing = signers if signers is not None else self.recipients[:1]
         return sign("lifeboat description 1", body, {one.fingerprint.hex(): one.signing for one in signing})
 
-    def registration(self, signers: list[Recipient] | None = None, **changes: Any) -> bytes:
+    def registration(
+        self,
+        signers: list[Recipient] | None = None,
+        custodians: list[Recipient] | None = None,
+        **changes: Any,
+    ) -> bytes:
         """Section 5."""
         info = b"lifeboat writer secret 1\0" + self.repository + self.id
         body = {
@@ -158,6 +163,12 @@ class RepositoryWriter:
             },
         } | changes
         signing = signers if signers is not None else self.recipients[:1]
+        if custodians:
+            catalog_info = b"lifeboat catalog key 1\0" + self.repository + self.id
+            body["catalog"] = {
+                one.fingerprint.hex(): b64(one.wrap(self.catalog_key, catalog_info + one.fingerprint))
+                for one in custodians
+            }
         return sign("lifeboat writer 1", body, {one.fingerprint.hex(): one.signing for one in signing})
 
     def wrapped_data_key(self, data_key: bytes, run: bytes, generation: str) -> bytes:

@@ -1,6 +1,8 @@
 """Make docs/format-vectors.json: a tiny repository with every intermediate value, in hex. Run by hand:
 
-    .venv/bin/python tests/rescue/make_vectors.py docs/format-vectors.json
+    .venv/bin/python tests/rescue/make_vectors.py docs/format-vectors.json custodian
+
+With a part's name only that part is made, and added to what stands there.
 
 HPKE draws its own randomness and zstd frames differ between releases, so a new run gives other bytes of the same
 meaning. The file is frozen: make it anew only when the format gets a new version.
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from format_writer import CHUNK_LIST, CONTENT, LINES, ROW, Recipient, RepositoryWriter, Run, canonical, hkdf, key_text
 
 SEED = bytes(range(32))
+CUSTODIAN_SEED = bytes(range(32, 64))
 DOCUMENTS = [bytes.fromhex("0e000000105f6964000700000000"), bytes.fromhex("0500000000") * 3]
 METADATA = '{"indexes":[{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}]}'
 
@@ -131,6 +134,28 @@ def make(folder: Path) -> dict[str, Any]:
     }
 
 
+def make_custodian(folder: Path) -> dict[str, Any]:
+    """The same repository's second revision, which names a custodian, and the registration that opens the catalog to it."""
+    writer, custodian = (
+        RepositoryWriter(folder, SEED, writer_seed=b"lifeboat format vectors"),
+        Recipient(CUSTODIAN_SEED),
+    )
+    named = [{"name": "custodian", "recipient": custodian.text}]
+    registration = writer.registration(custodians=[custodian], machine="a machine")
+    info = b"lifeboat catalog key 1\0" + writer.repository + writer.id + custodian.fingerprint
+    return {
+        "seed": CUSTODIAN_SEED.hex(),
+        "fingerprint": custodian.fingerprint.hex(),
+        "description": signed_file("lifeboat description 1", writer.description(2, custodians=named)),
+        "registration": signed_file("lifeboat writer 1", registration)
+        | {
+            "info": info.hex(),
+            "wrapped_base64url": json.loads(registration)["body"]["catalog"][custodian.fingerprint.hex()],
+            "catalog_key": writer.catalog_key.hex(),
+        },
+    }
+
+
 def objects_of(vectors: dict[str, Any]) -> dict[str, bytes]:
     """Return the objects of the repository under their names."""
     contents = [bytes.fromhex(vectors[part]["object"]) for part in ("data_key", "index", "record")]
@@ -141,5 +166,10 @@ def objects_of(vectors: dict[str, Any]) -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
+    path, parts = Path(sys.argv[1]), {"custodian": make_custodian}
     with tempfile.TemporaryDirectory() as folder:
-        Path(sys.argv[1]).write_text(json.dumps(make(Path(folder)), indent=1, sort_keys=True) + "\n")
+        if sys.argv[2:]:
+            vectors = json.loads(path.read_text()) | {sys.argv[2]: parts[sys.argv[2]](Path(folder))}
+        else:
+            vectors = make(Path(folder)) | {name: part(Path(folder) / name) for name, part in parts.items()}
+        path.write_text(json.dumps(vectors, indent=1, sort_keys=True) + "\n")

@@ -94,3 +94,19 @@ def test_the_maker_still_makes_the_same_but_for_what_is_random(tmp_path: Path) -
     plains = [[chunk["plain"] for chunk in pack["chunks"]] for pack in made["packs"]]
     frozen = [[chunk["plain"] for chunk in pack["chunks"]] for pack in VECTORS["packs"]]
     assert sorted(plains) == sorted(frozen)
+
+
+def test_custodians_are_passed_over_and_their_wrapping_is_the_frozen_one(tmp_path: Path) -> None:
+    rescue = fresh_rescue()
+    frozen = VECTORS["custodian"]
+    for name, content in objects_of(VECTORS).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    for name, part in (("repository", "description"), (f"writer-{VECTORS['writer']}", "registration")):
+        content = frozen[part]["file"].encode()
+        (tmp_path / f"config/{name}-{hashlib.sha256(content).hexdigest()}.json").write_bytes(content)
+    assert rescue_here(SEED, "check", tmp_path).code == 0
+    custodian = rescue.Identity(bytes.fromhex(frozen["seed"]))
+    wrapped = rescue.from_b64(frozen["registration"]["wrapped_base64url"])
+    info = bytes.fromhex(frozen["registration"]["info"])
+    assert custodian.unwrap(wrapped, info, 32).hex() == frozen["registration"]["catalog_key"]

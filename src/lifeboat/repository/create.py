@@ -24,6 +24,7 @@ def create_repository(
     state: LocalState,
     label: str,
     now: datetime,
+    machine: str | None = None,
 ) -> Repository:
     """Describe a new repository, sealed for ``recipients`` and signed by ``identity``, and register this machine's writer.
 
@@ -41,7 +42,7 @@ def create_repository(
         )
     state.forget()
     write_description(store, Description(os.urandom(16), 1, show_time(now), profile, tuple(recipients)), [identity])
-    repository = open_repository(store, identity=identity, state=state, label=label)
+    repository = open_repository(store, identity=identity, state=state, label=label, machine=machine)
     repository.writer(now)
     return repository
 

@@ -45,6 +45,9 @@ class Description:
     def holds(self, recipient: Recipient) -> bool:
         return any(named.recipient == recipient for named in self.recipients)
 
+    def is_custodian(self, recipient: Recipient) -> bool:
+        return any(named.recipient == recipient for named in self.custodians)
+
 
 def write_description(store: ObjectStore, description: Description, signers: Sequence[Identity]) -> str:
     """Sign and store a revision; returns the object's name."""
@@ -54,10 +57,10 @@ def write_description(store: ObjectStore, description: Description, signers: Seq
         "revision": description.revision,
         "created": description.created,
         "profile": description.profile,
-        "recipients": [
-            {"name": named.name, "recipient": named.recipient.to_text()} for named in description.recipients
-        ],
+        "recipients": _named_to_json(description.recipients),
     }
+    if description.custodians:
+        body["custodians"] = _named_to_json(description.custodians)
     message = to_be_signed(_LABEL, body)
     raw = envelope(body, {signer.recipient.fingerprint.hex(): signer.sign(message) for signer in signers})
     name = description_name(digest(raw))
@@ -183,10 +186,8 @@ def open_description(raw: bytes, name: str) -> Description:
             revision=int(body["revision"]),
             created=str(body["created"]),
             profile=str(body["profile"]),
-            recipients=tuple(
-                NamedRecipient(str(entry["name"]), Recipient.from_text(entry["recipient"]))
-                for entry in body["recipients"]
-            ),
+            recipients=_named_from_json(body["recipients"]),
+            custodians=_named_from_json(body.get("custodians", [])),
         )
         message = to_be_signed(_LABEL, body)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -201,3 +202,12 @@ def open_description(raw: bytes, name: str) -> Description:
             f"{name} is signed by none of its recipients", "somebody may have planted it; see `lifeboat verify`"
         )
     return replace(description, signers=signers)
+
+
+def _named_to_json(people: Sequence[NamedRecipient]) -> list[dict[str, str]]:
+    return [{"name": named.name, "recipient": named.recipient.to_text()} for named in people]
+
+
+def _named_from_json(entries: Iterable[Mapping[str, Any]]) -> tuple[NamedRecipient, ...]:
+    """Raises what malformed JSON raises; the caller words it."""
+    return tuple(NamedRecipient(str(entry["name"]), Recipient.from_text(entry["recipient"])) for entry in entries)

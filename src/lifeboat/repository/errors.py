@@ -21,6 +21,12 @@ class KeyMissing(KeyTrouble):
     code = "key-missing"
 
 
+class OnlyACustodian(KeyTrouble):
+    """The key opens catalogs and signs what is to be forgotten; content it does not open."""
+
+    code = "only-a-custodian"
+
+
 class KeyNotARecipient(KeyTrouble):
     """The key is well-formed, but this repository was not made for it."""
 
@@ -43,6 +49,18 @@ class WriterUnknown(KeyTrouble):
     """This machine has no writer secret for the repository, and no key to make one."""
 
     code = "writer-unknown"
+
+
+class WriterExists(SettingsError):
+    """A writer or custodian of this name is registered already."""
+
+    code = "writer-exists"
+
+
+class EnrolmentRefused(SettingsError):
+    """A writer's file cannot be used here: damaged, or of another repository than the settings name."""
+
+    code = "enrolment-refused"
 
 
 class NewerFormat(RepositoryDamaged):

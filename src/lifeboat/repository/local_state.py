@@ -38,14 +38,15 @@ class LocalState:
                 "set LIFEBOAT_STATE to a directory that this user may write",
             ) from error
 
-    def check_pins(self, repository: bytes, recipients: tuple[str, ...]) -> None:
-        """Compare with what was pinned at first use, or pin it now; raises ``RecipientsChanged``."""
+    def check_pins(self, repository: bytes, recipients: tuple[str, ...], revision: int = 0) -> None:
+        """Compare with what was pinned at first use, or pin it now; raises ``RecipientsChanged``.
+
+        Pinned are the repository and its recipients: who reads everything that this machine seals. Custodians come and go, each
+        change signed by a recipient; that no earlier revision comes back is held to, or a removed custodian would.
+        """
         pinned = self.read_json("pins.json")
         if pinned is None:
-            self.write_json(
-                "pins.json",
-                {"location": self._location, "repository": repository.hex(), "recipients": list(recipients)},
-            )
+            self.pin(repository, recipients, revision)
             return
         if pinned.get("repository") != repository.hex():
             raise RecipientsChanged(
@@ -58,6 +59,31 @@ class LocalState:
                 f"the recipients of the repository at {self._location} are not those that this machine has pinned",
                 f"ask who changed them; if it was on purpose, remove {self.directory / 'pins.json'} and try again",
             )
+        seen = pinned.get("revision", 0)
+        if revision and isinstance(seen, int) and revision < seen:
+            raise RecipientsChanged(
+                f"the description of the repository at {self._location} is revision {revision}; this machine has seen revision {seen}",
+                f"somebody set it back: bring the newer one back; if it was on purpose, remove {self.directory / 'pins.json'}",
+            )
+        if revision and revision != seen:
+            self.pin(repository, recipients, revision)
+
+    def pin(self, repository: bytes, recipients: tuple[str, ...], revision: int) -> None:
+        """Hold this machine to a repository and its recipients from now on."""
+        self.write_json(
+            "pins.json",
+            {
+                "location": self._location,
+                "repository": repository.hex(),
+                "recipients": list(recipients),
+                "revision": revision,
+            },
+        )
+
+    def pinned_repository(self) -> str | None:
+        """Id of the repository pinned for this location, hex."""
+        pinned = self.read_json("pins.json")
+        return None if pinned is None else str(pinned.get("repository"))
 
     def pinned_recipients(self) -> list[str] | None:
         """Fingerprints of the recipients pinned for this location, hex."""

@@ -1,6 +1,7 @@
 """A repository with the keys one has to it: made, opened, its catalog read."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -10,18 +11,26 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.finding import Finding, Level
 from lifeboat.repository.catalog_format import Index, IndexedPack, open_index, open_record
 from lifeboat.repository.chain import Link, head_of_catalog, open_link
 from lifeboat.repository.chunk_table import ChunkTable
 from lifeboat.repository.data_keys import open_data_key
 from lifeboat.repository.description import Description, read_description
-from lifeboat.repository.errors import KeyMissing, KeyNotARecipient, ObjectDamaged, SnapshotUnknown, WriterUnknown
+from lifeboat.repository.errors import (
+    KeyMissing,
+    KeyNotARecipient,
+    ObjectDamaged,
+    OnlyACustodian,
+    SnapshotUnknown,
+    WriterUnknown,
+)
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import CATALOG, Class, Source, catalog_prefix, key_name, packs_prefix, stated_digest
 from lifeboat.repository.objects import read_many, read_verified
 from lifeboat.repository.record import Record, record_from_json, show_time
 from lifeboat.repository.statements import Standing, Statement, Verb, open_statement, standings
-from lifeboat.repository.writers import Registration, WriterSecret, read_registrations, register_writer
+from lifeboat.repository.writers import CatalogKey, Registration, WriterSecret, read_registrations, register_writer
 from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.object_store import ObjectStore
 
@@ -36,10 +45,17 @@ class Repository:
     description: Description
     state: LocalState
     identity: Identity | None
+    """Opens content. A custodian's key is none: see ``signer``."""
     registrations: dict[str, Registration]
-    secrets: dict[str, WriterSecret]
+    secrets: dict[str, CatalogKey]
+    """What opens each writer's catalog: of a recipient and of this machine the whole secret, of a custodian no more than that."""
     label: str
     trouble: list[LifeboatError] = field(default_factory=list)
+    machine: str | None = None
+    """Tells this machine from others of the same name; None where the label was chosen by hand and says who this is."""
+    custodian: Identity | None = None
+    notes: list[Finding] = field(default_factory=list)
+    """What happened while this machine's writer was looked for, for the report."""
     _data_keys: dict[bytes, AESGCM] = field(default_factory=dict, repr=False)
 
     @property
@@ -47,13 +63,24 @@ class Repository:
         return self.description.repository
 
     def need_identity(self) -> Identity:
-        """The key that opens content; raises ``KeyMissing``."""
+        """The key that opens content; raises ``KeyMissing``, ``OnlyACustodian``."""
+        if self.identity is None and self.custodian is not None:
+            raise OnlyACustodian(
+                f"key {self.custodian.recipient.fingerprint_short} is a custodian's: it lists, forgets and prunes snapshots, "
+                "and opens none",
+                "this needs the key of a recipient, on the keeper's machine",
+            )
         if self.identity is None:
             raise KeyMissing(
                 "reading the content of backups needs a key, and none is set",
                 "set BACKUP_ENCRYPTION_KEY or LIFEBOAT_KEY_FILE; on a guarded writer this is done by the keeper",
             )
         return self.identity
+
+    @property
+    def signer(self) -> Identity | None:
+        """The key at hand that may make statements: a recipient's, or a custodian's."""
+        return self.identity or self.custodian
 
     def writer(self, now: datetime) -> WriterSecret:
         """This installation's writer; recovered or registered when the key permits. Raises ``WriterUnknown``."""
@@ -64,26 +91,75 @@ class Repository:
         if self.identity is None:
             raise WriterUnknown(
                 "this machine is not a registered writer of the repository",
-                "run one `lifeboat backup` with LIFEBOAT_KEY_FILE set, then unset it; or copy writer.json back from where it was",
+                f"on the machine with the key: `lifeboat writer add {self.label} --again --to FILE` (or without --again, if it never was "
+                "one); then here `lifeboat init --writer FILE`",
             )
-        known = [writer for writer, one in self.registrations.items() if one.label == self.label]
-        ours = [writer for writer in known if writer in self.secrets]
-        if not ours:
+        ours = self._writer_of_this_machine()
+        if ours is None:
             return self.new_writer(now)
-        secret = self.secrets[ours[-1]]
-        self.state.save_writer(secret)
-        return secret
+        self.state.save_writer(ours)
+        return ours
 
     def new_writer(self, now: datetime) -> WriterSecret:
         """Register a new writer for this installation. It shares nothing with earlier ones: the answer to a suspicion
         about the host. Raises ``KeyMissing``.
         """
         secret = WriterSecret.generate()
-        register_writer(self.store, self.description, secret, self.label, show_time(now), self.need_identity())
-        self._take_registrations()
+        self.register(secret, self.label, now, self.machine or "")
         self.state.save_writer(secret)
-        self.secrets[secret.writer.hex()] = secret
         return secret
+
+    def register(self, secret: WriterSecret, label: str, now: datetime, machine: str = "") -> None:
+        """Make a writer known, for every recipient and custodian there is; raises ``KeyMissing``."""
+        register_writer(self.store, self.description, secret, label, show_time(now), self.need_identity(), machine)
+        self.take_registrations()
+        self.secrets[secret.writer.hex()] = secret
+
+    def writer_secret(self, writer: str) -> WriterSecret:
+        """The whole secret of a writer; raises ``KeyMissing`` kinds when no more than its catalog key is at hand."""
+        secret = self.secrets.get(writer)
+        if isinstance(secret, WriterSecret):
+            return secret
+        self.need_identity()
+        raise ObjectDamaged(
+            f"no sound registration gives this key the secret of writer {writer[:8]}", "see `lifeboat verify`"
+        )
+
+    def own_label(self) -> str:
+        """The name of this machine's writer, else the name that it would get."""
+        local = self.state.load_writer()
+        registered = self.registrations.get(local.writer.hex()) if local is not None else None
+        return registered.label if registered is not None else self.label
+
+    def label_of(self, record: Record) -> str:
+        """The name of a snapshot's writer, as a recipient signed it."""
+        registered = self.registrations.get(record.writer)
+        return registered.label if registered is not None else record.label
+
+    def _writer_of_this_machine(self) -> WriterSecret | None:
+        """The newest writer that this machine was before it lost its memory.
+
+        Two living machines with one name must not become one writer: their chains would fork. So a host's name alone proves
+        nothing; a label that somebody chose does, since he says by it who this is.
+        """
+        named = [one for one in self.registrations.values() if one.label == self.label]
+        ours = [one for one in named if self.machine is None or (self.machine and one.machine == self.machine)]
+        for one in reversed(ours):
+            secret = self.secrets.get(one.writer.hex())
+            if isinstance(secret, WriterSecret):
+                return secret
+        if named and not ours:
+            self.notes.append(
+                Finding(
+                    Level.WARNING,
+                    "writer-new",
+                    self.label,
+                    "another machine, or this one before, is a writer of this name; this machine has become a new writer beside it "
+                    "and stores everything once",
+                    f"were they to be one: set LIFEBOAT_LABEL={self.label}; to tell them apart: give each a LIFEBOAT_LABEL of its own",
+                )
+            )
+        return None
 
     def records(self) -> Iterator[tuple[str, Record | LifeboatError]]:
         """Every snapshot of every writer whose catalog opens, by name; what does not open comes out as its error."""
@@ -113,15 +189,15 @@ class Repository:
         return sorted(found, key=lambda record: (record.believed_instant, record.finished), reverse=True)
 
     def find_snapshot(self, text: str, source: str | None = None) -> Record:
-        """The snapshot with this id or its beginning, or ``latest`` (never one that was taken before a restore); raises ``SnapshotUnknown``."""
+        """The snapshot with this id or its beginning, or ``latest``; raises ``SnapshotUnknown``.
+
+        ``latest`` means this machine's newest when it has any, else the newest of all; ``latest@NAME`` that writer's. It is never
+        one that was taken before a restore.
+        """
         candidates = [record for record in self.snapshots() if source is None or record.source == source]
-        if text == "latest":
-            candidates = [record for record in candidates if record.purpose != "safety"]
-            if not candidates:
-                raise SnapshotUnknown(
-                    f"there is no snapshot of {source or 'anything'} yet", "take one with `lifeboat backup all`"
-                )
-            return candidates[0]
+        latest, _, label = text.partition("@")
+        if latest == "latest":
+            return self._latest(candidates, label, source)
         found = [record for record in candidates if record.snapshot.startswith(text.lower())]
         if len(found) == 1:
             return found[0]
@@ -130,6 +206,18 @@ class Repository:
         raise SnapshotUnknown(
             f"no snapshot{' of ' + source if source else ''} has the id {text!r}", "see `lifeboat snapshots`"
         )
+
+    def _latest(self, newest_first: list[Record], label: str, source: str | None) -> Record:
+        backups = [record for record in newest_first if record.purpose != "safety"]
+        own = self.own_label()
+        of_label = [record for record in backups if self.label_of(record) == (label or own)]
+        found = of_label or ([] if label else backups)
+        if not found:
+            raise SnapshotUnknown(
+                f"there is no snapshot of {source or 'anything'}{f' by {label}' if label else ''} yet",
+                "see `lifeboat snapshots`" if backups else "take one with `lifeboat backup all`",
+            )
+        return found[0]
 
     def indexes(self, writer: str, generation: str) -> Iterator[tuple[str, Index | LifeboatError]]:
         """The indexes of one writer and generation, by name; damaged ones as their error."""
@@ -221,9 +309,14 @@ class Repository:
         return None
 
     def heads(self) -> dict[str, str]:
-        """The newest link of every writer."""
-        found = {writer: self.newest_link(writer) for writer in self.registrations}
-        return {writer: link.name for writer, link in found.items() if link is not None}
+        """The newest link of every writer whose catalog may be listed here: a guarded writer's rights end at its own."""
+        found: dict[str, str] = {}
+        for writer in self.registrations:
+            with suppress(StorageDenied):
+                link = self.newest_link(writer)
+                if link is not None:
+                    found[writer] = link.name
+        return found
 
     def head(self) -> str:
         """Head of the catalog: one hash over the newest link of every writer."""
@@ -261,7 +354,7 @@ class Repository:
             else:
                 yield name, opened
 
-    def _open_record(self, secret: WriterSecret, raw: bytes, name: str) -> Record:
+    def _open_record(self, secret: CatalogKey, raw: bytes, name: str) -> Record:
         generation = name[len(CATALOG) :].split("/")[1]
         value = open_record(
             raw,
@@ -276,21 +369,35 @@ class Repository:
             raise ObjectDamaged(f"{name} states another generation than the one it lies in", "see `lifeboat verify`")
         return record
 
-    def _take_registrations(self) -> None:
+    def take_registrations(self) -> None:
+        """Read them anew, and open what the key at hand opens."""
         found, trouble = read_registrations(self.store, self.description)
         self.trouble = trouble
         for registration in found:
             writer = registration.writer.hex()
             self.registrations[writer] = registration
-            if self.identity is not None and writer not in self.secrets:
-                try:
-                    self.secrets[writer] = registration.open_secret(self.identity, self.id)
-                except LifeboatError as error:
-                    self.trouble.append(error)
+            if writer in self.secrets or self.signer is None:
+                continue
+            try:
+                self.secrets[writer] = self._open(registration)
+            except LifeboatError as error:
+                self.trouble.append(error)
+
+    def _open(self, registration: Registration) -> CatalogKey:
+        if self.identity is not None:
+            return registration.open_secret(self.identity, self.id)
+        assert self.custodian is not None
+        return registration.open_catalog_key(self.custodian, self.id)
 
 
-def open_repository(store: ObjectStore, *, identity: Identity | None, state: LocalState, label: str) -> Repository:
+def open_repository(
+    store: ObjectStore, *, identity: Identity | None, state: LocalState, label: str, machine: str | None = None
+) -> Repository:
     """Open what lies in a store with the keys at hand.
+
+    Args:
+        identity: The key at hand: a recipient's, or a custodian's, which opens catalogs alone.
+        machine: See ``Repository.machine``.
 
     Raises:
         NoRepository: Nothing there.
@@ -299,16 +406,27 @@ def open_repository(store: ObjectStore, *, identity: Identity | None, state: Loc
     """
     own = identity.recipient if identity is not None else None
     description = read_description(store, own=own, pinned=state.pinned_recipients())
-    if identity is not None and not description.holds(identity.recipient):
+    is_custodian = own is not None and description.is_custodian(own) and not description.holds(own)
+    if own is not None and not is_custodian and not description.holds(own):
         known = ", ".join(f"{named.recipient.fingerprint_short} ({named.name})" for named in description.recipients)
         raise KeyNotARecipient(
-            f"the key {identity.recipient.fingerprint_short} does not open the repository at {store.describe()}, "
+            f"the key {own.fingerprint_short} does not open the repository at {store.describe()}, "
             f"which is sealed for {known}",
             "is BACKUP_ENCRYPTION_KEY or LIFEBOAT_KEY_FILE the key of another repository?",
         )
-    state.check_pins(description.repository, description.fingerprints())
-    repository = Repository(store, description, state, identity, {}, {}, label)
-    repository._take_registrations()
+    state.check_pins(description.repository, description.fingerprints(), description.revision)
+    repository = Repository(
+        store,
+        description,
+        state,
+        None if is_custodian else identity,
+        {},
+        {},
+        label,
+        machine=machine,
+        custodian=identity if is_custodian else None,
+    )
+    repository.take_registrations()
     local = state.load_writer()
     if local is not None and local.writer.hex() in repository.registrations:
         repository.secrets.setdefault(local.writer.hex(), local)

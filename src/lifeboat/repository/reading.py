@@ -62,7 +62,7 @@ class ChunkOpener:
         repository.need_identity()
         self._repository = repository
         self._record = record
-        self._id_key = repository.secrets[record.writer].id_key
+        self._id_key = repository.writer_secret(record.writer).id_key
 
     def pack_object(self, pack: bytes) -> str:
         """The object's name of a pack beside the snapshot's."""

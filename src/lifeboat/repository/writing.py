@@ -221,7 +221,7 @@ class Run:
             source=self.source,
             class_=self.class_,
             generation=self.generation,
-            label=self.repository.label,
+            label=self.repository.own_label(),
             instant=instant,
             one_instant=one_instant,
             started=self.started,

@@ -1,0 +1,72 @@
+"""Custodians: who opens every catalog, has snapshots forgotten and deletes what is no longer needed, and opens no content.
+
+A custodian comes by a new revision of the description, signed by a recipient, and by registrations written again that wrap each
+writer's catalog key for it too (docs/format.md, sections 4 and 5). Killed in between, ``open_catalogs`` finishes it.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from lifeboat.crypto.identity import Recipient
+from lifeboat.repository.description import NamedRecipient, write_description
+from lifeboat.repository.errors import WriterExists
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.record import show_time
+from lifeboat.repository.writers import WriterSecret, not_opened_to, register_writer
+
+
+def add_custodian(repository: Repository, name: str, custodian: Recipient, now: datetime) -> int:
+    """Publish the new custodian and open every catalog to it; returns how many. Raises ``KeyMissing``, ``WriterExists``."""
+    description = repository.description
+    if any(one.name == name for one in description.custodians):
+        raise WriterExists(
+            f"there is a custodian {name} already",
+            f"name it otherwise, or take that one away: `lifeboat writer remove {name}`",
+        )
+    if description.holds(custodian):
+        raise WriterExists(
+            f"key {custodian.fingerprint_short} is a recipient's: it opens everything already",
+            "a custodian needs a key of its own",
+        )
+    _publish(repository, (*description.custodians, NamedRecipient(name, custodian)), now)
+    return open_catalogs(repository)
+
+
+def remove_custodian(repository: Repository, name: str, now: datetime) -> Recipient:
+    """Its statements count no longer and new writers leave it out; catalogs that it opened it opens for ever.
+
+    Raises:
+        WriterExists: There is none of this name.
+    """
+    leaving = next((one for one in repository.description.custodians if one.name == name), None)
+    if leaving is None:
+        known = ", ".join(one.name for one in repository.description.custodians) or "there is none"
+        raise WriterExists(
+            f"no custodian is called {name}", f"custodians: {known}; writers are never removed, their snapshots age"
+        )
+    _publish(repository, tuple(one for one in repository.description.custodians if one is not leaving), now)
+    return leaving.recipient
+
+
+def open_catalogs(repository: Repository) -> int:
+    """Register again every writer whose catalog some custodian cannot open yet; returns how many that were."""
+    signer = repository.need_identity()
+    opened = 0
+    for one in not_opened_to(repository.registrations.values(), repository.description.custodians):
+        secret = repository.secrets.get(one.writer.hex())
+        if not isinstance(secret, WriterSecret):
+            continue
+        register_writer(repository.store, repository.description, secret, one.label, one.created, signer, one.machine)
+        opened += 1
+    if opened:
+        repository.take_registrations()
+    return opened
+
+
+def _publish(repository: Repository, custodians: tuple[NamedRecipient, ...], now: datetime) -> None:
+    signer = repository.need_identity()
+    before = repository.description
+    after = replace(before, revision=before.revision + 1, created=show_time(now), custodians=custodians)
+    write_description(repository.store, after, [signer])
+    repository.description = after
+    repository.state.check_pins(after.repository, after.fingerprints(), after.revision)
