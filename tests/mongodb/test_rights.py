@@ -20,6 +20,7 @@ from lifeboat.sources.mongodb.connect import connect
 from lifeboat.sources.mongodb.errors import DatabasePasswordWrong, DatabaseRightMissing
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 from lifeboat.sources.mongodb.restore_plan import Target
+from lifeboat.sources.mongodb.target_server import TargetServer
 from lifeboat.sources.mongodb.users_restore import restore_users
 
 ROLES = json.loads(Path(__file__).with_name("roles.json").read_text())
@@ -111,7 +112,7 @@ def test_users_come_back_with_their_passwords_and_living_ones_keep_theirs(guarde
     [user_names] = [sorted(str(user["user"]) for user in _decoded(kept.users))]
     assert user_names[0] == "anna" and "berta" in user_names and "root" not in user_names
     with as_user(guarded, "lifeboatUsers") as client:
-        [finding] = restore_users(client, kept.users, kept.roles)
+        [finding] = restore_users(TargetServer(client), kept.users, kept.roles)
     assert "shop.anna" in finding.message and "shop.clerk" in finding.message
     assert list(root.admin["system.users"].find({"user": "anna"})) == raw_before
     with MongoClient(guarded.uri_for("anna", "old").replace("authSource=admin", "authSource=shop")) as anna:

@@ -18,7 +18,7 @@ from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.mongodb.connect import Client
-from lifeboat.sources.mongodb.land import drop_leftover
+from lifeboat.sources.mongodb.target_server import TargetServer
 from lifeboat.sources.mongodb.users_restore import remove_accounts
 
 
@@ -106,10 +106,11 @@ class Undoing:
             accounts = [(str(kind), str(where), str(name)) for kind, where, name in job.get("accounts", ())]  # type: ignore[attr-defined]
             if added or accounts:
                 with self._live_client() as client:
+                    server = TargetServer(client, clock=self._clock)
                     for name in added:
                         database, _, collection = name.partition(".")
-                        drop_leftover(client, database, collection, self._clock)
-                    remove_accounts(client, accounts)
+                        server.drop(database, collection)
+                    remove_accounts(server, accounts)
             return
         with ExitStack() as stack:
             restored = self._repository.find_snapshot(str(job["restored"]))

@@ -20,6 +20,7 @@ from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.restore import carry_out
 from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target, plan_restore
+from lifeboat.sources.mongodb.target_server import TargetServer
 from lifeboat.sources.mongodb.users_restore import Account, missing_accounts
 
 
@@ -137,7 +138,7 @@ class DatabaseRestore:
 
     def missing_accounts(self) -> list[Account]:
         """Users and roles that this restore would add."""
-        return missing_accounts(self.client, self._documents("users"), self._documents("roles"))
+        return missing_accounts(TargetServer(self.client), self._documents("users"), self._documents("roles"))
 
     def _read_chunks(self, entry: CollectionEntry) -> Iterator[bytes]:
         stream = self._stored[entry.namespace].stream

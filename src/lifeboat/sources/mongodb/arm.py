@@ -2,17 +2,14 @@
 
 from bson import SON
 
-from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.mongodb.blueprint import Arming, armings_of, differing_indexes, same_options
-from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import DatabaseRefused
-from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.on_primary import MAJORITY, listed, on_primary, patiently, run
 from lifeboat.sources.mongodb.restore_plan import Landing
+from lifeboat.sources.mongodb.target_server import TargetServer
 
 
-def arm(client: Client, landing: Landing, not_built: set[str], clock: Clock) -> list[Finding]:
+def arm(server: TargetServer, landing: Landing, not_built: set[str]) -> list[Finding]:
     """Arm a swapped-in collection and compare its final shape with the captured one.
 
     Args:
@@ -21,38 +18,26 @@ def arm(client: Client, landing: Landing, not_built: set[str], clock: Clock) -> 
     findings = []
     for arming in armings_of(landing.entry):
         if _index_of(arming) not in not_built:
-            findings += _arm_one(client, landing, arming, clock)
+            findings += _arm_one(server, landing, arming)
     if not findings:
-        findings = _compare_final(client, landing, not_built)
+        findings = _compare_final(server, landing, not_built)
     return findings
 
 
-def _arm_one(client: Client, landing: Landing, arming: Arming, clock: Clock) -> list[Finding]:
+def _arm_one(server: TargetServer, landing: Landing, arming: Arming) -> list[Finding]:
     if not arming.is_sound:
         return [_not_armed(landing, arming, "its value is not a number of seconds that servers understand alike")]
     doing = f"switching on {_show(arming)} of {landing.namespace}"
     try:
-        patiently(
-            clock,
-            lambda: run(
-                client,
-                landing.database,
-                doing,
-                "collMod",
-                landing.name,
-                **arming.arguments,
-                writeConcern=MAJORITY,
-            ),
-        )
+        server.tell(landing.database, doing, "collMod", landing.name, **arming.arguments)
     except DatabaseRefused as refusal:
         return [_not_armed(landing, arming, refusal.message)]
     return []
 
 
-def _compare_final(client: Client, landing: Landing, not_built: set[str]) -> list[Finding]:
-    there = listed(client, landing.database, landing.name).get(landing.name, SON(options=SON()))
-    with in_our_words(f"comparing the indexes of {landing.namespace}"):
-        have = list(on_primary(client, landing.database)[landing.name].list_indexes())
+def _compare_final(server: TargetServer, landing: Landing, not_built: set[str]) -> list[Finding]:
+    there = server.listed(landing.database, landing.name).get(landing.name, SON(options=SON()))
+    have = server.indexes_of(landing.database, landing.name)
     differing = [name for name in differing_indexes(landing.entry.indexes, have, armed=True) if name not in not_built]
     if not same_options(landing.entry.options, there["options"], armed=True):
         differing.append("its options")

@@ -56,6 +56,12 @@ class DatabaseRefused(SourceError):
     code = "database-refused"
 
 
+class DatabaseAway(SourceError):
+    """During a restore the database was away or busy for longer than is waited; the same command goes on from there."""
+
+    code = "database-away"
+
+
 class DatabaseUnsupported(SourceError):
     """A kind or version of server that is not backed up: sharded, or older than 5.0."""
 

@@ -7,27 +7,24 @@ touches a live collection. Memory: one chunk for each inserting thread, one batc
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from bson import SON
-
-from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.sources.mongodb.blueprint import create_options, differing_indexes, indexes_to_build, same_options
 from lifeboat.sources.mongodb.catalog import CollectionEntry, Document
-from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.documents import Tally, count_of, tally_of
 from lifeboat.sources.mongodb.errors import DatabaseRefused, LandingDiffers
 from lifeboat.sources.mongodb.insert_raw import insert_chunk
 from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.on_primary import MAJORITY, drop, listed, on_primary, patiently, run, uuid_behind
 from lifeboat.sources.mongodb.restore_plan import Landing
+from lifeboat.sources.mongodb.side_by_side import both, together
+from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer, uuid_in
 
 ReadChunks = Callable[[CollectionEntry], Iterator[bytes]]
 
+LANDINGS_AT_MOST = 3
 RUN_IT_AGAIN = "nothing live was touched; run the restore again, and if it says so again, do not trust this target"
 
 
@@ -37,7 +34,6 @@ class How:
 
     full: bool
     threads: int
-    clock: Clock
     progress: Progress
 
 
@@ -73,49 +69,50 @@ class _Stream:
         return self.tally == other.tally and same_order
 
 
-def land(client: Client, landing: Landing, read_chunks: ReadChunks, how: How) -> Landed:
+def land(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How) -> Landed:
     """Land one collection.
+
+    Where what landed differs and the server was away meanwhile, it lands once more from the beginning: an order given
+    to a server that froze can still be carried out when that wakes up, after the same order was given again.
 
     Raises:
         LandingDiffers: What landed is not what was captured.
     """
-    patiently(how.clock, lambda: _make_room(client, landing))
-    uuid = uuid_behind(client, landing.database, landing.temporary)
+    for _ in range(LANDINGS_AT_MOST - 1):
+        troubles = server.troubles
+        try:
+            return _land_once(server, landing, read_chunks, how)
+        except LandingDiffers as differs:
+            if server.troubles == troubles:
+                raise
+            how.progress.note(f"{differs.message}, and the database was away meanwhile; landing it once more")
+    return _land_once(server, landing, read_chunks, how)
+
+
+def _land_once(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How) -> Landed:
+    server.repeat(lambda: _make_room(server, landing))
+    uuid = server.uuid_behind(landing.database, landing.temporary)
     if uuid is None:
         raise LandingDiffers(f"the collection for {landing.namespace} is gone again", "is another restore running?")
-    sent = _load(client, landing, read_chunks, how)
+    sent = _load(server, landing, read_chunks, how)
     # Building indexes keeps the server busy, comparing keeps us busy: together they take as long as the longer.
-    with ThreadPoolExecutor(1) as beside:
-        building = beside.submit(_build_indexes, client, landing, how.clock)
-        there = _read_back(client, landing, how)
-        findings = building.result()
+    there, findings = both(lambda: _read_back(server, landing, how), lambda: _build_indexes(server, landing))
     if not (there.is_like(sent) if how.full else there.tally.documents == sent.tally.documents):
         raise _differs(landing, sent.tally, there.tally)
     failed = {finding.hurts[0] for finding in findings}
-    _compare_shape(client, landing, failed)
+    _compare_shape(server, landing, uuid, failed)
     return Landed(uuid, sent.tally, tuple(findings))
 
 
-def drop_leftover(client: Client, database: str, name: str, clock: Clock) -> None:
-    """Drop a collection of ours from a dead run; none there is no error."""
-    patiently(clock, lambda: drop(client, database, name))
-
-
-def _make_room(client: Client, landing: Landing) -> None:
+def _make_room(server: TargetServer, landing: Landing) -> None:
+    """Both steps are repeated together: a create whose answer was lost has made what the drop then takes away."""
     doing = f"making room for {landing.namespace}"
-    drop(client, landing.database, landing.temporary)
-    run(
-        client,
-        landing.database,
-        doing,
-        "create",
-        landing.temporary,
-        **create_options(landing.entry),
-        writeConcern=MAJORITY,
-    )
+    server.drop(landing.database, landing.temporary)
+    options = create_options(landing.entry)
+    server.send(landing.database, doing, "create", landing.temporary, **options, writeConcern=MAJORITY)
 
 
-def _load(client: Client, landing: Landing, read_chunks: ReadChunks, how: How) -> _Stream:
+def _load(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How) -> _Stream:
     """Insert all chunks, several at once; a chunk is taken from the stream by one thread at a time."""
     stream = _Stream.watch(landing.entry, how)
     chunks = read_chunks(landing.entry)
@@ -129,7 +126,7 @@ def _load(client: Client, landing: Landing, read_chunks: ReadChunks, how: How) -
                     chunk = next(chunks, None)
                 if chunk is None:
                     return
-                insert_chunk(client, how.clock, landing.database, landing.temporary, chunk)
+                insert_chunk(server, landing.database, landing.temporary, chunk)
                 seen = _watch_chunk(stream, chunk, counting)
                 how.progress.advance(done_bytes=seen.size_bytes, done_items=seen.documents)
         except BaseException:
@@ -137,14 +134,11 @@ def _load(client: Client, landing: Landing, read_chunks: ReadChunks, how: How) -
             raise
 
     threads = 1 if landing.entry.kind == "capped" else how.threads
-    with ThreadPoolExecutor(threads) as pool:
-        working = [pool.submit(work) for _ in range(threads)]
-        try:
-            for each in working:
-                each.result()
-        except BaseException:  # Ctrl-C too: the others finish their chunk and no more
-            failed.set()
-            raise
+    try:
+        together(*[work] * threads)
+    except BaseException:  # Ctrl-C too: they finish their chunk and no more
+        failed.set()
+        raise
     return stream
 
 
@@ -159,47 +153,55 @@ def _watch_chunk(stream: _Stream, chunk: bytes, counting: threading.Lock) -> Tal
     return seen
 
 
-def _read_back(client: Client, landing: Landing, how: How) -> _Stream:
+def _read_back(server: TargetServer, landing: Landing, how: How) -> _Stream:
+    """From the beginning again when it breaks off: a cursor belongs to its node."""
+
     def read() -> _Stream:
         stream = _Stream.watch(landing.entry, how)
-        with in_our_words(f"reading back {landing.namespace}"):
-            collection = on_primary(client, landing.database)[landing.temporary]
+        collection = server.database(landing.database)[landing.temporary]
+        with (
+            in_our_words(f"reading back {landing.namespace}"),
+            server.client.start_session(causal_consistency=True) as session,
+        ):
+            # A primary just elected knows late what a majority has, and would show less than has landed.
+            server.confirm(landing.database, landing.temporary, session)
             if not how.full:
-                stream.tally = Tally(documents=collection.count_documents({}))
+                stream.tally = Tally(documents=collection.count_documents({}, session=session))
                 return stream
-            with collection.aggregate_raw_batches([]) as cursor:
+            with collection.aggregate_raw_batches([], session=session) as cursor:
                 for block in cursor:
                     stream.pass_by(block)
+                    server.progressed()
         return stream
 
-    return patiently(how.clock, read)
+    return server.repeat(read)
 
 
-def _build_indexes(client: Client, landing: Landing, clock: Clock) -> list[Finding]:
+def _build_indexes(server: TargetServer, landing: Landing) -> list[Finding]:
     """Build all at once; where that fails, one by one, so that one bad index does not cost the others."""
     wanted = indexes_to_build(landing.entry)
     if not wanted:
         return []
     try:
-        patiently(clock, lambda: _create_indexes(client, landing, wanted))
+        _create_indexes(server, landing, wanted)
         return []
     except DatabaseRefused:
         findings = []
         for index in wanted:
             try:
-                patiently(clock, lambda index=index: _create_indexes(client, landing, [index]))  # type: ignore[misc]
+                _create_indexes(server, landing, [index])
             except DatabaseRefused as refusal:
                 findings.append(_index_not_built(landing, str(index["name"]), refusal.message))
         return findings
 
 
-def _create_indexes(client: Client, landing: Landing, indexes: list[Document]) -> None:
+def _create_indexes(server: TargetServer, landing: Landing, indexes: list[Document]) -> None:
+    """Asked again for an index it has, the server does nothing; for one it is building, it waits for that."""
     doing = f"building indexes of {landing.namespace}"
     # By default a build waits for every voting node, for ever if one is down.
-    in_a_set = "setName" in run(client, "admin", doing, "hello", 1)
+    in_a_set = "setName" in server.ask("admin", doing, "hello", 1)
     quorum = {"commitQuorum": "majority"} if in_a_set else {}
-    run(
-        client,
+    server.tell(
         landing.database,
         doing,
         "createIndexes",
@@ -207,16 +209,16 @@ def _create_indexes(client: Client, landing: Landing, indexes: list[Document]) -
         indexes=indexes,
         ignoreUnknownIndexOptions=True,
         **quorum,
-        writeConcern=MAJORITY,
     )
 
 
-def _compare_shape(client: Client, landing: Landing, failed: set[str]) -> None:
-    there = listed(client, landing.database, landing.temporary).get(landing.temporary, SON(options=SON()))
+def _compare_shape(server: TargetServer, landing: Landing, uuid: str, failed: set[str]) -> None:
+    there = server.listed(landing.database, landing.temporary).get(landing.temporary)
+    if there is None or uuid_in(there) != uuid:
+        raise LandingDiffers(f"what had landed for {landing.namespace} was replaced", "is another restore running?")
     if not same_options(landing.entry.options, there["options"], armed=False):
         raise LandingDiffers(f"the options of {landing.namespace} did not come back as they were", RUN_IT_AGAIN)
-    with in_our_words(f"comparing the indexes of {landing.namespace}"):
-        have = list(on_primary(client, landing.database)[landing.temporary].list_indexes())
+    have = server.indexes_of(landing.database, landing.temporary)
     differing = [name for name in differing_indexes(landing.entry.indexes, have, armed=False) if name not in failed]
     if differing:
         named = ", ".join(differing)

@@ -4,8 +4,9 @@ Invariant: every call to the driver in this folder stands inside ``in_our_words`
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from bson.errors import BSONError
 from pymongo.errors import (
@@ -13,6 +14,7 @@ from pymongo.errors import (
     ConnectionFailure,
     DocumentTooLarge,
     InvalidURI,
+    NotPrimaryError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
@@ -36,8 +38,8 @@ MOVED_CODES = frozenset({136, 175, 246, 361})
 """Dropped, renamed, replaced or overtaken (capped) while it was read: see the table of DDL after T."""
 SNAPSHOT_TOO_OLD = 239
 BUSY_CODES = frozenset({6, 7, 24, 43, 46, 50, 64, 89, 91, 100, 112, 117, 134, 189, 262, 9001})
-BUSY_CODES |= frozenset({10107, 11600, 11602, 12587, 13435, 13436})
-"""Elections, shutdowns, locks, time limits, lost cursors, index builds in the way."""
+BUSY_CODES |= frozenset({237, 276, 285, 365, 10107, 11600, 11602, 12587, 13435, 13436})
+"""Elections, shutdowns, locks, time limits, lost cursors, index builds in the way or broken off."""
 DISK_FULL_CODES = frozenset({14031})
 SERVER_WORDS_AT_MOST = 300
 """Characters of the server's own message that are passed on: some quote whole commands."""
@@ -56,10 +58,24 @@ def in_our_words(doing: str) -> Iterator[None]:
         raise explain(doing, foreign) from foreign
 
 
+def raise_if_unconfirmed(doing: str, answer: Mapping[str, Any]) -> None:
+    """Hold an answer that says "ok" to what it says besides: the driver does not look, for commands given by name.
+
+    Raises:
+        DatabaseBusy: No majority has confirmed it, or not all of it was done. What was done may be there or not.
+    """
+    if "writeConcernError" in answer:
+        raise DatabaseBusy(f"{doing}: no majority of the set confirmed it", "are all nodes of the set up?")
+    if any(error.get("code") in BUSY_CODES for error in answer.get("writeErrors") or ()):
+        raise DatabaseBusy(f"{doing}: the primary changed", "try again in a moment")
+
+
 def explain(doing: str, foreign: Exception) -> LifeboatError:
     """The error of ours for one of the driver's."""
     if isinstance(foreign, InvalidURI | ConfigurationError):
         return _uri_trouble(doing, foreign)
+    if isinstance(foreign, NotPrimaryError):
+        return DatabaseBusy(f"{doing}: the primary changed", "try again in a moment")
     if isinstance(foreign, ConnectionFailure) and not isinstance(foreign, OperationFailure):
         return _unreachable(doing, foreign)
     if isinstance(foreign, DocumentTooLarge):

@@ -19,11 +19,11 @@ from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.documents import Tally
 from lifeboat.sources.mongodb.land import How, Landed, ReadChunks, land
 from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.on_primary import on_primary, uuid_behind
 from lifeboat.sources.mongodb.restore_plan import SERVER_SCRIPTS, Found, Landing, RestorePlan
 from lifeboat.sources.mongodb.restore_views import restore_view
 from lifeboat.sources.mongodb.server_scripts import copy_server_scripts, make_server_scripts
 from lifeboat.sources.mongodb.swap import swap_in
+from lifeboat.sources.mongodb.target_server import TargetServer
 from lifeboat.sources.mongodb.users_restore import restore_users
 
 THREADS = 2
@@ -87,15 +87,17 @@ def carry_out(
     Raises:
         TargetNotEmpty, RestorePlanInvalid: The plan has refusals; nothing was done.
         LandingDiffers: Before the first swap: nothing live was touched.
+        DatabaseAway: The server went away and did not come back for two minutes; run again, it goes on.
     """
     for refusal in plan.refusals:
         raise refusal
-    how = How(compare == "full", max(1, threads), clock, progress or Silent())
-    run = _Run(plan, client, how, finished, mark)
+    server = TargetServer(client, clock=clock, progress=progress)
+    how = How(compare == "full", max(1, threads), progress or Silent())
+    run = _Run(plan, server, how, finished, mark)
     run.land_all(read_chunks)
     run.swap_all()
     run.put_views()
-    findings = [*plan.findings, *run.findings, *restore_users(client, users, roles)]
+    findings = [*plan.findings, *run.findings, *restore_users(server, users, roles)]
     return RestoreReport(tuple(run.reports), plan.untouched, tuple(findings))
 
 
@@ -105,13 +107,13 @@ class _Run:
     def __init__(
         self,
         plan: RestorePlan,
-        client: Client,
+        server: TargetServer,
         how: How,
         finished: AbstractSet[str],
         mark: Callable[[str, str], None],
     ) -> None:
         self._plan = plan
-        self._client = client
+        self._server = server
         self._how = how
         self._finished = finished
         self._mark = mark
@@ -122,13 +124,13 @@ class _Run:
     def land_all(self, read_chunks: ReadChunks) -> None:
         for landing in self._collections():
             self._how.progress.begin(f"restoring {landing.namespace}")
-            began = self._how.clock.monotonic()
+            began = self._server.clock.monotonic()
             landed = self._landed_before(landing)
             if landed is None:
-                landed = land(self._client, landing, read_chunks, self._how)
+                landed = land(self._server, landing, read_chunks, self._how)
                 self._mark(f"compared:{landed.uuid}", landing.namespace)
             self.findings += landed.findings
-            self._landed[landing.namespace] = (landed, self._how.clock.monotonic() - began)
+            self._landed[landing.namespace] = (landed, self._server.clock.monotonic() - began)
 
     def swap_all(self) -> None:
         self._how.progress.begin("swapping in", total_items=len(self._landed))
@@ -139,19 +141,19 @@ class _Run:
             if f"armed {landing.namespace}" not in self._finished:
                 if landing.name != SERVER_SCRIPTS:
                     not_built = {finding.hurts[0] for finding in landed.findings}
-                    self.findings += arm(self._client, landing, not_built, self._how.clock)
+                    self.findings += arm(self._server, landing, not_built)
                 self._mark("armed", landing.namespace)
             self.reports.append(_report(landing, landed.tally, seconds))
             self._how.progress.advance(done_items=1)
 
     def _swap(self, landing: Landing, landed: Landed) -> None:
         if landing.name == SERVER_SCRIPTS:
-            step = f"compared:{make_server_scripts(self._client, landing, self._how.clock)}"
+            step = f"compared:{make_server_scripts(self._server, landing)}"
             if f"{step} {landing.namespace}" not in self._finished:
                 self._mark(step, landing.namespace)
-            copy_server_scripts(self._client, landing, self._how.clock)
+            copy_server_scripts(self._server, landing)
         else:
-            swap_in(self._client, landing, landed.uuid, self._plan.target, self._how.clock)
+            swap_in(self._server, landing, landed.uuid, self._plan.target)
 
     def put_views(self) -> None:
         places = {landing.entry.namespace: landing for landing in self._plan.landings}
@@ -162,7 +164,7 @@ class _Run:
             looked_at = places.get(f"{landing.entry.database}.{view_on}")
             if looked_at and looked_at.database == landing.database:
                 view_on = looked_at.name
-            self.findings += restore_view(self._client, landing, view_on, self._how.clock)
+            self.findings += restore_view(self._server, landing, view_on)
             self._mark("viewed", landing.namespace)
             self.reports.append(_report(landing, Tally(), 0.0))
 
@@ -172,12 +174,14 @@ class _Run:
     def _landed_before(self, landing: Landing) -> Landed | None:
         """What a killed run had already compared, under its temporary or its final name."""
         name = landing.name if landing.found is Found.RESTORED else landing.temporary
-        uuid = uuid_behind(self._client, landing.database, name)
+        uuid = self._server.uuid_behind(landing.database, name)
         if f"compared:{uuid} {landing.namespace}" not in self._finished or uuid is None:
             return None
+        return Landed(uuid, Tally(documents=self._server.repeat(lambda: self._count(landing, name))))
+
+    def _count(self, landing: Landing, name: str) -> int:
         with in_our_words(f"counting {landing.namespace}"):
-            count = on_primary(self._client, landing.database)[name].estimated_document_count()
-        return Landed(uuid, Tally(documents=count))
+            return self._server.database(landing.database)[name].estimated_document_count()
 
 
 def _report(landing: Landing, tally: Tally, seconds: float) -> CollectionReport:

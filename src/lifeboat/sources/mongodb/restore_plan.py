@@ -15,9 +15,9 @@ from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import RestorePlanInvalid, TargetNotEmpty
 from lifeboat.sources.mongodb.landing_names import NAMESPACE_AT_MOST_BYTES, aside_name, is_ours, landing_name
 from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.on_primary import listed, on_primary, uuid_in
 from lifeboat.sources.mongodb.renames import Renames
 from lifeboat.sources.mongodb.server_facts import look_at_server
+from lifeboat.sources.mongodb.target_server import TargetServer, uuid_in
 
 SERVER_SCRIPTS = "system.js"
 """Functions stored on the server: the only ``system.`` collection that is the application's."""
@@ -130,14 +130,15 @@ def plan_restore(
         RestorePlanInvalid: A rename or a name in ``only`` cannot be read or fits nothing.
         DatabaseUnsupported, DatabaseUnreachable, DatabaseRightMissing.
     """
-    look_at_server(client)
+    server = TargetServer(client)
+    server.repeat(lambda: look_at_server(client))
     chosen = _choose(entries, only)
     names = Renames.read(renames)
     places = [(entry, *names.place_for(entry)) for entry in chosen]
     names.refuse_unused()
     databases = sorted({database for _, database, _ in places})
-    live = {database: listed(client, database) for database in databases}
-    landings = tuple(_landing(client, place, live[place[1]], finished) for place in places)
+    live = {database: server.listed(database) for database in databases}
+    landings = tuple(_landing(server, place, live[place[1]], finished) for place in places)
     ours = {(landing.database, landing.temporary) for landing in landings}
     ours |= {(landing.database, landing.aside) for landing in landings}
     return RestorePlan(
@@ -159,7 +160,7 @@ def _choose(entries: Sequence[CollectionEntry], only: Sequence[str]) -> list[Col
 
 
 def _landing(
-    client: Client,
+    server: TargetServer,
     place: tuple[CollectionEntry, str, str],
     live: Mapping[str, Document],
     finished: AbstractSet[str],
@@ -175,11 +176,17 @@ def _landing(
         # The server's scripts are copied, not renamed: theirs is the right collection before it holds all.
         is_done = name != SERVER_SCRIPTS or f"armed {database}.{name}" in finished
         return Landing(entry, database, name, Found.RESTORED if is_done else Found.EMPTY)
+    documents = server.repeat(lambda: _documents_in(server, database, name))
+    return Landing(entry, database, name, Found.COLLECTION if documents else Found.EMPTY, documents)
+
+
+def _documents_in(server: TargetServer, database: str, name: str) -> int:
+    """About how many; 0 is exact."""
     with in_our_words(f"looking into {database}.{name}"):
-        collection = on_primary(client, database)[name]
+        collection = server.database(database)[name]
         if collection.find_one({}, projection={"_id": 1}) is None:
-            return Landing(entry, database, name, Found.EMPTY)
-        return Landing(entry, database, name, Found.COLLECTION, collection.estimated_document_count())
+            return 0
+        return max(1, collection.estimated_document_count())
 
 
 def _without_source(options: Document) -> dict[str, object]:

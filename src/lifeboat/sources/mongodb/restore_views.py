@@ -6,18 +6,15 @@ that whatever dies, its documents are whole under one of two names, and the next
 
 from typing import Any
 
-from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.sources.mongodb.connect import Client
-from lifeboat.sources.mongodb.errors import DatabaseBusy, DatabaseUnreachable
-from lifeboat.sources.mongodb.land import drop_leftover
-from lifeboat.sources.mongodb.on_primary import MAJORITY, drop, listed, patiently, run
+from lifeboat.sources.mongodb.errors import DatabaseAway
 from lifeboat.sources.mongodb.restore_plan import Landing
 from lifeboat.sources.mongodb.swap import rename
+from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer
 
 
-def restore_view(client: Client, landing: Landing, view_on: str, clock: Clock) -> list[Finding]:
+def restore_view(server: TargetServer, landing: Landing, view_on: str) -> list[Finding]:
     """Create or replace one view. A view that the server refuses is a finding: it holds no data.
 
     Args:
@@ -26,8 +23,8 @@ def restore_view(client: Client, landing: Landing, view_on: str, clock: Clock) -
     wanted = landing.entry.options
     wanted["viewOn"] = view_on
     try:
-        patiently(clock, lambda: _put(client, landing, wanted))
-    except (DatabaseBusy, DatabaseUnreachable):
+        server.repeat(lambda: _put(server, landing, wanted))
+    except DatabaseAway:
         raise
     except LifeboatError as refusal:
         return [
@@ -39,22 +36,23 @@ def restore_view(client: Client, landing: Landing, view_on: str, clock: Clock) -
                 refusal.hint,
             )
         ]
-    drop_leftover(client, landing.database, landing.aside, clock)
+    server.drop(landing.database, landing.aside)
     return []
 
 
-def _put(client: Client, landing: Landing, wanted: dict[str, Any]) -> None:
+def _put(server: TargetServer, landing: Landing, wanted: dict[str, Any]) -> None:
     """Every step may be repeated."""
-    there = listed(client, landing.database, landing.name).get(landing.name)
+    there = server.listed(landing.database, landing.name).get(landing.name)
     if there is not None and there["type"] == "view":
         if dict(there["options"]) == dict(wanted):
+            server.confirm(landing.database, landing.aside)
             return
         if there["options"].get("collation") == wanted.get("collation"):
             change = {key: wanted[key] for key in ("viewOn", "pipeline")}
-            run(client, landing.database, f"changing the view {landing.namespace}", "collMod", landing.name, **change)
+            server.tell(landing.database, f"changing the view {landing.namespace}", "collMod", landing.name, **change)
             return
-        drop(client, landing.database, landing.name)
+        server.drop(landing.database, landing.name)
     elif there is not None:
-        rename(client, landing.database, landing.name, landing.aside, replacing=True)
+        rename(server, landing.database, landing.name, landing.aside, replacing=True)
     doing = f"creating the view {landing.namespace}"
-    run(client, landing.database, doing, "create", landing.name, **wanted, writeConcern=MAJORITY)
+    server.send(landing.database, doing, "create", landing.name, **wanted, writeConcern=MAJORITY)

@@ -2,7 +2,7 @@
 
 How: the server's own ``_mergeAuthzCollections`` with ``drop: false``, which leaves an existing user or role of the
 same name as it is, its newer password too. (``drop: true`` without a database would remove everybody not in the list,
-the caller among them.) A missing right costs a finding, not the restore of the data.
+the caller among them.) So the whole of it may be repeated. A missing right costs a finding, not the restore of the data.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,8 @@ from bson.raw_bson import RawBSONDocument
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.mongodb.catalog import EXACT
-from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import DatabaseRefused, DatabaseRightMissing
-from lifeboat.sources.mongodb.on_primary import MAJORITY, run
+from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer
 
 _NOT_FOUND: tuple[int, ...] = (11, 31)
 """UserNotFound, RoleNotFound."""
@@ -30,12 +29,12 @@ def names_of(documents: Sequence[bytes]) -> tuple[str, ...]:
     return tuple(sorted(str(bson.decode(document, codec_options=EXACT)["_id"]) for document in documents))
 
 
-def restore_users(client: Client, users: Sequence[bytes], roles: Sequence[bytes]) -> list[Finding]:
+def restore_users(server: TargetServer, users: Sequence[bytes], roles: Sequence[bytes]) -> list[Finding]:
     """Add those that are missing; say by name which ones were offered."""
     if not users and not roles:
         return []
     try:
-        _merge(client, users, roles)
+        server.repeat(lambda: _merge(server, users, roles))
     except (DatabaseRightMissing, DatabaseRefused) as refusal:
         return [
             Finding(
@@ -52,7 +51,7 @@ def restore_users(client: Client, users: Sequence[bytes], roles: Sequence[bytes]
     return [Finding(Level.OK, "users-restored", "users and roles", message)]
 
 
-def missing_accounts(client: Client, users: Sequence[bytes], roles: Sequence[bytes]) -> list[Account]:
+def missing_accounts(server: TargetServer, users: Sequence[bytes], roles: Sequence[bytes]) -> list[Account]:
     """Which of them are not on the server; none where one may not look, because then none can be removed either."""
     missing: list[Account] = []
     for kind, documents in (("user", users), ("role", roles)):
@@ -61,7 +60,7 @@ def missing_accounts(client: Client, users: Sequence[bytes], roles: Sequence[byt
             continue
         names = [{kind: one[kind], "db": one["db"]} for one in wanted]
         try:
-            found = run(client, "admin", f"looking for {kind}s", f"{kind}sInfo", names)[f"{kind}s"]
+            found = server.ask("admin", f"looking for {kind}s", f"{kind}sInfo", names)[f"{kind}s"]
         except (DatabaseRightMissing, DatabaseRefused):
             continue
         there = {(str(one["db"]), str(one[kind])) for one in found}
@@ -71,44 +70,31 @@ def missing_accounts(client: Client, users: Sequence[bytes], roles: Sequence[byt
     return missing
 
 
-def remove_accounts(client: Client, accounts: Sequence[Account]) -> None:
+def remove_accounts(server: TargetServer, accounts: Sequence[Account]) -> None:
     """Take back what a restore had added; what is gone already is no error."""
     for kind, database, name in accounts:
-        run(
-            client,
-            database,
-            f"removing {kind} {database}.{name}",
-            f"drop{kind.title()}",
-            name,
-            allowable_errors=list(_NOT_FOUND),
-            writeConcern=MAJORITY,
-        )
+        doing = f"removing {kind} {database}.{name}"
+        server.tell(database, doing, f"drop{kind.title()}", name, allowable_errors=list(_NOT_FOUND))
 
 
-def _merge(client: Client, users: Sequence[bytes], roles: Sequence[bytes]) -> None:
+def _merge(server: TargetServer, users: Sequence[bytes], roles: Sequence[bytes]) -> None:
     held = {kind: documents for kind, documents in (("users", users), ("roles", roles)) if documents}
     doing = "restoring users and roles"
     try:
         for kind, documents in held.items():
-            _drop(client, kind)
+            _drop(server, kind)
             raw = [RawBSONDocument(document) for document in documents]
-            run(client, "admin", doing, "insert", TEMPORARY[kind], documents=raw, writeConcern=MAJORITY)
+            answer = server.send("admin", doing, "insert", TEMPORARY[kind], documents=raw, writeConcern=MAJORITY)
+            for error in answer.get("writeErrors") or ():
+                raise DatabaseRefused(f"{doing}: the server did not take one ({error.get('errmsg')})")
         collections = {f"temp{kind.title()}Collection": f"admin.{TEMPORARY[kind]}" for kind in held}
-        run(
-            client,
-            "admin",
-            doing,
-            "_mergeAuthzCollections",
-            1,
-            **collections,
-            db="",
-            drop=False,
-            writeConcern=MAJORITY,
-        )
+        command = "_mergeAuthzCollections"
+        server.send("admin", doing, command, 1, **collections, db="", drop=False, writeConcern=MAJORITY)
     finally:
         for kind in held:
-            _drop(client, kind)
+            _drop(server, kind)
 
 
-def _drop(client: Client, kind: str) -> None:
-    run(client, "admin", "clearing temporary users", "drop", TEMPORARY[kind], check=False)
+def _drop(server: TargetServer, kind: str) -> None:
+    """They hold what passwords are checked with: never left behind."""
+    server.drop("admin", TEMPORARY[kind])
