@@ -20,7 +20,7 @@ from lifeboat.foundation.clock import Clock, SystemClock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.foundation.secret import Secret
-from lifeboat.operations import browse
+from lifeboat.operations import browse, export
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
 from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
@@ -30,6 +30,7 @@ from lifeboat.operations.reports import (
     BackupReport,
     CheckResult,
     ContentRow,
+    ExportReport,
     InitReport,
     RestorePlanReport,
     RestoreReport,
@@ -46,6 +47,7 @@ from lifeboat.repository.description import NamedRecipient
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.reading import SnapshotReader
 from lifeboat.rescue import rescue_script
 from lifeboat.rescue.readme import README
 
@@ -174,6 +176,36 @@ class Lifeboat:
         from lifeboat.app.restoring import Restoring
 
         return Restoring(self._settings, self._open(), self._clock, self._progress).undo()
+
+    def export(
+        self,
+        snapshot: str,
+        form: str | None,
+        out: str,
+        *,
+        namespaces: Sequence[str] = (),
+        with_users: bool = True,
+        compress: bool = False,
+    ) -> ExportReport:
+        """Write a snapshot out as a mongodump archive or directory, or as a tar archive.
+
+        Args:
+            snapshot: As for ``contents``.
+            out: A file that does not exist, a new or empty folder, or ``-`` for standard output.
+        """
+        repository = self._open()
+        source = SOURCES.get(snapshot) or (Source.MONGODB if form in export.FORMATS[Source.MONGODB] else None)
+        record = repository.find_snapshot("latest" if snapshot in SOURCES else snapshot, source)
+        with SnapshotReader(repository, record) as reader:
+            return export.export(
+                reader,
+                form,
+                out,
+                namespaces=namespaces,
+                with_users=with_users,
+                compress=compress,
+                progress=self._progress,
+            )
 
     def verify(self, level: str, *, sample_percent: float = 5.0) -> VerifyReport:
         """Check ages, structure, a sample, or every byte; each level includes those before it."""

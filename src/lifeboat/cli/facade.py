@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         BackupReport,
         CheckResult,
         ContentRow,
+        ExportReport,
         InitReport,
         RestorePlanReport,
         RestoreReport,
@@ -41,6 +42,17 @@ class Facade(Protocol):
     def restore(self, request: "RestoreRequest", *, resume: bool = True) -> "RestoreReport": ...
 
     def undo_restore(self) -> "RestoreReport": ...
+
+    def export(
+        self,
+        snapshot: str,
+        form: str | None,
+        out: str,
+        *,
+        namespaces: "Sequence[str]" = (),
+        with_users: bool = True,
+        compress: bool = False,
+    ) -> "ExportReport": ...
 
     def verify(self, level: str, *, sample_percent: float = 5.0) -> "VerifyReport": ...
 

@@ -43,6 +43,7 @@ COMMANDS = {
     "verify": Row("Every day", "prove that what is stored is whole"),
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
     "snapshots": Row("Look", "list what is stored, and look inside"),
+    "export": Row("Look", "write a snapshot as a mongodump archive or a tar: you can leave"),
     "restore": Row("On the bad day", "bring it back: beside the live data, or over it"),
 }
 

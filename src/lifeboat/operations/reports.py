@@ -153,6 +153,20 @@ class RestoreReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportReport:
+    """A snapshot that was written out in another tool's form."""
+
+    snapshot: SnapshotRow
+    form: str
+    """``mongodump-archive``, ``mongodump-dir`` or ``tar``."""
+    out: str
+    items: int
+    """Documents or files."""
+    has_oplog: bool
+    """Whether an oplog came along, which mongorestore must replay."""
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyReport:
     """What a verification looked at and what it found."""
 

@@ -223,6 +223,17 @@ def _takes(patterns: Patterns, path: bytes) -> bool:
     return patterns.includes(path, False) or any(patterns.includes(folder, True) for folder in above)
 
 
+def content_of(reader: SnapshotReader, root: StoredRoot) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+    """Every entry of a tree with its data; what is not read of one is passed over when the next is asked for."""
+    lines = (decode(line) for line in reader.lines(reader.streams()[root.stream]))
+    for batch in _batches(lines):
+        for entry, blocks in _with_content(reader, batch):
+            yield entry, blocks
+            if not entry.hard_link_to:
+                for _ in blocks:
+                    pass
+
+
 def remove_what_restore_added(restored: SnapshotReader, before: SnapshotReader | None) -> None:
     """Delete the names that are in one snapshot and not in the other: what a restore in place had added."""
     earlier = {root.path: root for root in stored_roots(before)} if before else {}

@@ -1,0 +1,50 @@
+"""``lifeboat export``: write a snapshot in a form that needs no Lifeboat."""
+
+import click
+
+from lifeboat.cli.command import lifeboat_command
+from lifeboat.cli.exit_status import ExitStatus
+from lifeboat.cli.run import Run
+
+
+@lifeboat_command(
+    "export",
+    examples=(
+        ("export db shop.archive", "for `mongorestore --archive=shop.archive`"),
+        ("export db dump --format mongodump-dir", "for `mongorestore dump`"),
+        ("export 3f2a91c0 --ns shop.users users.archive", "one collection of that snapshot"),
+        ("export files uploads.tar.gz --gzip", "for `tar xf uploads.tar.gz`"),
+        ("export db - | mongorestore --archive", "through a pipe, nothing on a disk"),
+    ),
+)
+@click.argument("snapshot")
+@click.argument("out")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["mongodump-archive", "mongodump-dir", "tar"]),
+    metavar="FORMAT",
+    help="mongodump-archive (else for a database), mongodump-dir, or tar (files).",
+)
+@click.option("--ns", "namespaces", multiple=True, metavar="DB.COLL", help="Only this collection, or this database.")
+@click.option("--gzip", "compress", is_flag=True, help="Compressed; tell mongorestore --gzip too.")
+@click.option("--users/--no-users", "with_users", default=True, show_default=True, help="Users and roles.")
+def command(
+    run: Run, snapshot: str, out: str, form: str | None, namespaces: tuple[str, ...], compress: bool, with_users: bool
+) -> ExitStatus:
+    """Write SNAPSHOT to OUT as mongodump or tar would have written it.
+
+    SNAPSHOT is an id, latest, or db, files or config for the newest of those. OUT must not exist yet; - is standard
+    output. What comes out is readable by anybody: it is not encrypted any more.
+    """
+    from lifeboat.cli.show.export import draw_exported
+
+    to_pipe = out == "-"
+    if to_pipe and (run.json or run.at_terminal):
+        raise click.UsageError("an export to - goes into a pipe or a file, without --json")
+    run.when_stopped = "the export is not finished; nothing stored was changed"
+    with run.lifeboat() as lifeboat:
+        report = lifeboat.export(snapshot, form, out, namespaces=namespaces, with_users=with_users, compress=compress)
+    if not to_pipe:
+        run.show(report, lambda: draw_exported(report, compress, run.clock.now()))
+    return ExitStatus.DONE

@@ -1,0 +1,33 @@
+"""What was exported, and how to take it in elsewhere."""
+
+import shlex
+from datetime import datetime
+
+from rich.console import RenderableType
+
+from lifeboat.cli.show.console import facts, next_steps, text
+from lifeboat.cli.show.moments import show_moment_short
+from lifeboat.cli.show.words import count_items, short_id
+from lifeboat.operations.reports import ExportReport
+
+
+def draw_exported(report: ExportReport, compressed: bool, now: datetime) -> list[RenderableType]:
+    row = report.snapshot
+    rows = [
+        ("snapshot", f"{short_id(row.snapshot)}, {show_moment_short(row.instant, now)}"),
+        ("written", f"{report.out} ({report.form})"),
+        ("content", count_items(row.source, report.items)),
+    ]
+    drawn: list[RenderableType] = [facts(rows), "", text("it is not encrypted: keep it as you keep the data itself")]
+    return drawn + next_steps((take_in(report, compressed), "take it in; --drop replaces what is there"))
+
+
+def take_in(report: ExportReport, compressed: bool) -> str:
+    """The command with which another tool reads it."""
+    out = shlex.quote(report.out)
+    if report.form == "tar":
+        return f"tar --xattrs -xpf {out}"
+    words = ["mongorestore", "--uri=..."]
+    words += ["--gzip"] * compressed + ["--oplogReplay"] * report.has_oplog
+    words.append(f"--archive={out}" if report.form == "mongodump-archive" else out)
+    return " ".join(words)

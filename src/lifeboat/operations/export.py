@@ -1,0 +1,190 @@
+"""Take a snapshot out in a form that needs no Lifeboat: a mongodump archive or directory, or a tar archive.
+
+Invariant: a file or folder under the name that was asked for is whole; what was cut off lies beside it as ``.lifeboat-partial`` at most.
+What comes out is plain text: nothing in it is encrypted any more.
+"""
+
+import gzip
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from lifeboat.foundation.progress import Progress
+from lifeboat.operations.reports import ExportReport
+from lifeboat.operations.restore_files import content_of, stored_roots
+from lifeboat.operations.restore_mongodb import StoredCollection, stored_collections
+from lifeboat.operations.status import row_of
+from lifeboat.repository.names import Source
+from lifeboat.repository.reading import SnapshotReader, StreamEntry
+from lifeboat.sources.files.tar_write import TarWriter
+from lifeboat.sources.mongodb.documents import spans_of
+from lifeboat.sources.mongodb.dump.archive_write import write_archive
+from lifeboat.sources.mongodb.dump.dumped import Dump, Dumped, accounts
+from lifeboat.sources.mongodb.dump.folder_write import GZIP_LEVEL, ExportRefused, write_folder
+
+ARCHIVE, FOLDER, TAR = "mongodump-archive", "mongodump-dir", "tar"
+FORMATS = {Source.MONGODB: (ARCHIVE, FOLDER), Source.FILES: (TAR,), Source.CONFIG: (TAR,)}
+STANDARD_OUTPUT = "-"
+PARTIAL = ".lifeboat-partial"
+OPLOG = "oplog"
+"""Name of the stream that a snapshot over a stretch of time has."""
+
+
+def export(
+    reader: SnapshotReader,
+    form: str | None,
+    out: str,
+    *,
+    namespaces: Sequence[str] = (),
+    with_users: bool = True,
+    compress: bool = False,
+    progress: Progress,
+) -> ExportReport:
+    """Write a snapshot to ``out``.
+
+    Args:
+        form: One of ``FORMATS``; None: an archive for a database, a tar for files.
+        out: A file that does not exist, an empty or new folder, or ``-`` for standard output.
+        namespaces: Only these databases or collections; empty for all.
+
+    Raises:
+        ExportRefused: The form does not fit the snapshot, or the place is taken.
+    """
+    source = Source(reader.record.source)
+    form = form or FORMATS[source][0]
+    if form not in FORMATS[source]:
+        raise ExportRefused(
+            f"a snapshot of {'the database' if source is Source.MONGODB else source} cannot be exported as {form}",
+            f"as {' or '.join(FORMATS[source])}, or name another snapshot: `lifeboat snapshots`",
+        )
+    progress.begin("exporting", reader.record.total_bytes)
+    if form == TAR:
+        with _file_at(out, compress) as file:
+            items = _write_tar(reader, file, progress)
+    else:
+        chosen = _choose(stored_collections(reader), namespaces)
+        dump = _dump_of(reader, chosen, with_users and not namespaces, progress)
+        items = sum(one.documents for one in chosen)
+        if form == ARCHIVE:
+            with _file_at(out, compress) as file:
+                write_archive(file.write, dump)
+        else:
+            write_folder(_empty_folder(out), dump, compress=compress)
+    return ExportReport(row_of(reader.record), form, out, items, has_oplog=OPLOG in reader.streams() and form != TAR)
+
+
+def _choose(stored: Sequence[StoredCollection], namespaces: Sequence[str]) -> list[StoredCollection]:
+    wanted = set(namespaces)
+    known = {name for one in stored for name in (one.entry.database, one.entry.namespace)}
+    for name in sorted(wanted - known):
+        raise ExportRefused(
+            f"the snapshot has nothing called {name}", "`lifeboat snapshots SNAPSHOT` lists what it has"
+        )
+    return [one for one in stored if not wanted or {one.entry.database, one.entry.namespace} & wanted]
+
+
+def _dump_of(reader: SnapshotReader, chosen: Sequence[StoredCollection], with_users: bool, progress: Progress) -> Dump:
+    streams = reader.streams()
+
+    def blocks(stream: StreamEntry) -> Iterator[bytes]:
+        for block in reader.stream(stream):
+            progress.advance(len(block))
+            yield block
+
+    def collection(one: StoredCollection) -> Dumped:
+        kind = one.entry.kind if one.entry.kind in ("view", "timeseries") else "collection"
+        stream = None if one.stream is None else streams[one.stream]
+        return Dumped(
+            one.entry.database,
+            one.entry.name,
+            kind,
+            one.entry.metadata,
+            lambda: iter(()) if stream is None else blocks(stream),
+        )
+
+    def documents(name: str) -> list[bytes]:
+        raw = b"".join(reader.stream(streams[name])) if with_users and name in streams else b""
+        return [raw[begin:end] for begin, end in spans_of(raw)]
+
+    server = reader.details.get("server")
+    version = str(server.get("version", "")) if isinstance(server, dict) else ""
+    return Dump(
+        version or "6.0.0",
+        accounts(documents("users"), documents("roles")),
+        tuple(map(collection, chosen)),
+        (lambda: blocks(streams[OPLOG])) if OPLOG in streams else None,
+    )
+
+
+def _write_tar(reader: SnapshotReader, file: BinaryIO, progress: Progress) -> int:
+    roots = stored_roots(reader)
+    items = 0
+    with TarWriter(file) as tar:
+        for root in roots:
+            prefix = b"" if len(roots) == 1 else os.fsencode(root.path).strip(b"/")
+            for entry, blocks in content_of(reader, root):
+                tar.put(prefix, entry, blocks)
+                items += 1
+                progress.advance(entry.size, 1)
+    return items
+
+
+@contextmanager
+def _file_at(out: str, compress: bool) -> Iterator[BinaryIO]:
+    """The file to write into: standard output, or a temporary name that becomes the wanted one at the end."""
+    if out == STANDARD_OUTPUT:
+        with _packed(sys.stdout.buffer, compress) as file:
+            yield file
+        sys.stdout.buffer.flush()
+        return
+    final = Path(out)
+    partial = final.with_name(final.name + PARTIAL)
+    if final.exists() or final.is_symlink():
+        raise ExportRefused(f"{final} is there already", "name a file that does not exist")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise ExportRefused(
+            f"{final} cannot be written: {(error.strerror or str(error)).lower()}", "does its folder exist?"
+        ) from error
+    try:
+        with open(descriptor, "wb") as raw:
+            with _packed(raw, compress) as file:
+                yield file
+            raw.flush()
+            os.fsync(raw.fileno())
+        os.link(partial, final)  # unlike a rename, refuses a name that was taken meanwhile
+    except OSError as error:
+        raise ExportRefused(
+            f"{final} cannot be written: {(error.strerror or str(error)).lower()}", "is there room on that disk?"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _packed(file: BinaryIO, compress: bool) -> Iterator[BinaryIO]:
+    if not compress:
+        yield file
+        return
+    with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as packed:
+        yield cast(BinaryIO, packed)
+
+
+def _empty_folder(out: str) -> Path:
+    if out == STANDARD_OUTPUT:
+        raise ExportRefused("a directory cannot be written to standard output", f"use --format {ARCHIVE}")
+    folder = Path(out)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        taken = any(folder.iterdir())
+    except OSError as error:
+        raise ExportRefused(
+            f"{folder} cannot be used: {(error.strerror or str(error)).lower()}", "name a new folder"
+        ) from error
+    if taken:
+        raise ExportRefused(f"{folder} is not empty", "name a new or an empty folder")
+    return folder

@@ -1,0 +1,1 @@
+"""mongodump's two forms, archive and directory: the way out for whoever leaves, and the way in."""
