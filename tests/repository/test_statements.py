@@ -57,7 +57,7 @@ def test_a_stranger_and_a_writer_can_neither_prove_nor_have_snapshots_forgotten(
         store.write(statement_name("forget", record.writer, record.generation, digest(raw)), raw)
 
     assert repository.standings() == {}
-    assert [type(one) for _, one in repository.statements()] == [ObjectDamaged] * 6
+    assert [type(one) for _, one in repository.statements()] == [ObjectDamaged] * (len(Verb) + 2)
 
 
 def test_a_custodian_can_have_snapshots_forgotten_and_cannot_prove_them(tmp_path: Path) -> None:
@@ -65,7 +65,13 @@ def test_a_custodian_can_have_snapshots_forgotten_and_cannot_prove_them(tmp_path
     repository, store, clock = make(tmp_path)
     record = back_up(repository, clock, CONTENT)
     described = replace(repository.description, custodians=(NamedRecipient("ci", custodian.recipient),))
-    for verb, may in ((Verb.FORGET, True), (Verb.KEEP, True), (Verb.RELEASE, True), (Verb.PROOF, False)):
+    for verb, may in (
+        (Verb.FORGET, True),
+        (Verb.KEEP, True),
+        (Verb.RELEASE, True),
+        (Verb.PROOF, False),
+        (Verb.DOUBT, False),
+    ):
         (name,) = write_statements(store, described, custodian, verb, [record], "", clock.now())
         if may:
             assert open_statement(store.read(name), name, described).verb is verb
@@ -109,6 +115,14 @@ def test_keeping_takes_back_a_forgetting_and_wins_at_the_same_time() -> None:
     assert standings([said(Verb.FORGET, 1), said(Verb.KEEP, 2, "wanted")])["r"].forgotten is None
     assert standings([said(Verb.KEEP, 1, "wanted"), said(Verb.FORGET, 1)])["r"].kept == "wanted"
     assert standings([said(Verb.KEEP, 1, "x"), said(Verb.RELEASE, 2)])["r"] == NOTHING_SAID
+
+
+def test_a_doubt_takes_back_a_proof_until_the_next_one() -> None:
+    doubted = [said(Verb.PROOF, 1), said(Verb.DOUBT, 2)]
+    assert standings(doubted)["r"].proved is None
+    again = said(Verb.PROOF, 3)
+    assert standings([again, *doubted])["r"].proved == again.time
+    assert standings([said(Verb.DOUBT, 1), said(Verb.PROOF, 1)])["r"].proved is None
 
 
 def test_many_records_are_said_in_statements_small_enough_to_read(tmp_path: Path) -> None:

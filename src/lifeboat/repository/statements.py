@@ -3,7 +3,7 @@
 Each lies in the catalog of the writer whose snapshots it speaks of (docs/format.md, section 13), because a record itself is never
 changed. A few statements a day for each writer; whoever prunes also removes those that no remaining record needs.
 
-Invariant: a statement counts only when somebody who may say it signed it: a recipient anything, a custodian all but ``proof``.
+Invariant: a statement counts only when somebody who may say it signed it: a recipient anything, a custodian all but ``proof`` and ``doubt``.
 A writer's signature counts for nothing here: who steals an application's host can neither prove snapshots nor have them forgotten.
 """
 
@@ -33,6 +33,8 @@ class Verb(StrEnum):
 
     PROOF = "proof"
     """Everything these snapshots need was opened with an identity, whole, after it had been written."""
+    DOUBT = "doubt"
+    """Takes back a ``proof``: something that these snapshots need was found damaged or gone."""
     FORGET = "forget"
     """The rules keep them no longer: after the grace, prune removes them."""
     KEEP = "keep"
@@ -60,7 +62,7 @@ class Standing:
     """What all statements about one snapshot come to."""
 
     proved: datetime | None = None
-    """When it was last proved."""
+    """When it was last proved; None also when that is in doubt since."""
     forgotten: datetime | None = None
     kept: str | None = None
     """Why it is kept on purpose; None when it is not."""
@@ -143,8 +145,8 @@ def open_statement(raw: bytes, name: str, description: Description) -> Statement
 
 
 def standings(statements: Iterable[Statement]) -> dict[str, Standing]:
-    """What the statements come to, by the digest of the record; later ones win, and at one time ``keep`` wins over ``forget``."""
-    order = [Verb.FORGET, Verb.RELEASE, Verb.KEEP, Verb.PROOF]
+    """What the statements come to, by the digest of the record; later ones win; at one time ``keep`` wins over ``forget``, ``doubt`` over ``proof``."""
+    order = [Verb.FORGET, Verb.RELEASE, Verb.KEEP, Verb.PROOF, Verb.DOUBT]
     found: dict[str, Standing] = {}
     for statement in sorted(statements, key=lambda one: (one.time, order.index(one.verb))):
         for record in statement.records:
@@ -155,6 +157,8 @@ def standings(statements: Iterable[Statement]) -> dict[str, Standing]:
 def _after(before: Standing, said: Statement) -> Standing:
     if said.verb is Verb.PROOF:
         return replace(before, proved=said.time)
+    if said.verb is Verb.DOUBT:
+        return replace(before, proved=None)
     if said.verb is Verb.KEEP:
         return replace(before, kept=said.text, forgotten=None)
     if said.verb is Verb.RELEASE:
@@ -165,7 +169,7 @@ def _after(before: Standing, said: Statement) -> Standing:
 
 def _may_say(verb: Verb, description: Description) -> Sequence[Recipient]:
     recipients = [named.recipient for named in description.recipients]
-    if verb is not Verb.PROOF:
+    if verb not in (Verb.PROOF, Verb.DOUBT):
         recipients += [named.recipient for named in description.custodians]
     return recipients
 
