@@ -23,6 +23,7 @@ from lifeboat.operations.reports import (
     RestorePlanReport,
     RestoreReport,
     RestoreRequest,
+    Rotation,
     SnapshotReport,
     SnapshotRow,
     SourceStatus,
@@ -148,9 +149,19 @@ class PretendLifeboat:
         self._begin("undo_restore")
         return RestoreReport((row(),), "database shop", (), 2.0, None, self.findings)
 
-    def verify(self, level: str, *, sample_percent: float = 5.0) -> VerifyReport:
-        self._begin("verify", level, sample_percent)
-        return VerifyReport(level, 12, 340, 1_200_000_000, 90_000, 3.3, self.findings)
+    def verify(
+        self,
+        level: str,
+        *,
+        sample_percent: float = 5.0,
+        max_bytes: int | None = None,
+        max_seconds: float | None = None,
+        with_key: bool = True,
+    ) -> VerifyReport:
+        self._begin("verify", level, sample_percent, max_bytes, max_seconds, with_key)
+        turned = Rotation(340, 8_000_000_000, 12, 300_000_000, 0, 0, 9 * 86_400, 13.6)
+        stopped = "bytes" if max_bytes else "minutes" if max_seconds else None
+        return VerifyReport(level, 12, 340, 1_200_000_000, 90_000, 3.3, self.findings, ("a" * 32,), 2, stopped, turned)
 
     def status(self) -> StatusReport:
         self._begin("status")

@@ -105,7 +105,11 @@ def test_damage_is_named_with_what_it_hurts_and_what_to_do(shell: Shell) -> None
 
 def test_the_arguments_arrive(shell: Shell) -> None:
     assert shell("backup", "db", "--new-generation").called == [("backup", "db", True)]
-    assert shell("verify", "--level", "sample", "--percent", "12.5").called == [("verify", "sample", 12.5)]
+    assert shell("verify", "--level", "sample", "--percent", "12.5").called == [
+        ("verify", "sample", 12.5, None, None, True)
+    ]
+    bounded = ("verify", "--level", "full", "--max-bytes", "10GB", "--max-minutes", "20", "--no-key")
+    assert shell(*bounded).called == [("verify", "full", 5.0, 10_000_000_000, 1200.0, False)]
     assert shell("snapshots", "3f2a", "uploads/a").called == [("contents", "3f2a", "uploads/a")]
 
 

@@ -85,7 +85,7 @@ def back_up(
             stream.extend(cutter.feed(raw))
             stream.extend(cutter.finish())
             streams.append(stream.finish())
-        root = write_root(run, streams, {}, [])
+        root = write_root(run, streams, {"roots": []}, [])
         return run.commit(
             root,
             point="p",

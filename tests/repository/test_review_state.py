@@ -128,7 +128,7 @@ def test_a_clock_that_ran_ahead_once_does_not_make_its_snapshot_the_latest_for_e
     assert wrong.instant > right.instant
     assert repository.find_snapshot("latest").snapshot == right.snapshot
     clock.moment += timedelta(days=2)
-    (row,) = status(repository, {"files": 3600.0}).sources
+    (row,) = status(repository, {"files": 3600.0}, 86400.0).sources
     assert not row.meets_objective, "two days old is two days old"
     report = verify(repository, "age", objectives={"files": 3600.0}, sample_percent=1, clock=clock, progress=Silent())
     assert "snapshot-too-old" in [one.code for one in report.findings]

@@ -4,6 +4,7 @@ Composition only: what is done stands in ``operations``, how things are built in
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lifeboat.app.build import (
     build_client,
@@ -26,6 +27,7 @@ from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
 from lifeboat.operations.doctor.checks import Check, examine, findings_of
 from lifeboat.operations.doctor.store import check_store
+from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.reports import (
     BackupReport,
     CheckResult,
@@ -41,6 +43,7 @@ from lifeboat.operations.reports import (
 )
 from lifeboat.operations.status import row_of, same_machine_warning, status
 from lifeboat.operations.taking import Taken, Taking, new_point
+from lifeboat.operations.verify.rolling import Limits
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.create import create_repository, store_rescue_kit
 from lifeboat.repository.description import NamedRecipient
@@ -147,7 +150,9 @@ class Lifeboat:
 
     def snapshots(self) -> list[SnapshotRow]:
         """All snapshots, newest recovery point first."""
-        return [row_of(record) for record in self._open().snapshots()]
+        repository = self._open()
+        proofs = Proofs(repository)
+        return [row_of(record, proofs.of(record)) for record in repository.snapshots()]
 
     def contents(self, snapshot: str, path: str = "") -> list[ContentRow]:
         """Collections of a database snapshot, or what lies at a path of a file snapshot.
@@ -207,27 +212,43 @@ class Lifeboat:
                 progress=self._progress,
             )
 
-    def verify(self, level: str, *, sample_percent: float = 5.0) -> VerifyReport:
-        """Check ages, structure, a sample, or every byte; each level includes those before it."""
+    def verify(
+        self,
+        level: str,
+        *,
+        sample_percent: float = 5.0,
+        max_bytes: int | None = None,
+        max_seconds: float | None = None,
+        with_key: bool = True,
+    ) -> VerifyReport:
+        """Check ages, structure, a sample, or every byte; each level includes those before it.
+
+        Args:
+            max_bytes: ``sample`` and ``full`` stop when they have read this much, and the next run goes on.
+            max_seconds: The same, by time.
+            with_key: False: only hashes against names, as on a machine without the key.
+        """
         return verify(
-            self._open(),
+            self._open(with_key=with_key),
             level,
             objectives=self._objectives(),
             sample_percent=sample_percent,
+            limits=Limits(max_bytes, max_seconds),
             clock=self._clock,
             progress=self._progress,
         )
 
     def status(self) -> StatusReport:
         """How safe everything is right now."""
-        return status(self._open(), self._objectives())
+        return status(self._open(), self._objectives(), self._settings.objectives.proved_seconds)
 
     def doctor(self, only: Sequence[str] = ()) -> list[CheckResult]:
         """Everything that a backup or a restore would stumble over; or the checks with these names."""
         return Diagnosis(self._settings, self._clock).run(only)
 
-    def _open(self) -> Repository:
-        return build_repository(self._settings, self._clock)
+    def _open(self, *, with_key: bool = True) -> Repository:
+        settings = self._settings if with_key else replace(self._settings, key=None)
+        return build_repository(settings, self._clock)
 
     def _set_up(self) -> list[str]:
         """Which of ``SOURCES`` the settings describe."""

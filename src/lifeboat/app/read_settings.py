@@ -129,7 +129,9 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
             if said.config.paths is not None
             else tuple(one for one in (dotenv, path or folder / SETTINGS_FILE) if one.is_file())
         ),
-        objectives=Objectives(said.objectives.db, said.objectives.files, said.objectives.config),
+        objectives=Objectives(
+            said.objectives.db, said.objectives.files, said.objectives.config, said.objectives.proved
+        ),
         limits=Limits(said.limits.threads, said.limits.compression_level),
         retention=Rules(**said.retention.model_dump()),
         key=key,

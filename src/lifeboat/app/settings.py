@@ -19,6 +19,8 @@ from lifeboat.retention.rules import Rules
 ChecksumMode = Literal["when_required", "when_supported"]
 
 HOUR_SECONDS = 3600
+PROVED_SECONDS = 8 * 24 * HOUR_SECONDS
+"""A weekly verify that is a day late still keeps it."""
 IDENTITY_FILE = "identity.key"
 """In the state folder: the key that ``init`` made, used when nothing else names one."""
 
@@ -92,6 +94,8 @@ class Objectives:
     db_seconds: float = HOUR_SECONDS
     files_seconds: float = 24 * HOUR_SECONDS
     config_seconds: float = 24 * HOUR_SECONDS
+    proved_seconds: float = PROVED_SECONDS
+    """The age that the newest proved snapshot of each source may reach before ``status`` warns."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from lifeboat.app.settings import HOUR_SECONDS, passwords_in_uri
+from lifeboat.app.settings import HOUR_SECONDS, PROVED_SECONDS, passwords_in_uri
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.retention.rules import Rules
 
@@ -102,6 +102,7 @@ class ObjectivesTable(Table):
     db: Span = HOUR_SECONDS
     files: Span = 24 * HOUR_SECONDS
     config: Span = 24 * HOUR_SECONDS
+    proved: Span = PROVED_SECONDS
 
 
 class LimitsTable(Table):

@@ -54,7 +54,15 @@ class Facade(Protocol):
         compress: bool = False,
     ) -> "ExportReport": ...
 
-    def verify(self, level: str, *, sample_percent: float = 5.0) -> "VerifyReport": ...
+    def verify(
+        self,
+        level: str,
+        *,
+        sample_percent: float = 5.0,
+        max_bytes: int | None = None,
+        max_seconds: float | None = None,
+        with_key: bool = True,
+    ) -> "VerifyReport": ...
 
     def status(self) -> "StatusReport": ...
 

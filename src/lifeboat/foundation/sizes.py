@@ -1,5 +1,7 @@
 """Byte counts, rates and spans of time, as people read them."""
 
+import re
+
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
@@ -28,3 +30,14 @@ def show_seconds(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def read_bytes(text: str) -> int:
+    """Read a byte count: ``"10GB"`` (of 1000), ``"1.5 GiB"`` (of 1024), ``"500m"`` (as MB), ``"4096"``; raises ``ValueError``."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)(b?)\s*", text, re.IGNORECASE)
+    if not found or (found[3] and not found[2]):
+        raise ValueError("a size is written like 500MB, 10GB or 1.5GiB")
+    count = float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2].lower() or " ")
+    if count < 1:
+        raise ValueError("a size is more than nothing")
+    return int(count)

@@ -68,6 +68,8 @@ class SnapshotRow:
     """When prune let it go; it is listed no more, and removed after the grace."""
     released_until: datetime | None = None
     """Of a forgotten one: until then ``--release`` brings it back."""
+    proved: datetime | None = None
+    """When everything it needs was last opened with the key; None: never, or something was found damaged since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,23 @@ class ExportReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotation:
+    """How far the rolling check of the packs is, on this machine."""
+
+    packs: int
+    bytes: int
+    checked_packs: int
+    """Looked at by this run."""
+    checked_bytes: int
+    never_checked_packs: int
+    damaged_packs: int
+    oldest_check_seconds: int | None
+    """Age of the oldest check; None while something was never checked."""
+    days_for_all: float | None
+    """How long all of it takes at the pace of the last two weeks; None when this run read everything, or nothing was ever read."""
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyReport:
     """What a verification looked at and what it found."""
 
@@ -178,6 +197,29 @@ class VerifyReport:
     """Chunks opened, authenticated and re-identified."""
     seconds: float
     findings: tuple[Finding, ...]
+    proved: tuple[str, ...] = ()
+    """Ids of the snapshots that this run proved."""
+    unproved: int = 0
+    """Snapshots that nobody has proved yet, or whose proof is in doubt."""
+    stopped_by: str | None = None
+    """``bytes`` or ``minutes`` when a limit ended it; the next run goes on from there."""
+    rotation: Rotation | None = None
+    """Of the levels that read packs."""
+    quarantined: int = 0
+    """Packs that this machine wrote and this run found spoilt: its next backup stores what they held again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastVerify:
+    """The last ``lifeboat verify`` of this machine."""
+
+    level: str
+    at: datetime
+    with_key: bool
+    problems: int
+    stopped_by: str | None = None
+    rotation: Rotation | None = None
+    """Where the rolling check stood, of the last run that read packs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +233,10 @@ class SourceStatus:
     objective_seconds: float
     snapshots: int
     meets_objective: bool
+    newest_proved: SnapshotRow | None = None
+    """The newest snapshot whose every byte somebody with the key has opened since it was stored."""
+    proved_age_seconds: float | None = None
+    proved_objective_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +253,8 @@ class StatusReport:
     findings: tuple[Finding, ...] = ()
     last_restore_seconds: float | None = None
     """Measured RTO of the last restore on this machine."""
+    last_verify: LastVerify | None = None
+    """None: this machine never verified the repository."""
 
 
 @dataclass(frozen=True, slots=True)

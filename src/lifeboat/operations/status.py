@@ -1,17 +1,20 @@
 """The answer to "am I safe?": the newest recovery point of each source against its objective, measured, not asserted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.sizes import show_seconds
+from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.reports import SnapshotRow, SourceStatus, StatusReport
-from lifeboat.operations.verify.run import check_ages
+from lifeboat.operations.verify.run import check_ages, last_verify
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.storage.conformance.hooks import Inspectable, unwrapped
 
 
-def row_of(record: Record) -> SnapshotRow:
-    """A record as people see it."""
+def row_of(record: Record, proved: datetime | None = None) -> SnapshotRow:
+    """A record as people see it, and when it was proved."""
     return SnapshotRow(
         snapshot=record.snapshot,
         point=record.point,
@@ -27,29 +30,45 @@ def row_of(record: Record) -> SnapshotRow:
         purpose=record.purpose,
         snapshot_class=record.class_,
         keep=record.keep,
+        proved=proved,
     )
 
 
-def status(repository: Repository, objectives: Mapping[str, float]) -> StatusReport:
-    """Look at the catalog and the size of the store; opens no content."""
+def status(repository: Repository, objectives: Mapping[str, float], proved_seconds: float) -> StatusReport:
+    """Look at the catalog and the size of the store; opens no content.
+
+    Args:
+        proved_seconds: The age that the newest proved snapshot of a source may reach before there is a warning.
+    """
+    proofs = Proofs(repository)
     now = repository.store.time_there()
     opened = list(repository.records())
     records = [record for _, record in opened if isinstance(record, Record)]
     sources = []
+    unproved: list[Finding] = []
     for source, objective in objectives.items():
         of_source = [one for one in records if one.source == source and one.purpose != "safety"]
         newest = max(of_source, key=lambda record: record.believed_instant, default=None)
         age = None if newest is None else (now - newest.believed_instant).total_seconds()
+        proved = max(
+            (one for one in of_source if proofs.of(one) is not None),
+            key=lambda record: record.believed_instant,
+            default=None,
+        )
         sources.append(
             SourceStatus(
                 source=source,
-                newest=None if newest is None else row_of(newest),
+                newest=None if newest is None else row_of(newest, proofs.of(newest)),
                 age_seconds=age,
                 objective_seconds=objective,
                 snapshots=len(of_source),
                 meets_objective=age is not None and age <= objective,
+                newest_proved=None if proved is None else row_of(proved, proofs.of(proved)),
+                proved_age_seconds=None if proved is None else (now - proved.believed_instant).total_seconds(),
+                proved_objective_seconds=proved_seconds,
             )
         )
+        unproved += check_proofs(source, of_source, proved, proved_seconds, now)
     findings = [
         *check_ages(records, objectives, now),
         *(
@@ -57,6 +76,7 @@ def status(repository: Repository, objectives: Mapping[str, float]) -> StatusRep
             for name, one in opened
             if not isinstance(one, Record)
         ),
+        *unproved,
         *same_machine_warning(repository),
     ]
     restored = repository.state.read_json("last-restore.json") or {}
@@ -69,7 +89,30 @@ def status(repository: Repository, objectives: Mapping[str, float]) -> StatusRep
         head=repository.head(),
         findings=tuple(findings),
         last_restore_seconds=restored.get("seconds"),
+        last_verify=last_verify(repository),
     )
+
+
+def check_proofs(
+    source: str, stored: Sequence[Record], proved: Record | None, objective_seconds: float, now: datetime
+) -> list[Finding]:
+    """Warn when nothing was proved for too long. Never a problem: what was stored an hour ago may well be whole, and a cron job that
+    asks whether backups are made must not page somebody on a repository's first day.
+    """
+    if not stored:
+        return []
+    since = proved.believed_instant if proved else min(record.finished for record in stored)
+    if (now - since).total_seconds() <= objective_seconds:
+        return []
+    if proved is None:
+        message = f"{len(stored)} snapshots of {source} are stored, and none of them was ever proved"
+    else:
+        age = show_seconds((now - since).total_seconds())
+        message = (
+            f"the newest proved snapshot of {source} is {age} old; the objective is {show_seconds(objective_seconds)}"
+        )
+    hint = "`lifeboat verify --level full --max-minutes 20`, every night, where the key is"
+    return [Finding(Level.WARNING, "not-proved", source, message, hint)]
 
 
 def same_machine_warning(repository: Repository) -> list[Finding]:

@@ -28,6 +28,7 @@ from lifeboat.repository.errors import (
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import CATALOG, Class, Source, catalog_prefix, key_name, packs_prefix, stated_digest
 from lifeboat.repository.objects import read_many, read_verified
+from lifeboat.repository.quarantine import quarantined
 from lifeboat.repository.record import Record, record_from_json, show_time
 from lifeboat.repository.statements import Standing, Statement, Verb, open_statement, standings
 from lifeboat.repository.writers import CatalogKey, Registration, WriterSecret, read_registrations, register_writer
@@ -254,20 +255,23 @@ class Repository:
         return table
 
     def chunks_to_count_on(self, writer: str, generation: str, source: Source, class_: Class) -> ChunkTable:
-        """As ``chunk_table``, without the packs that are gone or cut: what a new snapshot may need without storing it again.
+        """As ``chunk_table``, without the packs that are gone, cut or were found damaged: what a new snapshot may need without storing it
+        again.
 
         Who may not list packs (a guarded writer) has to believe the indexes.
         """
+        spoilt = quarantined(self.state, self.id)
+        sizes: dict[str | None, int] | None
         try:
             sizes = {
                 stated_digest(stored.name): stored.size_bytes
                 for stored in self.store.list_under(packs_prefix(source, class_, generation))
             }
         except StorageDenied:
-            return self.chunk_table(writer, generation, source, class_)
+            sizes = None
         table = ChunkTable()
         for pack in self._indexed_packs(writer, generation, source, class_, table.passed_over):
-            if sizes.get(pack.name.hex()) == pack.size_bytes:
+            if pack.name not in spoilt and (sizes is None or sizes.get(pack.name.hex()) == pack.size_bytes):
                 table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
         return table
 

@@ -145,7 +145,10 @@ def open_statement(raw: bytes, name: str, description: Description) -> Statement
 
 
 def standings(statements: Iterable[Statement]) -> dict[str, Standing]:
-    """What the statements come to, by the digest of the record; later ones win; at one time ``keep`` wins over ``forget``, ``doubt`` over ``proof``."""
+    """What the statements come to, by the digest of the record; later ones win.
+
+    At one time ``keep`` wins over ``forget`` and ``doubt`` over ``proof``.
+    """
     order = [Verb.FORGET, Verb.RELEASE, Verb.KEEP, Verb.PROOF, Verb.DOUBT]
     found: dict[str, Standing] = {}
     for statement in sorted(statements, key=lambda one: (one.time, order.index(one.verb))):

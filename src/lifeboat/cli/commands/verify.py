@@ -12,8 +12,10 @@ from lifeboat.foundation.finding import any_problem
     "verify",
     examples=(
         ("verify", "is everything there that something names?"),
-        ("verify --level sample --percent 10", "a tenth of it, as for every day"),
-        ("verify --level full", "every chunk, as for every month"),
+        ("verify --level full --max-minutes 20", "as for every night: goes on where the last one stopped"),
+        ("verify --level sample --max-bytes 10GB", "a twentieth of it, but never more than 10 GB"),
+        ("verify --level full", "every chunk, as after moving a repository"),
+        ("verify --level full --no-key", "every object against the hash in its name, nothing opened"),
     ),
 )
 @click.option(
@@ -32,22 +34,54 @@ from lifeboat.foundation.finding import any_problem
     metavar="NUMBER",
     help="How much of it --level sample reads.",
 )
-def command(run: Run, level: str, percent: float) -> ExitStatus:
+@click.option("--max-bytes", metavar="SIZE", help="Stop after reading this much: 500MB, 10GB, 1.5GiB.")
+@click.option(
+    "--max-minutes",
+    type=click.FloatRange(0, min_open=True),
+    metavar="NUMBER",
+    help="Stop after this long.",
+)
+@click.option("--no-key", is_flag=True, help="Open nothing, even if the key is here: hashes against names.")
+def command(
+    run: Run, level: str, percent: float, max_bytes: str | None, max_minutes: float | None, no_key: bool
+) -> ExitStatus:
     """Prove that what is stored is whole.
 
     \b
     age        is the newest snapshot of each source young enough?
     structure  is every object there that something names?
-    sample     some chunks are read, opened with the key and identified
-    full       every chunk is
+    sample     a share of the packs is read, opened with the key and identified
+    full       every pack is, and every other object
+
+    What was checked longest ago is read first, what was never checked before that: a run that a limit stops, or that is
+    killed, is gone on with by the next. A snapshot of which everything was opened is proved: `status` shows it.
 
     Exit status 3: something is damaged, missing or too old; the report names the snapshots, collections and files it
     hurts.
     """
     from lifeboat.cli.show.verify import draw_verified
 
-    run.when_stopped = "the verification is not finished; it changes nothing"
+    if (max_bytes or max_minutes) and level not in ("sample", "full"):
+        raise click.UsageError(
+            f"--max-bytes and --max-minutes bound what is read, and --level {level} reads no packs: say --level full"
+        )
+    run.when_stopped = "the verification is not finished; the next one goes on from here"
     with run.lifeboat() as lifeboat:
-        report = lifeboat.verify(level, sample_percent=percent)
+        report = lifeboat.verify(
+            level,
+            sample_percent=percent,
+            max_bytes=_bytes(max_bytes),
+            max_seconds=None if max_minutes is None else max_minutes * 60,
+            with_key=not no_key,
+        )
     run.show(report, lambda: draw_verified(report))
     return ExitStatus.FINDINGS if any_problem(report.findings) else ExitStatus.DONE
+
+
+def _bytes(text: str | None) -> int | None:
+    from lifeboat.foundation.sizes import read_bytes
+
+    try:
+        return None if text is None else read_bytes(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--max-bytes") from None

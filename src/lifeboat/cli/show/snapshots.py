@@ -19,7 +19,8 @@ def draw_snapshots(rows: Sequence[SnapshotRow], left_out: int, now: datetime) ->
     notes = any(state_of(row) for row in rows)
     writers = len({row.label for row in rows}) > 1
     headings = ["snapshot", "source", "taken", "age", "content", "size"]
-    headings += ["writer"] * writers + ["note"] * notes
+    proofs = any(row.proved for row in rows)
+    headings += ["proved"] * proofs + ["writer"] * writers + ["note"] * notes
     table = columns(*headings, right=("size",), fold=("writer", "note"))
     for row in rows:
         cells = [
@@ -30,6 +31,7 @@ def draw_snapshots(rows: Sequence[SnapshotRow], left_out: int, now: datetime) ->
             safe(count_items(row.source, row.items)),
             show_bytes(row.bytes),
         ]
+        cells += ["yes" if row.proved else ""] * proofs
         cells += [safe(row.label)] * writers + [safe(state_of(row))] * notes
         table.add_row(*cells)
     drawn: list[RenderableType] = [table]

@@ -3,15 +3,19 @@
 from datetime import datetime
 
 from rich.console import RenderableType
+from rich.text import Text
 
 from lifeboat.cli.show.backup import HEAD_SHOWN
-from lifeboat.cli.show.console import BAD, FAINT, GOOD, columns, facts, line, next_steps, safe, text
+from lifeboat.cli.show.console import BAD, DOUBTFUL, FAINT, GOOD, columns, facts, line, next_steps, safe, text
 from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.moments import show_age, show_goal, show_moment_short
-from lifeboat.cli.show.words import short_id, typed_source
+from lifeboat.cli.show.verify import say_rotation
+from lifeboat.cli.show.words import count, short_id, typed_source
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
 from lifeboat.operations.reports import SourceStatus, StatusReport
+
+PROVING = "lifeboat verify --level full --max-minutes 20"
 
 
 def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
@@ -21,8 +25,9 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
         ("profile", f"{report.profile}, id {short_id(report.repository_id)}"),
         ("stored", show_bytes(report.stored_bytes)),
         ("last restore took", rto),
+        ("last verify", _last_verify(report, now)),
     ]
-    table = columns("source", "newest", "age (RPO)", "goal", "snapshots", "state", right=("snapshots",))
+    table = columns("source", "newest", "age (RPO)", "goal", "snapshots", "proved", "state", right=("snapshots",))
     for one in report.sources:
         table.add_row(
             safe(typed_source(one.source)),
@@ -30,11 +35,14 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
             "" if one.age_seconds is None else show_age(one.age_seconds).removesuffix(" ago"),
             show_goal(one.objective_seconds),
             f"{one.snapshots:,}",
+            _proved(one),
             text("good", GOOD) if one.meets_objective else text(_lateness(one), BAD),
         )
     drawn: list[RenderableType] = [facts(rows), "", table]
     if shown := draw_findings(report.findings):
         drawn += ["", *shown]
+    if unproved := [typed_source(one.source) for one in report.sources if one.snapshots and one.newest_proved is None]:
+        drawn += ["", line(("stored, never proved", DOUBTFUL), f": {', '.join(unproved)}")]
     late = [typed_source(one.source) for one in report.sources if not one.meets_objective]
     drawn.append("")
     if late:
@@ -48,8 +56,32 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
     if late:
         return drawn + next_steps((f"lifeboat backup {late[0] if len(late) == 1 else 'all'}", "close the gap now"))
     if report.last_restore_seconds is None:
-        return drawn + next_steps((_rehearsal(report), "a backup is proven by restoring it"))
-    return drawn + next_steps(("lifeboat verify --level sample", "prove that it is whole"))
+        steps = [(_rehearsal(report), "a backup is proven by restoring it")]
+        if unproved:
+            steps.insert(0, (PROVING, "prove that it can be read, where the key is"))
+        return drawn + next_steps(*steps)
+    return drawn + next_steps((PROVING, "prove that it is whole: every night, where the key is"))
+
+
+def _last_verify(report: StatusReport, now: datetime) -> str:
+    last = report.last_verify
+    if last is None:
+        return f"never on this machine; `{PROVING}`"
+    ago = (now - last.at).total_seconds()
+    said = [f"{show_age(ago)}, level {last.level}{'' if last.with_key else ' without the key'}"]
+    said.append("whole" if not last.problems else f"found {count(last.problems, 'problem')}")
+    if last.rotation is not None:
+        said.append(f"packs: {say_rotation(last.rotation, max(0.0, ago))}")
+    return "; ".join(said)
+
+
+def _proved(source: SourceStatus) -> Text:
+    """The age of the newest proved snapshot."""
+    if source.proved_age_seconds is None:
+        return text("never", DOUBTFUL) if source.snapshots else text("")
+    goal = source.proved_objective_seconds
+    good = goal is None or source.proved_age_seconds <= goal
+    return text(show_age(source.proved_age_seconds), GOOD if good else DOUBTFUL)
 
 
 def _rehearsal(report: StatusReport) -> str:

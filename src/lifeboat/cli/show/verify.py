@@ -1,21 +1,51 @@
 """What a verification found."""
 
+import math
+
 from rich.console import RenderableType
 
 from lifeboat.cli.show.console import BAD, DOUBTFUL, GOOD, facts, line, next_steps
 from lifeboat.cli.show.findings import count_findings, draw_findings
+from lifeboat.cli.show.moments import show_age
+from lifeboat.cli.show.words import count
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import VerifyReport
+from lifeboat.operations.reports import Rotation, VerifyReport
 
 ABOUT_AGE = {"no-snapshot", "snapshot-too-old"}
 """Problems that a new backup solves; all others are damage."""
+
+HEALED_BY_BACKUP = {"pack-damaged", "pack-missing", "pack-cut", "data-key-missing"} | ABOUT_AGE
+"""What the next backup of the machine that wrote the packs puts right."""
 
 _DEEPER = {
     "age": ("structure", "is every object there that something names?"),
     "structure": ("sample", "read some chunks back and open them"),
     "sample": ("full", "read and open every chunk"),
 }
+
+
+def say_rotation(rotation: Rotation, since_seconds: float = 0.0) -> str:
+    """``"12 of 340 checked; the oldest check is 9 days old; at this rate all of it every 14 days"``.
+
+    Args:
+        since_seconds: How long ago that was.
+    """
+    said = [f"{rotation.checked_packs:,} of {rotation.packs:,} checked"]
+    if rotation.damaged_packs:
+        said.append(f"{rotation.damaged_packs:,} damaged")
+    if rotation.never_checked_packs:
+        said.append(f"{rotation.never_checked_packs:,} never yet")
+    elif rotation.oldest_check_seconds is not None and rotation.checked_packs < rotation.packs:
+        said.append(f"the oldest check is {_age(rotation.oldest_check_seconds + since_seconds)} old")
+    if rotation.days_for_all is not None:
+        days = max(1, math.ceil(rotation.days_for_all))
+        said.append(f"at this rate all of it every {count(days, 'day')}")
+    return "; ".join(said)
+
+
+def _age(seconds: float) -> str:
+    return show_age(max(60.0, seconds)).removesuffix(" ago")
 
 
 def draw_verified(report: VerifyReport) -> list[RenderableType]:
@@ -25,6 +55,14 @@ def draw_verified(report: VerifyReport) -> list[RenderableType]:
     ]
     if report.chunks or report.bytes_read:
         rows.append(("opened", f"{report.chunks:,} chunks, {show_bytes(report.bytes_read)} read"))
+    if report.rotation is not None:
+        rows.append(("packs", say_rotation(report.rotation)))
+    if report.stopped_by:
+        limit = {"bytes": "--max-bytes", "minutes": "--max-minutes"}.get(report.stopped_by, report.stopped_by)
+        rows.append(("stopped by", f"{limit}; the next run goes on from here"))
+    if report.proved or (report.rotation and report.chunks):
+        left = f"; {report.unproved:,} not yet" if report.unproved else "; with that, all are"
+        rows.append(("proved", f"{count(len(report.proved), 'snapshot')} now{left}"))
     rows.append(("took", show_seconds(report.seconds)))
     drawn: list[RenderableType] = [facts(rows)]
     if shown := draw_findings(report.findings):
@@ -35,16 +73,21 @@ def draw_verified(report: VerifyReport) -> list[RenderableType]:
         return drawn + next_steps(("lifeboat backup all", "close the gap now"))
     if problems:
         drawn += ["", line(("not whole: ", BAD), count_findings(report.findings).plain)]
-        return drawn + next_steps(
-            ("lifeboat backup all --new-generation", "store everything anew, sharing nothing with what is damaged"),
-            ("lifeboat snapshots", "which snapshots are not named above?"),
-        )
+        heal = ("lifeboat backup all --new-generation", "store everything anew, sharing nothing with what is damaged")
+        if report.quarantined and problems <= HEALED_BY_BACKUP:
+            heal = ("lifeboat backup all", "store again what the damaged packs held: what is live is then whole")
+        return drawn + next_steps(heal, ("lifeboat snapshots", "which snapshots are not named above?"))
     if report.level in ("sample", "full") and report.bytes_read and not report.chunks:
         # The hash in each name is right, which needs no key; nobody has looked inside.
         drawn += ["", line(("unopened", DOUBTFUL), ": every object read is the one its name says, but none was opened")]
         return drawn + next_steps((f"lifeboat verify --level {report.level}", "again where the key is"))
-    drawn += ["", line(("whole", GOOD), f", as far as level {report.level} looks")]
-    if report.level in _DEEPER:
+    looked = "this run looked" if report.stopped_by else f"level {report.level} looks"
+    drawn += ["", line(("whole", GOOD), f", as far as {looked}")]
+    if report.stopped_by:
+        drawn += next_steps(
+            (f"lifeboat verify --level {report.level} --max-minutes 20", "every night: goes on from here")
+        )
+    elif report.level in _DEEPER:
         deeper, why = _DEEPER[report.level]
         drawn += next_steps((f"lifeboat verify --level {deeper}", why))
     return drawn

@@ -24,6 +24,11 @@ def count_items(source: str, number: int) -> str:
     return f"{number:,} {_ITEMS.get(typed_source(source), _ENTRIES)[number != 1]}"
 
 
+def count(number: int, one: str) -> str:
+    """``"1 snapshot"``, ``"12 snapshots"``."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
 def state_of(row: SnapshotRow) -> str:
     """What is not perfect about a snapshot; empty when nothing."""
     said = [] if row.complete else ["incomplete"]

@@ -1,21 +1,20 @@
-"""Is everything what it was? Whole objects against the hash in their names; packs opened chunk by chunk."""
+"""Is everything what it was? Whole objects against the hash in their names; packs opened chunk by chunk; what was seen is remembered."""
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from datetime import UTC, datetime
 
 from lifeboat.crypto.sealing import Kind
-from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged, SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
-from lifeboat.operations.verify.damage import name_snapshot
-from lifeboat.operations.verify.structure import Structure, damaged, readers
+from lifeboat.operations.verify.memory import NEVER_OPENED, Checked, ScrubMemory, fingerprint
+from lifeboat.operations.verify.rolling import Limits, Stopping, Unit, as_it_counts, in_order
+from lifeboat.operations.verify.structure import Structure, damaged
 from lifeboat.repository.catalog_format import IndexedPack
 from lifeboat.repository.chunk_table import Place
-from lifeboat.repository.errors import ChunkMissing, ObjectDamaged
 from lifeboat.repository.names import PROBES, digest, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import (
@@ -26,14 +25,14 @@ from lifeboat.repository.pack_format import (
     read_header,
     unpack_row,
 )
-from lifeboat.repository.reading import ChunkOpener, SnapshotReader
-from lifeboat.repository.record import Record
-from lifeboat.sources.files.entry import Entry, Piece, show
-from lifeboat.sources.files.manifest import decode
+from lifeboat.repository.reading import ChunkOpener
+from lifeboat.repository.record import Record, show_time
 from lifeboat.storage.errors import ObjectMissing
 
 AT_ONCE = 3
-"""Packs in memory at once, each read whole."""
+"""Objects in memory at once, each read whole."""
+SAVE_EVERY_SECONDS = 20.0
+"""A run that is killed forgets at most what it looked at since the last saving."""
 
 
 @dataclass
@@ -44,113 +43,214 @@ class ContentCheck:
     bytes_read: int = 0
     chunks: int = 0
     findings: list[Finding] = field(default_factory=list)
+    checked: set[bytes] = field(default_factory=set)
+    """Digests of the objects that were looked at."""
+    whole: set[bytes] = field(default_factory=set)
+    """Packs that an index names and in which nothing wrong was found."""
+    spoilt: set[bytes] = field(default_factory=set)
+    """Packs whose bytes are wrong or gone; not those that merely were not sealed for the identity at hand."""
+    stopped_by: str | None = None
+    """``bytes`` or ``minutes`` when a limit ended it."""
 
 
-def choose_sample(packs: Sequence[bytes], percent: float) -> list[bytes]:
-    """A random share of the packs, at least one."""
-    count = max(1, round(len(packs) * percent / 100)) if packs else 0
-    return sorted(packs, key=lambda pack: os.urandom(8))[:count]
+class Scrub:
+    """One turn of the rolling check.
 
-
-def check_packs(repository: Repository, found: Structure, packs: Iterable[bytes], progress: Progress) -> ContentCheck:
-    """Read packs whole: hash, chunk table, and with the identity every chunk. Adds to ``found.damage``."""
-    check = ContentCheck()
-    owners = _owners(found)
-    waiting = [pack for pack in packs if pack not in found.damage.chunks and pack in found.packs]
-    progress.begin("reading packs", sum(found.packs[pack][1].size_bytes for pack in waiting), len(waiting))
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="verify") as pool:
-        rest = iter(waiting)
-        while batch := list(islice(rest, AT_ONCE)):
-            for outcome in pool.map(lambda pack: _check_pack(repository, found, pack, owners.get(pack)), batch):
-                check.objects += 1
-                check.bytes_read += outcome.size
-                check.chunks += outcome.chunks
-                if outcome.trouble is not None:
-                    found.damage.add(outcome.pack, outcome.bad)
-                    check.findings.append(outcome.trouble)
-                progress.advance(outcome.size, 1)
-    return check
-
-
-def check_trees(repository: Repository, found: Structure, progress: Progress) -> ContentCheck:
-    """Whether every slice that a line of a files manifest names is there: the lists of chunks do not say that.
-
-    Lines that snapshots share are read once. One finding for each snapshot is enough to act on.
+    Args:
+        now: The store's time when the command began.
+        began: What ``clock.monotonic`` said then.
     """
-    check = ContentCheck()
-    seen: set[bytes] = set()
-    progress.begin("checking lines of files", total_items=len(found.records))
-    for record, reader in readers(repository, found.records):
-        # What cannot be read at all has been told already, with its list, pack or key.
-        with suppress(RepositoryDamaged, KeyTrouble, ObjectMissing):
-            trouble = _check_lines(reader, seen)
-            if trouble is not None:
-                hurts = (name_snapshot(record),)
-                check.findings.append(
-                    Finding(Level.PROBLEM, trouble.code, record.object_name, trouble.message, trouble.hint, hurts)
-                )
-        progress.advance(done_items=1)
-    return check
 
+    def __init__(
+        self,
+        repository: Repository,
+        found: Structure,
+        memory: ScrubMemory,
+        clock: Clock,
+        *,
+        now: datetime,
+        began: float,
+    ) -> None:
+        self._repository = repository
+        self._found = found
+        self._memory = memory
+        self._clock = clock
+        self._began = began
+        self._began_there = now.timestamp()
+        self._owners = _owners(found)
 
-def _check_lines(reader: SnapshotReader, seen: set[bytes]) -> RepositoryDamaged | None:
-    """The first thing wrong in lines that were not read before."""
-    for stream in reader.streams().values():
-        if stream.kind is not Kind.LINES or not stream.name.startswith("tree/"):
-            continue
-        fresh = [chunk for chunk, _ in reader.chunk_list(stream) if chunk not in seen]
-        seen.update(fresh)
-        for block in reader.chunks(fresh, Kind.LINES):
-            try:
-                for line in block.splitlines(keepends=True):
-                    _check_pieces(reader, *decode(line))
-            except RepositoryDamaged as error:
-                return error
-    return None
+    @property
+    def now_seconds(self) -> int:
+        """The store's time, from its time at the beginning: it is not asked before each pack."""
+        return int(self._began_there + self._clock.monotonic() - self._began)
 
+    def last(self, unit: Unit) -> Checked:
+        """The last check of a unit as it counts."""
+        return as_it_counts(unit, self._memory.of(unit.digest), self.now_seconds)
 
-def _check_pieces(reader: SnapshotReader, entry: Entry, pieces: Sequence[Piece]) -> None:
-    for chunk, offset, length in pieces:
-        place = reader.place_of(chunk)
-        if place is None:
-            raise ChunkMissing(
-                f"chunk {chunk.hex()[:16]} of the file {show(entry.path)} is in no pack that its snapshot names"
-            )
-        if offset + length > place.row.plain_bytes:
-            raise ObjectDamaged(f"the file {show(entry.path)} asks for more than its chunk holds")
+    def packs(self) -> list[Unit]:
+        """Every pack that an index names."""
+        preference = _preferences(self._found.records)
+        can_open = self._repository.identity is not None
+        return [
+            Unit(where, pack, indexed.size_bytes, indexed, can_open and pack in self._owners, preference.get(pack, 0))
+            for pack, (where, indexed) in self._found.packs.items()
+        ]
 
+    def everything(self) -> tuple[list[Unit], list[Finding]]:
+        """Every object of ours in the store, and what is to be said of the others."""
+        packs = self.packs()
+        known = {unit.name for unit in packs}
+        units, strangers = packs, []
+        for stored in self._repository.store.list_under(""):
+            if stored.name in known or stored.name.startswith(PROBES):
+                continue
+            stated = stated_digest(stored.name)
+            if stated is None or stored.size_bytes > LARGEST_PACK_BYTES:
+                message = "is not an object of Lifeboat's"
+                strangers.append(Finding(Level.WARNING, "stranger", stored.name, message, "who put it there?"))
+            else:
+                # They are small, and all else hangs on them: before the packs.
+                units.append(Unit(stored.name, bytes.fromhex(stated), stored.size_bytes, preference=-1))
+        return units, strangers
 
-def check_other_objects(repository: Repository, found: Structure, progress: Progress) -> ContentCheck:
-    """Hash every object that is not a pack of a known index; name what does not fit its name."""
-    check = ContentCheck()
-    known = {where for where, _ in found.packs.values()}
-    progress.begin("hashing the rest")
-    for stored in repository.store.list_under(""):
-        if stored.name in known or stored.name.startswith(PROBES):
-            continue
-        stated = stated_digest(stored.name)
-        if stated is None or stored.size_bytes > LARGEST_PACK_BYTES:
-            check.findings.append(
-                Finding(Level.WARNING, "stranger", stored.name, "is not an object of Lifeboat's", "who put it there?")
-            )
-            continue
+    def look(
+        self, units: Sequence[Unit], limits: Limits, progress: Progress, *, share: float | None = None
+    ) -> ContentCheck:
+        """Read what is due of these units, until a limit is reached. Adds to the structure's damage and to the memory.
+
+        Args:
+            share: Look at this share (percent) of them, besides what was found damaged before; None: as far as the limits let.
+        """
+        check = ContentCheck()
+        gone = self._found.damage.chunks
+        for unit in units:
+            if unit.digest in gone:  # told by the structure already: cut, or not there
+                self._memory.note(unit.digest, Checked(self.now_seconds, NEVER_OPENED, True))
+        due = in_order([unit for unit in units if unit.digest not in gone], self.last)
+        if share is not None:
+            due = self._share_of(due, share)
+        stopping = Stopping(limits, self._clock.monotonic, self._began)
+        progress.begin("reading packs", _planned_bytes(due, limits), None if limits.max_bytes else len(due))
+        saved = self._clock.monotonic()
         try:
-            raw = repository.store.read(stored.name)
-        except ObjectMissing:
-            continue
+            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="verify") as pool:
+                for batch in stopping.batches(due, AT_ONCE):
+                    for outcome in pool.map(self._check, batch):
+                        self._take(check, outcome)
+                        progress.advance(outcome.size, 1)
+                    if self._clock.monotonic() - saved >= SAVE_EVERY_SECONDS:
+                        save_if_possible(self._memory, check.findings)
+                        saved = self._clock.monotonic()
+        finally:
+            save_if_possible(self._memory, check.findings)
+        check.stopped_by = stopping.stopped_by
+        check.findings += self._remembered(units, check)
+        return check
+
+    def _share_of(self, due: Sequence[Unit], percent: float) -> list[Unit]:
+        count = max(1, round(len(due) * percent / 100)) if due else 0
+        again = [unit for unit in due if self.last(unit).damaged]
+        others = [unit for unit in due if not self.last(unit).damaged]
+        return [*again, *others[:count]]
+
+    def _take(self, check: ContentCheck, outcome: "_Outcome") -> None:
+        unit = outcome.unit
         check.objects += 1
-        check.bytes_read += len(raw)
-        progress.advance(len(raw), 1)
-        if digest(raw) != stated and stored.name not in found.damaged_objects:
-            damaged(found, stored.name, RepositoryDamaged("its bytes do not have the hash in its name"))
-    return check
+        check.bytes_read += outcome.size
+        check.chunks += outcome.chunks
+        check.checked.add(unit.digest)
+        before = self._memory.of(unit.digest)
+        if outcome.trouble is None and before.inside and self._repository.identity is None:
+            self._memory.note(unit.digest, before._replace(seconds=self.now_seconds))
+            check.checked.discard(unit.digest)
+            return
+        if outcome.trouble is None:
+            # A right hash says that these are the bytes that were opened once, when they were.
+            opened = fingerprint(unit.indexed) if outcome.opened and unit.indexed else before.opened
+            if unit.is_pack:
+                check.whole.add(unit.digest)
+            self._memory.note(unit.digest, Checked(self.now_seconds, opened, False))
+            return
+        self._memory.note(unit.digest, Checked(self.now_seconds, NEVER_OPENED, True, outcome.hash_is_right))
+        if unit.indexed is not None:
+            self._found.damage.add(unit.digest, outcome.bad)
+        if not unit.is_pack:
+            damaged(self._found, unit.name, RepositoryDamaged(outcome.trouble.message))
+            return
+        check.findings.append(outcome.trouble)
+        if not outcome.not_for_us:
+            check.spoilt.add(unit.digest)
+
+    def _remembered(self, units: Iterable[Unit], check: ContentCheck) -> list[Finding]:
+        """What earlier runs found damaged and this one did not read: it is not forgotten for that."""
+        findings = []
+        for unit in units:
+            last = self._memory.of(unit.digest)
+            if not last.damaged or unit.digest in check.checked or unit.digest in self._found.damage.chunks:
+                continue
+            if unit.name in self._found.damaged_objects:
+                continue
+            if unit.indexed is not None:
+                self._found.damage.add(unit.digest, ())
+                self._found.damage.remembered.add(unit.digest)
+            day = show_time(datetime.fromtimestamp(last.seconds, UTC))[:16]
+            how = "with the key, when its chunks did not open" if last.inside else "by its hash"
+            message = f"it was found damaged {how}, last at {day}Z, and this run did not look at it that way again"
+            code = "pack-damaged" if unit.is_pack else RepositoryDamaged.code
+            findings.append(Finding(Level.PROBLEM, code, unit.name, message, "`lifeboat verify --level full`"))
+        return findings
+
+    def _check(self, unit: Unit) -> "_Outcome":
+        outcome = _Outcome(unit)
+        try:
+            raw = self._repository.store.read(unit.name)
+        except ObjectMissing:
+            return self._missing(outcome)
+        outcome.size = len(raw)
+        outcome.hash_is_right = digest(raw) == unit.digest.hex()
+        sentence = "" if outcome.hash_is_right else "its bytes do not have the hash in its name"
+        if unit.indexed is not None:
+            sentence = _look_inside(self._repository, self._owners.get(unit.digest), unit, raw, outcome, sentence)
+        if sentence:
+            hint = "is there an older version or a replica of it?"
+            outcome.trouble = Finding(Level.PROBLEM, "pack-damaged", unit.name, sentence, hint)
+        return outcome
+
+    def _missing(self, outcome: "_Outcome") -> "_Outcome":
+        unit = outcome.unit
+        if unit.indexed is None:
+            return outcome  # deleted since it was listed
+        outcome.bad = [unpack_row(unit.indexed.rows, n).chunk for n in range(len(unit.indexed.rows) // ROW_BYTES)]
+        outcome.trouble = Finding(Level.PROBLEM, "pack-missing", unit.name, "the pack is gone")
+        return outcome
+
+
+def save_if_possible(memory: ScrubMemory, findings: list[Finding]) -> None:
+    """Save the memory; where that cannot be, say so once: a verification is worth as much without."""
+    try:
+        memory.save()
+    except SettingsError as error:
+        said = Finding(Level.WARNING, "not-remembered", "this verification", error.message, error.hint)
+        if said not in findings:
+            findings.append(said)
+
+
+def _planned_bytes(due: Sequence[Unit], limits: Limits) -> int:
+    total = sum(unit.size_bytes for unit in due)
+    return total if limits.max_bytes is None else min(total, limits.max_bytes)
 
 
 @dataclass
 class _Outcome:
-    pack: bytes
+    unit: Unit
     size: int = 0
     chunks: int = 0
+    opened: bool = False
+    """Every chunk of the pack opened, by the chunk table that the index states."""
+    hash_is_right: bool = False
+    not_for_us: bool = False
+    """Its data key is whole, and not wrapped for the identity at hand."""
     bad: list[bytes] = field(default_factory=list)
     trouble: Finding | None = None
 
@@ -159,42 +259,44 @@ def _owners(found: Structure) -> dict[bytes, Record]:
     return {pack: record for record in found.records for pack in record.packs}
 
 
-def _check_pack(repository: Repository, found: Structure, pack: bytes, record: Record | None) -> _Outcome:
-    where, indexed = found.packs[pack]
-    outcome = _Outcome(pack)
+def _preferences(records: Iterable[Record]) -> dict[bytes, int]:
+    """The packs of the newest snapshots come first: those are restored."""
+    preference: dict[bytes, int] = {}
+    for number, record in enumerate(sorted(records, key=lambda one: one.finished, reverse=True)):
+        for pack in record.packs:
+            preference.setdefault(pack, number)
+    return preference
+
+
+def _look_inside(
+    repository: Repository, record: Record | None, unit: Unit, raw: bytes, outcome: _Outcome, sentence: str
+) -> str:
+    """Compare the chunk table with the index's and open every chunk, as far as the keys at hand reach; returns what is wrong."""
+    indexed = unit.indexed
+    if record is None or indexed is None:
+        return sentence
+    secret = repository.secrets[record.writer]
     try:
-        raw = repository.store.read(where)
-    except ObjectMissing:
-        outcome.bad = [unpack_row(indexed.rows, n).chunk for n in range(len(indexed.rows) // ROW_BYTES)]
-        outcome.trouble = Finding(Level.PROBLEM, "pack-missing", where, "the pack is gone")
-        return outcome
-    outcome.size = len(raw)
-    sentence = "" if digest(raw) == where.rsplit("/", 1)[-1] else "its bytes do not have the hash in its name"
-    secret = repository.secrets[record.writer] if record else None
-    if secret is not None:
-        try:
-            header = read_header(raw[:HEADER_BYTES], where)
-            table = raw[HEADER_BYTES : HEADER_BYTES + header.table_bytes]
-            if open_table(header, table, secret.catalog_key, repository.id, where) != indexed.rows:
-                sentence = sentence or "its chunk table is not what the index says"
-        except LifeboatError as error:
-            sentence = sentence or error.message
-    if record is not None and repository.identity is not None:
-        outcome.chunks, outcome.bad = _open_all(repository, record, indexed, raw)
+        header = read_header(raw[:HEADER_BYTES], unit.name)
+        table = raw[HEADER_BYTES : HEADER_BYTES + header.table_bytes]
+        if open_table(header, table, secret.catalog_key, repository.id, unit.name) != indexed.rows:
+            sentence = sentence or "its chunk table is not what the index says"
+    except LifeboatError as error:
+        sentence = sentence or error.message
+    if repository.identity is not None:
+        outcome.chunks, outcome.bad, outcome.not_for_us = _open_all(repository, record, indexed, raw)
+        outcome.opened = not outcome.bad and not sentence
         if outcome.bad:
             total = len(indexed.rows) // ROW_BYTES
-            sentence = f"{sentence or 'it'}; {len(outcome.bad)} of its {total} chunks cannot be opened".removeprefix(
-                "it; "
-            )
-    if sentence:
-        outcome.trouble = Finding(
-            Level.PROBLEM, "pack-damaged", where, sentence, "is there an older version or a replica of it?"
-        )
-    return outcome
+            sentence = f"{sentence or 'it'}; {len(outcome.bad)} of its {total} chunks cannot be opened"
+            sentence = sentence.removeprefix("it; ")
+    return sentence
 
 
-def _open_all(repository: Repository, record: Record, indexed: IndexedPack, raw: bytes) -> tuple[int, list[bytes]]:
-    view, good, bad = memoryview(raw), 0, []
+def _open_all(
+    repository: Repository, record: Record, indexed: IndexedPack, raw: bytes
+) -> tuple[int, list[bytes], bool]:
+    view, good, bad, not_for_us = memoryview(raw), 0, [], False
     opener = ChunkOpener(repository, record)
     for number in range(len(indexed.rows) // ROW_BYTES):
         row = unpack_row(indexed.rows, number)
@@ -202,6 +304,7 @@ def _open_all(repository: Repository, record: Record, indexed: IndexedPack, raw:
         try:
             opener.open(Place(row, indexed.name, indexed.data_key_name), sealed, Kind(row.kind))
             good += 1
-        except (RepositoryDamaged, KeyTrouble, ObjectMissing, ValueError):
+        except (RepositoryDamaged, KeyTrouble, ObjectMissing, ValueError) as error:
             bad.append(row.chunk)  # without its key, gone or not wrapped for us, no chunk opens
-    return good, bad
+            not_for_us |= isinstance(error, KeyTrouble)
+    return good, bad, not_for_us

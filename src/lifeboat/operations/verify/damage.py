@@ -22,6 +22,8 @@ class Damage:
     """What is broken, by pack: the chunks of it that cannot be had."""
 
     chunks: dict[bytes, set[bytes]] = field(default_factory=dict)
+    remembered: set[bytes] = field(default_factory=set)
+    """Found damaged by an earlier run and not read by this one: which chunks of it are bad is not known."""
 
     def add(self, pack: bytes, chunks: Iterable[bytes]) -> None:
         self.chunks.setdefault(pack, set()).update(chunks)
@@ -48,12 +50,33 @@ class Consequences:
         bad = self._damage.chunks.get(pack, set())
         hurt = []
         for record in self._hurt_by.get(pack, ()):
-            names = self._things(record, bad)
+            names = None if pack in self._damage.remembered else self._things(record, bad)
             if names is None:
                 hurt.append(name_snapshot(record))
             elif names:
                 hurt.append(f"{name_snapshot(record)}: {', '.join(names)}")
         return tuple(hurt)
+
+    def lies_elsewhere(self, pack: bytes, chunks: Iterable[bytes]) -> bool:
+        """Whether every one of these chunks also lies in a pack that is not damaged, for every snapshot that needs this pack: readers
+        find it there, and nothing is lost.
+        """
+        hurt = self._hurt_by.get(pack)
+        if not hurt:
+            return False
+        wanted = list(chunks)
+        tables = {id(table): table for table in map(self._table, hurt)}
+        return all(
+            any(place.pack not in self._damage.chunks for place in table.places(chunk))
+            for table in tables.values()
+            for chunk in wanted
+        )
+
+    def _table(self, record: Record) -> ChunkTable:
+        key = (record.writer, record.generation, record.source, record.class_)
+        if key not in self._tables:
+            self._tables[key] = self._repository.chunk_table(*key)
+        return self._tables[key]
 
     def _things(self, record: Record, bad: set[bytes]) -> list[str] | None:
         """Collections or files of the snapshot with bad chunks; None when they cannot be told."""
@@ -73,11 +96,11 @@ class Consequences:
         """Every bad chunk of the snapshot with what it belongs to; the key ``b""`` says that its lists are broken."""
         known: dict[bytes, list[str]] = {}
         key = (record.writer, record.generation, record.source, record.class_)
-        if key not in self._tables:
-            self._tables[key] = self._repository.chunk_table(*key)
-            self._lost[key] = self._without_another_copy(self._tables[key])
+        table = self._table(record)
+        if key not in self._lost:
+            self._lost[key] = self._without_another_copy(table)
         try:
-            with SnapshotReader(self._repository, record, self._tables[key]) as reader:
+            with SnapshotReader(self._repository, record, table) as reader:
                 for stream in reader.streams().values():
                     for chunk, name in _belongings(reader, stream, self._lost[key]):
                         known.setdefault(chunk, []).append(name)

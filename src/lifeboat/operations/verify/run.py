@@ -1,27 +1,34 @@
 """``lifeboat verify``: from ages to every byte; each level includes those before it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, replace
 from datetime import datetime
+from itertools import chain
 
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_seconds
-from lifeboat.operations.reports import VerifyReport
-from lifeboat.operations.verify.content import (
-    ContentCheck,
-    check_other_objects,
-    check_packs,
-    check_trees,
-    choose_sample,
-)
+from lifeboat.operations.proofs import Proofs
+from lifeboat.operations.reports import LastVerify, Rotation, VerifyReport
+from lifeboat.operations.verify.content import ContentCheck, Scrub, save_if_possible
 from lifeboat.operations.verify.damage import Consequences
+from lifeboat.operations.verify.memory import FILE, ScrubMemory
+from lifeboat.operations.verify.proving import prove_what_was_opened
+from lifeboat.operations.verify.rolling import NO_LIMITS, Limits, Unit, rotation
 from lifeboat.operations.verify.structure import Structure, check_structure
+from lifeboat.operations.verify.trees import TreeCheck, check_trees
+from lifeboat.repository.names import key_name
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.record import Record
+from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
+from lifeboat.repository.quarantine import change_quarantine
+from lifeboat.repository.record import Record, read_time, show_time
 
 LEVELS = ("age", "structure", "sample", "full")
 _TYPED = {"mongodb": "db"}
+VERIFIED = "verified.json"
 FUTURE_SECONDS = 300.0
 """A recovery point further ahead of the store's clock than this is a finding: a clock is wrong."""
 
@@ -34,12 +41,14 @@ def verify(
     sample_percent: float,
     clock: Clock,
     progress: Progress,
+    limits: Limits = NO_LIMITS,
 ) -> VerifyReport:
     """Check a repository to one of ``LEVELS``.
 
     Args:
         objectives: Source (``mongodb``, ``files``, ``config``) to the age in seconds that its newest snapshot may have.
         sample_percent: Share of the packs that ``sample`` reads.
+        limits: Where ``sample`` and ``full`` stop; the next run goes on with what was checked longest ago.
     """
     began = clock.monotonic()
     now = repository.store.time_there()
@@ -48,28 +57,88 @@ def verify(
         findings = check_ages(records, objectives, now)
         return VerifyReport(level, len(records), 0, 0, 0, clock.monotonic() - began, tuple(findings))
     found = check_structure(repository, progress)
-    checks = [ContentCheck()]
-    if level == "sample":
-        checks.append(check_packs(repository, found, choose_sample(list(found.packs), sample_percent), progress))
-    if level == "full":
-        checks.append(check_packs(repository, found, list(found.packs), progress))
-        if repository.identity is not None:
-            checks.append(check_trees(repository, found, progress))
-        checks.append(check_other_objects(repository, found, progress))
+    content = _Content(repository, found, clock, progress, now, began)
+    if level != "structure":
+        content.look(level, sample_percent, limits)
+    quarantined = content.put_into_quarantine()
     findings = [
         *_unopened(repository, level),
         *check_ages(found.records, objectives, now),
-        *_with_consequences(repository, found, [finding for check in checks for finding in check.findings]),
+        *_with_consequences(repository, found, content.check.findings),
     ]
-    return VerifyReport(
+    proofs = Proofs(repository)
+    report = VerifyReport(
         level,
         len(found.records),
-        sum(check.objects for check in checks),
-        sum(check.bytes_read for check in checks),
-        sum(check.chunks for check in checks),
+        content.check.objects,
+        content.check.bytes_read,
+        content.check.chunks,
         clock.monotonic() - began,
         tuple(findings),
+        proved=tuple(record.snapshot for record in content.proved),
+        unproved=sum(proofs.of(record) is None for record in found.records),
+        stopped_by=content.check.stopped_by,
+        rotation=content.rotation,
+        quarantined=quarantined,
     )
+    _remember(repository, report, now)
+    return report
+
+
+class _Content:
+    """The levels that read packs."""
+
+    def __init__(
+        self, repository: Repository, found: Structure, clock: Clock, progress: Progress, now: datetime, began: float
+    ) -> None:
+        self._repository = repository
+        self._found = found
+        self._progress = progress
+        self._now = now
+        self._clock = clock
+        self._began = began
+        self.check = ContentCheck()
+        self.rotation: Rotation | None = None
+        self.proved: list[Record] = []
+
+    def look(self, level: str, sample_percent: float, limits: Limits) -> None:
+        """Read what is due, then say what that proves."""
+        repository, found = self._repository, self._found
+        memory = ScrubMemory(repository.state.directory / FILE, repository.id)
+        scrub = Scrub(repository, found, memory, self._clock, now=self._now, began=self._began)
+        units, strangers = (scrub.packs(), []) if level == "sample" else scrub.everything()
+        share = sample_percent if level == "sample" else None
+        self.check = scrub.look(units, limits, self._progress, share=share)
+        if level == "full":
+            self._forget_what_is_gone(memory, units)
+        trees = TreeCheck()
+        if repository.identity is not None:
+            if level == "full" and limits == NO_LIMITS:
+                self.check.findings += check_trees(repository, found, trees, self._progress)
+            self.proved, said = prove_what_was_opened(repository, found, memory, trees, self._now)
+            self.check.findings += said
+        self.check.findings += strangers
+        self.rotation = rotation(units, scrub.last, self.check.checked, scrub.now_seconds)
+
+    def put_into_quarantine(self) -> int:
+        """Tell this machine's next backup what not to count on; returns how many of the spoilt packs are its own."""
+        bad_keys = self._found.bad_keys | self._found.damaged_objects
+        spoilt = self.check.spoilt | {
+            pack
+            for pack, (where, indexed) in self._found.packs.items()
+            if key_name(where.rsplit("/", 2)[1], indexed.data_key_name.hex()) in bad_keys
+        }
+        with suppress(SettingsError):  # a hint: said again by the next run
+            change_quarantine(
+                self._repository.state, self._repository.id, damaged=spoilt, whole=self.check.whole - spoilt
+            )
+        writer = self._repository.state.load_writer()
+        ours = (one.packs for one in self._found.records if writer is not None and one.writer == writer.writer.hex())
+        return len((spoilt | self._found.damage.chunks.keys()) & set(chain.from_iterable(ours)))
+
+    def _forget_what_is_gone(self, memory: ScrubMemory, units: list[Unit]) -> None:
+        memory.keep_only(unit.digest for unit in units)
+        save_if_possible(memory, self.check.findings)
 
 
 def check_ages(records: list[Record], objectives: Mapping[str, float], now: datetime) -> list[Finding]:
@@ -136,15 +205,62 @@ def _unopened(repository: Repository, level: str) -> list[Finding]:
 
 
 def _with_consequences(repository: Repository, found: Structure, more: list[Finding]) -> list[Finding]:
-    """Add to each finding about a pack what it hurts."""
+    """Add to each finding about a pack what it hurts; where every chunk lies whole in another pack too, nothing is lost."""
     consequences = Consequences(repository, found.records, found.damage)
     by_object = {where: pack for pack, (where, _) in found.packs.items()}
     told = []
     for finding in [*found.findings, *more]:
         pack = by_object.get(finding.subject)
         if pack is not None and not finding.hurts:
-            finding = Finding(
-                finding.level, finding.code, finding.subject, finding.message, finding.hint, consequences.of_pack(pack)
-            )
+            hurts = consequences.of_pack(pack)
+            finding = replace(finding, hurts=hurts)
+            if finding.level is Level.PROBLEM and consequences.lies_elsewhere(pack, _doubtful(found, pack)):
+                said = f"{finding.message}; all it held was stored again, and nothing is lost"
+                finding = replace(finding, level=Level.WARNING, message=said, hurts=(), hint="")
         told.append(finding)
     return told
+
+
+def _doubtful(found: Structure, pack: bytes) -> list[bytes]:
+    """The chunks that cannot be had from a damaged pack; all of it, where nobody opened it."""
+    bad = found.damage.chunks.get(pack)
+    if bad:
+        return list(bad)
+    rows = found.packs[pack][1].rows
+    return [unpack_row(rows, number).chunk for number in range(len(rows) // ROW_BYTES)]
+
+
+def _remember(repository: Repository, report: VerifyReport, now: datetime) -> None:
+    """For ``status``: when this was, and how far the rotation is."""
+    before = last_verify(repository)
+    turned = report.rotation or (before.rotation if before else None)
+    kept = {
+        "repository": repository.id.hex(),
+        "level": report.level,
+        "at": show_time(now),
+        "with_key": repository.identity is not None,
+        "problems": sum(one.level is Level.PROBLEM for one in report.findings),
+        "stopped_by": report.stopped_by,
+        "rotation": asdict(turned) if turned else None,
+    }
+    with suppress(SettingsError):
+        repository.state.write_json(VERIFIED, kept)
+
+
+def last_verify(repository: Repository) -> LastVerify | None:
+    """The last verification that this machine made, as far as it is remembered."""
+    kept = repository.state.read_json(VERIFIED) or {}
+    if kept.get("repository") != repository.id.hex():
+        return None
+    try:
+        turned = kept["rotation"]
+        return LastVerify(
+            str(kept["level"]),
+            read_time(kept["at"]),
+            bool(kept["with_key"]),
+            int(kept["problems"]),
+            kept["stopped_by"],
+            Rotation(**turned) if turned else None,
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

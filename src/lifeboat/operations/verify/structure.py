@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.errors import KeyTrouble, LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.verify.damage import Damage, name_snapshot
@@ -33,6 +33,14 @@ class Structure:
     damage: Damage = field(default_factory=Damage)
     damaged_objects: set[str] = field(default_factory=set)
     """Already reported by name, so that reading it again need not."""
+    disputed: set[bytes] = field(default_factory=set)
+    """Packs of which two indexes say different things."""
+    bad_keys: set[str] = field(default_factory=set)
+    """Wrapped data keys (names of objects) that are gone or damaged: nothing sealed under them can be read."""
+    foreign_keys: set[str] = field(default_factory=set)
+    """Whole, and not wrapped for the identity at hand."""
+    unsound: set[str] = field(default_factory=set)
+    """Records (names of objects) whose lists, packs or keys are not all there."""
 
 
 def check_structure(repository: Repository, progress: Progress) -> Structure:
@@ -43,6 +51,7 @@ def check_structure(repository: Repository, progress: Progress) -> Structure:
     _kit(repository, found)
     _records(repository, found)
     _chains(repository, found)
+    _statements(repository, found)
     _indexes(repository, found)
     _packs(repository, found)
     _keys(repository, found)
@@ -139,6 +148,12 @@ def _chains(repository: Repository, found: Structure) -> None:
         _rollback(repository, found, writer, links)
 
 
+def _statements(repository: Repository, found: Structure) -> None:
+    for name, said in repository.statements():
+        if isinstance(said, LifeboatError):
+            damaged(found, name, said, ("what was said of snapshots of that month; it counts for nothing",))
+
+
 def _rollback(repository: Repository, found: Structure, writer: str, links: list[Link]) -> None:
     local = repository.state.load_writer()
     memory = repository.state.read_json("linked.json")
@@ -168,7 +183,11 @@ def _indexes(repository: Repository, found: Structure) -> None:
                 continue
             for pack in index.packs:
                 where = pack_name(Source(index.source), Class(index.class_), generation, pack.name.hex())
-                found.packs.setdefault(pack.name, (where, pack))
+                _, known = found.packs.setdefault(pack.name, (where, pack))
+                if (known.rows, known.data_key_name) != (pack.rows, pack.data_key_name):
+                    found.disputed.add(pack.name)
+                    message = f"it says something else of pack {pack.name.hex()[:16]} than another index does"
+                    _report(found, name, "index-contradicted", message)
 
 
 def _packs(repository: Repository, found: Structure) -> None:
@@ -182,6 +201,7 @@ def _packs(repository: Repository, found: Structure) -> None:
             if pack in found.packs:
                 continue
             where = pack_name(Source(record.source), Class(record.class_), record.generation, pack.hex())
+            found.unsound.add(record.object_name)
             _report(found, where, "pack-not-indexed", "no index says what is in this pack", (name_snapshot(record),))
     needed = {pack for record in found.records for pack in record.packs}
     for pack, (where, indexed) in found.packs.items():
@@ -211,6 +231,7 @@ def _keys(repository: Repository, found: Structure) -> None:
     }
     for name, hurt in sorted(needed.items()):
         if name not in stored:
+            found.bad_keys.add(name)
             _report(found, name, "data-key-missing", "the wrapped data key is gone", tuple(sorted(hurt)))
         elif repository.identity is not None:
             try:
@@ -218,6 +239,7 @@ def _keys(repository: Repository, found: Structure) -> None:
             except LifeboatError as error:
                 if error.worth_retrying:
                     raise
+                (found.foreign_keys if isinstance(error, KeyTrouble) else found.bad_keys).add(name)
                 damaged(found, name, error, tuple(sorted(hurt)))
 
 
@@ -233,11 +255,13 @@ def _lists(repository: Repository, found: Structure, progress: Progress) -> None
                         raise_missing = (
                             f"chunk {chunk.hex()[:16]} of {stream.name} is in no pack that the snapshot names"
                         )
+                        found.unsound.add(record.object_name)
                         _report(found, record.object_name, "chunk-missing", raise_missing, (name_snapshot(record),))
                         break
         except LifeboatError as error:
             if error.worth_retrying:
                 raise
+            found.unsound.add(record.object_name)
             _report(found, record.object_name, error.code, error.message, (name_snapshot(record),))
         progress.advance(done_items=1)
 

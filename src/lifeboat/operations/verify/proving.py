@@ -1,0 +1,95 @@
+"""Which snapshots a verification proves, and whose proofs it takes back.
+
+A snapshot is proved when its record, root, lists and data keys open now, every pack it names is there with the size and chunk table that the index
+states and was opened whole since it was written (packs never change: any time is after that), and, of files, every slice that a line names is
+there. So a night that reads the day's new packs proves all snapshots of that day.
+"""
+
+from datetime import datetime
+
+from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.operations.proofs import Proofs, doubt, prove
+from lifeboat.operations.restore_files import stored_roots
+from lifeboat.operations.restore_mongodb import stored_collections
+from lifeboat.operations.verify.damage import name_snapshot
+from lifeboat.operations.verify.memory import ScrubMemory, fingerprint
+from lifeboat.operations.verify.structure import Structure, readers
+from lifeboat.operations.verify.trees import TreeCheck
+from lifeboat.repository.names import Class, Source, key_name, packs_prefix
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.reading import SnapshotReader
+from lifeboat.repository.record import Record
+
+
+def prove_what_was_opened(
+    repository: Repository, found: Structure, memory: ScrubMemory, trees: TreeCheck, now: datetime
+) -> tuple[list[Record], list[Finding]]:
+    """Store proofs of what is proved and was not yet, and doubts of what is proved no longer; returns the newly proved and findings."""
+    proofs = Proofs(repository)
+    said = {record.object_name for record in found.records if proofs.said_of(record) is not None}
+    spoilt = [record for record in found.records if record.object_name in said and _is_hurt(found, record)]
+    findings = doubt(repository, spoilt, "something it needs was found damaged or missing by lifeboat verify", now)
+    opened = {pack for pack in found.packs if _was_opened(found, memory, pack)}
+    due = [
+        record
+        for record in found.records
+        if record.object_name not in said
+        and record.object_name not in found.unsound
+        and opened.issuperset(record.packs)
+        and all(found.packs[pack][0].startswith(_place_of_packs(record)) for pack in record.packs)
+    ]
+    proved = []
+    for record, reader in readers(repository, due):
+        trouble = _what_keeps_it_from_coming_back(reader, trees)
+        if trouble is None:
+            proved.append(record)
+        elif record.object_name not in found.unsound:
+            hurts = (name_snapshot(record),)
+            findings.append(
+                Finding(Level.PROBLEM, trouble.code, record.object_name, trouble.message, trouble.hint, hurts)
+            )
+    findings += prove(repository, proved, "everything it needs was opened by lifeboat verify", now)
+    return proved, findings
+
+
+def _is_hurt(found: Structure, record: Record) -> bool:
+    """Whether something the snapshot needs is damaged or gone (a key that merely is not wrapped for us does not count)."""
+    if not found.damage.chunks.keys().isdisjoint(record.packs) or record.object_name in found.unsound:
+        return True
+    keys = (found.packs[pack][1].data_key_name for pack in record.packs if pack in found.packs)
+    return any(key_name(record.generation, key.hex()) in found.bad_keys for key in set(keys))
+
+
+def _was_opened(found: Structure, memory: ScrubMemory, pack: bytes) -> bool:
+    """Whether every chunk of the pack opened once, by the table that all indexes state now, and its key still opens."""
+    if pack in found.damage.chunks or pack in found.disputed:
+        return False
+    where, indexed = found.packs[pack]
+    key = key_name(where.rsplit("/", 2)[1], indexed.data_key_name.hex())
+    last = memory.of(pack)
+    return (
+        not last.damaged
+        and last.opened == fingerprint(indexed)
+        and key not in found.bad_keys
+        and key not in found.foreign_keys
+    )
+
+
+def _place_of_packs(record: Record) -> str:
+    return packs_prefix(Source(record.source), Class(record.class_), record.generation)
+
+
+def _what_keeps_it_from_coming_back(reader: SnapshotReader, trees: TreeCheck) -> LifeboatError | None:
+    """Read the lists as a restore would, without the content."""
+    try:
+        if reader.record.source == Source.MONGODB:
+            stored_collections(reader)
+        else:
+            stored_roots(reader)
+            return trees.first_trouble(reader)
+    except LifeboatError as error:
+        if error.worth_retrying:
+            raise
+        return error
+    return None

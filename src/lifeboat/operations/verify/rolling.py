@@ -1,0 +1,165 @@
+"""Which object is looked at next, and when to stop: least recently checked first, within bytes and minutes.
+
+Order: what was never checked comes first (of that, what the newest snapshots need), then what was checked longest ago. What was found damaged is
+looked at again before all that, but only every other turn: however much is damaged, the rotation goes on under any limit.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from lifeboat.operations.reports import Rotation
+from lifeboat.operations.verify.memory import NEVER, NEVER_OPENED, Checked, fingerprint
+from lifeboat.repository.catalog_format import IndexedPack
+
+DAY_SECONDS = 86_400
+RATE_WINDOW_SECONDS = 14 * DAY_SECONDS
+"""The pace is what was read in this long: two weeks even out a missed night and a slow one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one run may read. None: everything."""
+
+    max_bytes: int | None = None
+    max_seconds: float | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One stored object to be looked at."""
+
+    name: str
+    digest: bytes
+    """The SHA-256 that its name states."""
+    size_bytes: int
+    indexed: IndexedPack | None = None
+    """For a pack that an index names."""
+    can_be_opened: bool = False
+    """There is an identity, and a snapshot that needs the pack."""
+    preference: int = 0
+    """Lower comes first among what was never checked."""
+
+    @property
+    def is_pack(self) -> bool:
+        return self.name.split("/", 2)[1:2] == ["pack"]
+
+
+def as_it_counts(unit: Unit, last: Checked, now_seconds: int) -> Checked:
+    """The last check as it counts for this unit: a hash alone does not count where chunks can be opened, nor does a check from the future."""
+    if last.damaged:
+        return last
+    if last.seconds > now_seconds + DAY_SECONDS or (unit.can_be_opened and not is_opened(unit, last)):
+        return NEVER
+    return last
+
+
+def is_opened(unit: Unit, last: Checked) -> bool:
+    """Whether every chunk of the pack was opened, by the chunk table that the index states now."""
+    return (
+        not last.damaged
+        and last.opened != NEVER_OPENED
+        and unit.indexed is not None
+        and (last.opened == fingerprint(unit.indexed))
+    )
+
+
+def in_order(units: Sequence[Unit], last: Callable[[Unit], Checked]) -> list[Unit]:
+    """The units as they are due.
+
+    Args:
+        last: The last check of a unit as it counts (``as_it_counts``).
+    """
+    damaged: list[tuple[tuple[int, int, bytes], Unit]] = []
+    others: list[tuple[tuple[int, int, bytes], Unit]] = []
+    for unit in units:
+        checked = last(unit)
+        key = (checked.seconds, 0 if checked.seconds else unit.preference, unit.digest)
+        (damaged if checked.damaged else others).append((key, unit))
+    for some in (damaged, others):
+        some.sort(key=lambda pair: pair[0])
+    return [pair[1] for pairs in zip_longest(damaged, others) for pair in pairs if pair is not None]
+
+
+class Stopping:
+    """Says when a run has read enough. It always takes one object, so that every run gets on.
+
+    Args:
+        monotonic: Seconds that only go forward.
+        began: What ``monotonic`` said when the command began.
+    """
+
+    def __init__(self, limits: Limits, monotonic: Callable[[], float], began: float) -> None:
+        self._limits = limits
+        self._monotonic = monotonic
+        self._began = began
+        self._taken_bytes = 0
+        self._taken = 0
+        self.stopped_by: str | None = None
+        """``bytes`` or ``minutes``, once a limit ended the run with something left."""
+
+    def batches(self, units: Sequence[Unit], at_once: int) -> Iterator[list[Unit]]:
+        """The units, a few at a time, until the next would pass a limit. One that alone is larger passes alone."""
+        batch: list[Unit] = []
+        for unit in units:
+            if self._is_enough(unit, starts_batch=not batch):
+                break
+            self._taken += 1
+            self._taken_bytes += unit.size_bytes
+            batch.append(unit)
+            if len(batch) == at_once:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _is_enough(self, unit: Unit, *, starts_batch: bool) -> bool:
+        limits = self._limits
+        if not self._taken:
+            return False
+        if limits.max_bytes is not None and self._taken_bytes + unit.size_bytes > limits.max_bytes:
+            self.stopped_by = "bytes"
+        elif (
+            limits.max_seconds is not None
+            and starts_batch  # within a batch the clock has hardly moved
+            and self._monotonic() - self._began >= limits.max_seconds
+        ):
+            self.stopped_by = "minutes"
+        return self.stopped_by is not None
+
+
+def rotation(units: Sequence[Unit], last: Callable[[Unit], Checked], checked: set[bytes], now_seconds: int) -> Rotation:
+    """Count where the rotation stands after a run.
+
+    Args:
+        checked: Digests of what this run looked at.
+    """
+    packs = [(unit, last(unit)) for unit in units if unit.is_pack]
+    ages = [max(0, now_seconds - one.seconds) for _, one in packs if one.seconds]
+    total_bytes = sum(unit.size_bytes for unit, _ in packs)
+    now_bytes = sum(unit.size_bytes for unit, _ in packs if unit.digest in checked)
+    return Rotation(
+        packs=len(packs),
+        bytes=total_bytes,
+        checked_packs=sum(unit.digest in checked for unit, _ in packs),
+        checked_bytes=now_bytes,
+        never_checked_packs=len(packs) - len(ages),
+        damaged_packs=sum(one.damaged for _, one in packs),
+        oldest_check_seconds=max(ages) if len(ages) == len(packs) and ages else None,
+        days_for_all=None if now_bytes == total_bytes else _days_for_all(packs, now_seconds),
+    )
+
+
+def _days_for_all(packs: Sequence[tuple[Unit, Checked]], now_seconds: int) -> float | None:
+    ages = [(max(0, now_seconds - one.seconds), unit.size_bytes) for unit, one in packs if one.seconds]
+    recent = [(age, size) for age, size in ages if age < RATE_WINDOW_SECONDS]
+    read_bytes = sum(size for _, size in recent)
+    if not read_bytes:
+        return None
+    # A first night counts as one day: who types the command once learns what a night of it is worth.
+    span = min(RATE_WINDOW_SECONDS, max(age for age, _ in recent) + DAY_SECONDS)
+    total_bytes = sum(unit.size_bytes for unit, _ in packs)
+    return total_bytes / (read_bytes / (span / DAY_SECONDS))
