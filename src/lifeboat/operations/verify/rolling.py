@@ -81,7 +81,10 @@ def in_order(units: Sequence[Unit], last: Callable[[Unit], Checked]) -> list[Uni
         (damaged if checked.damaged else others).append((key, unit))
     for some in (damaged, others):
         some.sort(key=lambda pair: pair[0])
-    return [pair[1] for pairs in zip_longest(damaged, others) for pair in pairs if pair is not None]
+    turns = [damaged, others]
+    if damaged and others and damaged[-1][0][0] > others[-1][0][0]:
+        turns.reverse()  # the last look was at damage: a limit that lets one object through must not stop the rotation
+    return [pair[1] for pairs in zip_longest(*turns) for pair in pairs if pair is not None]
 
 
 class Stopping:

@@ -122,7 +122,7 @@ class _Content:
 
     def put_into_quarantine(self) -> int:
         """Tell this machine's next backup what not to count on; returns how many of the spoilt packs are its own."""
-        bad_keys = self._found.bad_keys | self._found.damaged_objects
+        bad_keys = (self._found.bad_keys | self._found.damaged_objects) - self._found.foreign_keys
         spoilt = self.check.spoilt | {
             pack
             for pack, (where, indexed) in self._found.packs.items()
