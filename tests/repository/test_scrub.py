@@ -328,12 +328,12 @@ def test_a_pack_damaged_after_it_was_checked_is_found_within_one_rotation(tmp_pa
         copied.write_bytes((reopen(store, tmp_path, holder).state.directory / FILE).read_bytes())
         flip(broken, name)
         found: dict[str, str] = {}
-        for night in range(1, 7):
+        for _ in range(6):
             clock.sleep(DAY)
             found = problems(check(reopen(broken, state, holder), clock, limits=nightly))
             if name in found:
                 break
-        assert found.get(name) == "pack-damaged", night
+        assert found.get(name) == "pack-damaged"
 
 
 def test_damage_is_looked_at_again_first_and_never_forgotten(tmp_path: Path) -> None:
@@ -445,7 +445,7 @@ def test_packs_sealed_for_others_are_not_stored_again_for_that(tmp_path: Path) -
     other = reopen(store, tmp_path, holder)
     other.identity = Identity.generate()
     report = check(other, clock)
-    assert set(problems(report).values()) >= {"pack-damaged"}
+    assert problems(report)[keys[0].name] == "key-not-a-recipient"
     assert quarantined(other.state, other.id) == frozenset()
 
 

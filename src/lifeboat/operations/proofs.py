@@ -41,12 +41,15 @@ class Proofs:
 
     def said_of(self, record: Record) -> datetime | None:
         """When it was said to be proved, whatever this machine has found since."""
-        name = record_digest(record)
-        return self._stored.get(name) or self._local.get(name)
+        return self._stored.get(record_digest(record)) or self._local.get(record_digest(record))
+
+    def is_only_known_here(self, record: Record) -> bool:
+        """Whether the proof could not be stored when it was made."""
+        return record_digest(record) in self._local and record_digest(record) not in self._stored
 
 
 def prove(repository: Repository, records: Iterable[Record], text: str, now: datetime) -> list[Finding]:
-    """Say that these snapshots are proved; where nothing may be written it is remembered here alone, and a finding says so."""
+    """Say that these snapshots are proved; where that may not be written it is remembered here alone, and a finding says so."""
     records = list(records)
     return _say(repository, Verb.PROOF, records, text, now) if records else []
 

@@ -15,7 +15,7 @@ from lifeboat.operations.verify.rolling import Limits, Stopping, Unit, as_it_cou
 from lifeboat.operations.verify.structure import Structure, damaged
 from lifeboat.repository.catalog_format import IndexedPack
 from lifeboat.repository.chunk_table import Place
-from lifeboat.repository.names import PROBES, digest, stated_digest
+from lifeboat.repository.names import PROBES, digest, key_name, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import (
     HEADER_BYTES,
@@ -48,7 +48,7 @@ class ContentCheck:
     whole: set[bytes] = field(default_factory=set)
     """Packs that an index names and in which nothing wrong was found."""
     spoilt: set[bytes] = field(default_factory=set)
-    """Packs whose bytes are wrong or gone; not those that merely were not sealed for the identity at hand."""
+    """Packs that are wrong or gone."""
     stopped_by: str | None = None
     """``bytes`` or ``minutes`` when a limit ended it."""
 
@@ -91,11 +91,16 @@ class Scrub:
     def packs(self) -> list[Unit]:
         """Every pack that an index names."""
         preference = _preferences(self._found.records)
-        can_open = self._repository.identity is not None
         return [
-            Unit(where, pack, indexed.size_bytes, indexed, can_open and pack in self._owners, preference.get(pack, 0))
+            Unit(where, pack, indexed.size_bytes, indexed, self._can_open(where, indexed), preference.get(pack, 0))
             for pack, (where, indexed) in self._found.packs.items()
         ]
+
+    def _can_open(self, where: str, indexed: IndexedPack) -> bool:
+        """Whether the keys at hand open the pack; a data key that was not wrapped for us has been told by the structure."""
+        key = key_name(where.rsplit("/", 2)[1], indexed.data_key_name.hex())
+        is_ours = self._repository.identity is not None and key not in self._found.foreign_keys
+        return is_ours and indexed.name in self._owners
 
     def everything(self) -> tuple[list[Unit], list[Finding]]:
         """Every object of ours in the store, and what is to be said of the others."""
@@ -161,7 +166,7 @@ class Scrub:
         check.chunks += outcome.chunks
         check.checked.add(unit.digest)
         before = self._memory.of(unit.digest)
-        if outcome.trouble is None and before.inside and self._repository.identity is None:
+        if outcome.trouble is None and before.inside and not outcome.opened and not self._may_clear(unit):
             self._memory.note(unit.digest, before._replace(seconds=self.now_seconds))
             check.checked.discard(unit.digest)
             return
@@ -179,8 +184,11 @@ class Scrub:
             damaged(self._found, unit.name, RepositoryDamaged(outcome.trouble.message))
             return
         check.findings.append(outcome.trouble)
-        if not outcome.not_for_us:
-            check.spoilt.add(unit.digest)
+        check.spoilt.add(unit.digest)
+
+    def _may_clear(self, unit: Unit) -> bool:
+        """Whether a right hash alone ends what opening had found: only where no snapshot needs the pack any more."""
+        return self._repository.identity is not None and unit.digest not in self._owners
 
     def _remembered(self, units: Iterable[Unit], check: ContentCheck) -> list[Finding]:
         """What earlier runs found damaged and this one did not read: it is not forgotten for that."""
@@ -249,8 +257,6 @@ class _Outcome:
     opened: bool = False
     """Every chunk of the pack opened, by the chunk table that the index states."""
     hash_is_right: bool = False
-    not_for_us: bool = False
-    """Its data key is whole, and not wrapped for the identity at hand."""
     bad: list[bytes] = field(default_factory=list)
     trouble: Finding | None = None
 
@@ -283,8 +289,8 @@ def _look_inside(
             sentence = sentence or "its chunk table is not what the index says"
     except LifeboatError as error:
         sentence = sentence or error.message
-    if repository.identity is not None:
-        outcome.chunks, outcome.bad, outcome.not_for_us = _open_all(repository, record, indexed, raw)
+    if unit.can_be_opened:
+        outcome.chunks, outcome.bad = _open_all(repository, record, indexed, raw)
         outcome.opened = not outcome.bad and not sentence
         if outcome.bad:
             total = len(indexed.rows) // ROW_BYTES
@@ -293,10 +299,8 @@ def _look_inside(
     return sentence
 
 
-def _open_all(
-    repository: Repository, record: Record, indexed: IndexedPack, raw: bytes
-) -> tuple[int, list[bytes], bool]:
-    view, good, bad, not_for_us = memoryview(raw), 0, [], False
+def _open_all(repository: Repository, record: Record, indexed: IndexedPack, raw: bytes) -> tuple[int, list[bytes]]:
+    view, good, bad = memoryview(raw), 0, []
     opener = ChunkOpener(repository, record)
     for number in range(len(indexed.rows) // ROW_BYTES):
         row = unpack_row(indexed.rows, number)
@@ -304,7 +308,6 @@ def _open_all(
         try:
             opener.open(Place(row, indexed.name, indexed.data_key_name), sealed, Kind(row.kind))
             good += 1
-        except (RepositoryDamaged, KeyTrouble, ObjectMissing, ValueError) as error:
-            bad.append(row.chunk)  # without its key, gone or not wrapped for us, no chunk opens
-            not_for_us |= isinstance(error, KeyTrouble)
-    return good, bad, not_for_us
+        except (RepositoryDamaged, KeyTrouble, ObjectMissing, ValueError):
+            bad.append(row.chunk)  # without its key, gone or damaged, no chunk opens
+    return good, bad

@@ -16,6 +16,7 @@ from lifeboat.operations.verify.damage import name_snapshot
 from lifeboat.operations.verify.memory import ScrubMemory, fingerprint
 from lifeboat.operations.verify.structure import Structure, readers
 from lifeboat.operations.verify.trees import TreeCheck
+from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import Class, Source, key_name, packs_prefix
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -34,7 +35,7 @@ def prove_what_was_opened(
     due = [
         record
         for record in found.records
-        if record.object_name not in said
+        if (record.object_name not in said or proofs.is_only_known_here(record))
         and record.object_name not in found.unsound
         and opened.issuperset(record.packs)
         and all(found.packs[pack][0].startswith(_place_of_packs(record)) for pack in record.packs)
@@ -49,13 +50,15 @@ def prove_what_was_opened(
             findings.append(
                 Finding(Level.PROBLEM, trouble.code, record.object_name, trouble.message, trouble.hint, hurts)
             )
-    findings += prove(repository, proved, "everything it needs was opened by lifeboat verify", now)
-    return proved, findings
+    not_stored = prove(repository, proved, "everything it needs was opened by lifeboat verify", now)
+    if not_stored:
+        proved = [record for record in proved if not proofs.is_only_known_here(record)]
+    return proved, [*findings, *not_stored]
 
 
 def _is_hurt(found: Structure, record: Record) -> bool:
     """Whether something the snapshot needs is damaged or gone (a key that merely is not wrapped for us does not count)."""
-    if not found.damage.chunks.keys().isdisjoint(record.packs) or record.object_name in found.unsound:
+    if not found.damage.chunks.keys().isdisjoint(record.packs) or record.object_name in found.broken:
         return True
     keys = (found.packs[pack][1].data_key_name for pack in record.packs if pack in found.packs)
     return any(key_name(record.generation, key.hex()) in found.bad_keys for key in set(keys))
@@ -92,4 +95,6 @@ def _what_keeps_it_from_coming_back(reader: SnapshotReader, trees: TreeCheck) ->
         if error.worth_retrying:
             raise
         return error
+    except KeyError as error:
+        return ObjectDamaged(f"snapshot {reader.record.snapshot[:8]} lacks the stream {error}")
     return None

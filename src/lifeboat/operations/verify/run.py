@@ -97,6 +97,7 @@ class _Content:
         self._now = now
         self._clock = clock
         self._began = began
+        self._gone = set(found.damage.chunks)
         self.check = ContentCheck()
         self.rotation: Rotation | None = None
         self.proved: list[Record] = []
@@ -123,18 +124,22 @@ class _Content:
     def put_into_quarantine(self) -> int:
         """Tell this machine's next backup what not to count on; returns how many of the spoilt packs are its own."""
         bad_keys = (self._found.bad_keys | self._found.damaged_objects) - self._found.foreign_keys
-        spoilt = self.check.spoilt | {
-            pack
-            for pack, (where, indexed) in self._found.packs.items()
-            if key_name(where.rsplit("/", 2)[1], indexed.data_key_name.hex()) in bad_keys
-        }
+        spoilt = (
+            self._gone
+            | self.check.spoilt
+            | {
+                pack
+                for pack, (where, indexed) in self._found.packs.items()
+                if key_name(where.rsplit("/", 2)[1], indexed.data_key_name.hex()) in bad_keys
+            }
+        )
         with suppress(SettingsError):  # a hint: said again by the next run
             change_quarantine(
                 self._repository.state, self._repository.id, damaged=spoilt, whole=self.check.whole - spoilt
             )
         writer = self._repository.state.load_writer()
         ours = (one.packs for one in self._found.records if writer is not None and one.writer == writer.writer.hex())
-        return len((spoilt | self._found.damage.chunks.keys()) & set(chain.from_iterable(ours)))
+        return len(spoilt & set(chain.from_iterable(ours)))
 
     def _forget_what_is_gone(self, memory: ScrubMemory, units: list[Unit]) -> None:
         memory.keep_only(unit.digest for unit in units)

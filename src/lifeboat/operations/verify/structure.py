@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from lifeboat.foundation.errors import KeyTrouble, LifeboatError
+from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.verify.damage import Damage, name_snapshot
@@ -20,6 +20,10 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
+from lifeboat.storage.errors import ObjectMissing
+
+DAMAGE = (RepositoryDamaged, ObjectMissing)
+"""What says that something is wrong with what is stored, and not only that it cannot be read from here."""
 
 
 @dataclass
@@ -38,9 +42,11 @@ class Structure:
     bad_keys: set[str] = field(default_factory=set)
     """Wrapped data keys (names of objects) that are gone or damaged: nothing sealed under them can be read."""
     foreign_keys: set[str] = field(default_factory=set)
-    """Whole, and not wrapped for the identity at hand."""
+    """Those that the identity at hand cannot open, though nothing says that they are damaged: not wrapped for it."""
     unsound: set[str] = field(default_factory=set)
-    """Records (names of objects) whose lists, packs or keys are not all there."""
+    """Records (names of objects) of which not everything could be looked at, or not everything is there."""
+    broken: set[str] = field(default_factory=set)
+    """Those of them that lack something, or have it damaged."""
 
 
 def check_structure(repository: Repository, progress: Progress) -> Structure:
@@ -66,6 +72,12 @@ def damaged(found: Structure, name: str, error: LifeboatError, hurts: tuple[str,
         return
     found.damaged_objects.add(name)
     found.findings.append(Finding(Level.PROBLEM, error.code, name, error.message, error.hint, hurts))
+
+
+def breaks(found: Structure, record: Record) -> None:
+    """Note that a snapshot lacks something it needs."""
+    found.unsound.add(record.object_name)
+    found.broken.add(record.object_name)
 
 
 def _passed_over(repository: Repository, found: Structure) -> None:
@@ -201,7 +213,7 @@ def _packs(repository: Repository, found: Structure) -> None:
             if pack in found.packs:
                 continue
             where = pack_name(Source(record.source), Class(record.class_), record.generation, pack.hex())
-            found.unsound.add(record.object_name)
+            breaks(found, record)
             _report(found, where, "pack-not-indexed", "no index says what is in this pack", (name_snapshot(record),))
     needed = {pack for record in found.records for pack in record.packs}
     for pack, (where, indexed) in found.packs.items():
@@ -239,7 +251,7 @@ def _keys(repository: Repository, found: Structure) -> None:
             except LifeboatError as error:
                 if error.worth_retrying:
                     raise
-                (found.foreign_keys if isinstance(error, KeyTrouble) else found.bad_keys).add(name)
+                (found.bad_keys if isinstance(error, DAMAGE) else found.foreign_keys).add(name)
                 damaged(found, name, error, tuple(sorted(hurt)))
 
 
@@ -255,13 +267,15 @@ def _lists(repository: Repository, found: Structure, progress: Progress) -> None
                         raise_missing = (
                             f"chunk {chunk.hex()[:16]} of {stream.name} is in no pack that the snapshot names"
                         )
-                        found.unsound.add(record.object_name)
+                        breaks(found, record)
                         _report(found, record.object_name, "chunk-missing", raise_missing, (name_snapshot(record),))
                         break
         except LifeboatError as error:
             if error.worth_retrying:
                 raise
             found.unsound.add(record.object_name)
+            if isinstance(error, DAMAGE):
+                breaks(found, record)
             _report(found, record.object_name, error.code, error.message, (name_snapshot(record),))
         progress.advance(done_items=1)
 

@@ -11,7 +11,7 @@ from lifeboat.foundation.errors import KeyTrouble, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.verify.damage import name_snapshot
-from lifeboat.operations.verify.structure import Structure, readers
+from lifeboat.operations.verify.structure import Structure, breaks, readers
 from lifeboat.repository.errors import ChunkMissing, ObjectDamaged
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -58,7 +58,7 @@ def check_trees(repository: Repository, found: Structure, trees: TreeCheck, prog
         with suppress(RepositoryDamaged, KeyTrouble, ObjectMissing):
             trouble = trees.first_trouble(reader)
             if trouble is not None:
-                found.unsound.add(record.object_name)
+                breaks(found, record)
                 hurts = (name_snapshot(record),)
                 findings.append(
                     Finding(Level.PROBLEM, trouble.code, record.object_name, trouble.message, trouble.hint, hurts)
