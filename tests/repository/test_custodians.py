@@ -20,6 +20,7 @@ from lifeboat.repository.errors import (
     OnlyACustodian,
     RecipientsChanged,
     WriterExists,
+    WriterMissing,
     WriterUnknown,
 )
 from lifeboat.repository.local_state import LocalState
@@ -49,7 +50,7 @@ def test_a_custodian_lists_signs_and_opens_no_content(tmp_path: Path) -> None:
     custodian = Identity.generate()
     with pytest.raises(KeyNotARecipient):
         reopen(store, tmp_path / "ci", custodian)
-    assert add_custodian(keeper, "ci", custodian.recipient, clock.now()) == 1
+    assert add_custodian(keeper, "ci", custodian.recipient) == 1
     later = new_host(keeper, clock)
     enrol(store, state_at(store, tmp_path / "host"), later)
     at_host = reopen(store, tmp_path / "host", None, label="shop")
@@ -73,14 +74,14 @@ def test_a_removed_custodian_counts_no_longer_and_no_earlier_description_comes_b
     keeper, store, clock = make(tmp_path / "keeper")
     record = back_up(keeper, clock, CONTENT)
     custodian = Identity.generate()
-    add_custodian(keeper, "ci", custodian.recipient, clock.now())
+    add_custodian(keeper, "ci", custodian.recipient)
     with pytest.raises(WriterExists):
-        add_custodian(keeper, "ci", Identity.generate().recipient, clock.now())
+        add_custodian(keeper, "ci", Identity.generate().recipient)
     write_statements(store, keeper.description, custodian, Verb.FORGET, [record], "rules", clock.now())
     third = {name for name, _ in store._objects.items()}
-    remove_custodian(keeper, "ci", clock.now())
-    with pytest.raises(WriterExists):
-        remove_custodian(keeper, "ci", clock.now())
+    remove_custodian(keeper, "ci")
+    with pytest.raises(WriterMissing):
+        remove_custodian(keeper, "ci")
     again = reopen(store, tmp_path / "keeper", keeper.identity)
     assert again.description.revision == 3
     assert again.standings() == {}
@@ -95,7 +96,7 @@ def test_a_removed_custodian_counts_no_longer_and_no_earlier_description_comes_b
 def test_a_new_custodian_stops_no_machine_that_pinned_the_recipients(tmp_path: Path) -> None:
     keeper, store, clock = make(tmp_path / "keeper")
     enrol(store, state_at(store, tmp_path / "host"), new_host(keeper, clock))
-    add_custodian(keeper, "ci", Identity.generate().recipient, clock.now())
+    add_custodian(keeper, "ci", Identity.generate().recipient)
     host = reopen(store, tmp_path / "host", None)
     assert host.description.revision == 2
     back_up(host, clock, CONTENT)
@@ -212,7 +213,7 @@ def test_latest_is_this_machines_own_else_the_newest_of_all_or_of_the_writer_nam
 
 
 def test_the_description_that_counts_is_not_bound_to_its_custodians(tmp_path: Path) -> None:
-    keeper, store, clock = make(tmp_path / "keeper")
-    add_custodian(keeper, "ci", Identity.generate().recipient, clock.now())
+    keeper, store, _clock = make(tmp_path / "keeper")
+    add_custodian(keeper, "ci", Identity.generate().recipient)
     found = read_description(store, pinned=keeper.description.fingerprints())
     assert [one.name for one in found.custodians] == ["ci"]

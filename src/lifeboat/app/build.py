@@ -3,6 +3,7 @@
 Another source is one function here and one folder in ``sources``; another kind of store one line in ``storage/open_store.py``.
 """
 
+import hashlib
 import socket
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from lifeboat.sources.mongodb.connect import Client, connect, database_of
 from lifeboat.storage.object_store import ObjectStore
 from lifeboat.storage.open_store import open_store
 from lifeboat.storage.retrying import RetryingStore
+
+MACHINE_ID = Path("/etc/machine-id")
 
 
 def build_store(settings: Settings, clock: Clock, *, create: bool = False) -> ObjectStore:
@@ -45,7 +48,11 @@ def build_repository(settings: Settings, clock: Clock) -> Repository:
     """The repository, opened with what is at hand."""
     store = build_store(settings, clock)
     return open_repository(
-        store, identity=build_identity(settings), state=LocalState(settings.state, store.describe()), label=label()
+        store,
+        identity=build_identity(settings),
+        state=LocalState(settings.state, store.describe()),
+        label=label(settings),
+        machine=machine(settings),
     )
 
 
@@ -64,6 +71,22 @@ def build_limits(settings: Settings) -> WriteLimits:
     return WriteLimits(sealers=sealers, compression_level=settings.limits.compression_level)
 
 
-def label() -> str:
-    """What people call this installation: its host's name."""
-    return socket.gethostname() or "unnamed"
+def label(settings: Settings) -> str:
+    """What people call this installation: as they said, else its host's name."""
+    return settings.repository.label or socket.gethostname() or "unnamed"
+
+
+def machine(settings: Settings) -> str | None:
+    """What tells this machine, and this memory on it, from another of the same name; empty where the system has no id.
+
+    None when the label was chosen: who chose it says by it who this is.
+    """
+    if settings.repository.label is not None:
+        return None
+    try:
+        identifier = MACHINE_ID.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        identifier = ""
+    if not identifier:
+        return ""
+    return hashlib.sha256(f"lifeboat machine 1\n{identifier}\n{settings.state}".encode()).hexdigest()[:32]

@@ -5,6 +5,7 @@ Composition only: what is done stands in ``operations``, how things are built in
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from lifeboat.app.build import (
     build_client,
@@ -13,8 +14,10 @@ from lifeboat.app.build import (
     build_repository,
     build_store,
     label,
+    machine,
 )
 from lifeboat.app.diagnosis import Diagnosis
+from lifeboat.app.enrolling import Enrolling, new_generation_of, take_in
 from lifeboat.app.settings import Settings
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.foundation.clock import Clock, SystemClock
@@ -45,8 +48,11 @@ from lifeboat.operations.status import row_of, same_machine_warning, status
 from lifeboat.operations.taking import Taken, Taking, new_point
 from lifeboat.operations.verify.rolling import Limits
 from lifeboat.operations.verify.run import verify
+from lifeboat.operations.writers import Enrolled, WriterAdded, WriterRow, list_writers
 from lifeboat.repository.create import create_repository, store_rescue_kit
+from lifeboat.repository.custodians import remove_custodian
 from lifeboat.repository.description import NamedRecipient
+from lifeboat.repository.enrolment import Enrolment
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
@@ -98,7 +104,8 @@ class Lifeboat:
             recipients=named,
             profile="guarded" if guarded else "simple",
             state=LocalState(self._settings.state, store.describe()),
-            label=label(),
+            label=label(self._settings),
+            machine=machine(self._settings),
             now=store.time_there(),
         )
         store_rescue_kit(store, rescue_script(), README)
@@ -120,7 +127,7 @@ class Lifeboat:
         repository = self._open()
         wanted = self._sources_of(what)
         now = repository.store.time_there()
-        writer = repository.new_writer(now) if new_generation else repository.writer(now)
+        writer = new_generation_of(repository, now) if new_generation else repository.writer(now)
         point = new_point()
         taken = []
         failures: list[LifeboatError] = []
@@ -146,7 +153,39 @@ class Lifeboat:
             for one in taken:
                 self._progress.note(f"{TYPED[one.source]} was backed up all the same, as snapshot {one.snapshot[:8]}")
             raise failures[0]
-        return BackupReport(point, tuple(taken), repository.head(), tuple(same_machine_warning(repository)))
+        findings = (*repository.notes, *same_machine_warning(repository))
+        return BackupReport(point, tuple(taken), repository.head(), findings)
+
+    def writers(self) -> list[WriterRow]:
+        """Who writes to the repository, who reads everything, who prunes."""
+        return list_writers(self._open())
+
+    def own_writer(self) -> str | None:
+        """Id (hex) of the writer that this machine is, by its own memory: no right in the store is needed to know it."""
+        store = build_store(self._settings, self._clock)
+        secret = LocalState(self._settings.state, store.describe()).load_writer()
+        return None if secret is None else secret.writer.hex()
+
+    def add_writer(self, name: str, to: Path, *, again: bool = False, new: bool = False) -> WriterAdded:
+        """Register a writer for another machine and write the file by which that becomes it.
+
+        Args:
+            again: The same writer once more, for a host that lost its state.
+            new: A new writer beside the one of this name: a new generation.
+        """
+        return Enrolling(self._settings, self._open(), self._clock).add(name, to, again=again, new=new)
+
+    def add_custodian(self, name: str, to: Path) -> WriterAdded:
+        """Make a custodian and write its key to a file."""
+        return Enrolling(self._settings, self._open(), self._clock).add_custodian(name, to)
+
+    def remove_custodian(self, name: str) -> str:
+        """Its statements count no longer; returns the fingerprint that people see."""
+        return remove_custodian(self._open(), name).fingerprint_short
+
+    def enrol(self, enrolment: Enrolment) -> Enrolled:
+        """Become the writer that another machine made for this one."""
+        return take_in(self._settings, self._clock, enrolment)
 
     def snapshots(self) -> list[SnapshotRow]:
         """All snapshots, newest recovery point first."""

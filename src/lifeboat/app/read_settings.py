@@ -30,6 +30,7 @@ from lifeboat.app.settings_file import SettingsFile, SettingsFileInvalid, read_s
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.secret import Secret
+from lifeboat.repository.names import is_label
 from lifeboat.retention.rules import Rules
 
 SECRET_NAMES = ("MONGODB_URI", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "BACKUP_ENCRYPTION_KEY")
@@ -44,6 +45,7 @@ NAMES = (
     "UPLOADS_DIR",
     "LIFEBOAT_REPOSITORY",
     "LIFEBOAT_KEY_FILE",
+    "LIFEBOAT_LABEL",
     "LIFEBOAT_STATE",
     "LIFEBOAT_MONGOD",
     "LIFEBOAT_CONFIG",
@@ -185,8 +187,19 @@ def _repository(variables: Variables, said: SettingsFile, folder: Path, base: Pa
         secret_access_key=Secret(secret.text) if secret else _follow(table.secret_access_key, variables, base),
         session_token=token or _follow(table.session_token, variables, base),
         secret_from=secret.where if secret else "",
+        label=_label(variables) or table.label,
         recipients=tuple(table.recipients),
     )
+
+
+def _label(variables: Variables) -> str | None:
+    named = variables.find("LIFEBOAT_LABEL")
+    if named and not is_label(named.text):
+        raise SettingsError(
+            f"{named.where} is no name for an installation",
+            "at most 64 letters, digits, dots, dashes and spaces: LIFEBOAT_LABEL=shop-1",
+        )
+    return named.text if named else None
 
 
 def _endpoint(variables: Variables, said: SettingsFile) -> str | None:

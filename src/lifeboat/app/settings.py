@@ -57,6 +57,8 @@ class RepositorySettings:
     session_token: Secret | None = None
     secret_from: str = ""
     """Where the secret was found, for messages; empty where none is set."""
+    label: str | None = None
+    """What this installation is called; None: as its host, whose name alone says less (see ``build.machine``)."""
     recipients: tuple[str, ...] = ()
     """Public keys, besides the key's own, that every backup is sealed for."""
 

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from lifeboat.app.settings import HOUR_SECONDS, PROVED_SECONDS, passwords_in_uri
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.repository.names import is_label
 from lifeboat.retention.rules import Rules
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)\b", re.IGNORECASE)
@@ -62,6 +63,12 @@ def _uri_without_password(text: str) -> str:
     return text
 
 
+def _one_name(text: str) -> str:
+    if not is_label(text):
+        raise ValueError("a label is a name of at most 64 letters, digits, dots, dashes and spaces")
+    return text
+
+
 Span = Annotated[float, BeforeValidator(read_span)]
 Reference = Annotated[str, AfterValidator(_only_a_reference)]
 
@@ -75,6 +82,7 @@ class RepositoryTable(Table):
     endpoint: str | None = None
     region: str | None = None
     checksums: Literal["when_required", "when_supported"] = "when_required"
+    label: Annotated[str, AfterValidator(_one_name)] | None = None
     key: Reference | None = None
     recipients: list[str] = []
     access_key_id: Reference | None = None

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lifeboat.app.settings import Settings
     from lifeboat.foundation.clock import Clock
     from lifeboat.foundation.progress import Progress
@@ -24,12 +26,26 @@ if TYPE_CHECKING:
         StatusReport,
         VerifyReport,
     )
+    from lifeboat.operations.writers import Enrolled, WriterAdded, WriterRow
+    from lifeboat.repository.enrolment import Enrolment
 
 
 class Facade(Protocol):
     """Everything Lifeboat does for one set of settings."""
 
     def initialise(self, *, guarded: bool, new_key: "Secret | None") -> "InitReport": ...
+
+    def writers(self) -> "Sequence[WriterRow]": ...
+
+    def own_writer(self) -> str | None: ...
+
+    def add_writer(self, name: str, to: "Path", *, again: bool = False, new: bool = False) -> "WriterAdded": ...
+
+    def add_custodian(self, name: str, to: "Path") -> "WriterAdded": ...
+
+    def remove_custodian(self, name: str) -> str: ...
+
+    def enrol(self, enrolment: "Enrolment") -> "Enrolled": ...
 
     def backup(self, what: str, *, new_generation: bool = False, keep: str | None = None) -> "BackupReport": ...
 

@@ -5,17 +5,15 @@ writer's catalog key for it too (docs/format.md, sections 4 and 5). Killed in be
 """
 
 from dataclasses import replace
-from datetime import datetime
 
 from lifeboat.crypto.identity import Recipient
 from lifeboat.repository.description import NamedRecipient, write_description
-from lifeboat.repository.errors import WriterExists
+from lifeboat.repository.errors import WriterExists, WriterMissing
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.record import show_time
 from lifeboat.repository.writers import WriterSecret, not_opened_to, register_writer
 
 
-def add_custodian(repository: Repository, name: str, custodian: Recipient, now: datetime) -> int:
+def add_custodian(repository: Repository, name: str, custodian: Recipient) -> int:
     """Publish the new custodian and open every catalog to it; returns how many. Raises ``KeyMissing``, ``WriterExists``."""
     description = repository.description
     if any(one.name == name for one in description.custodians):
@@ -28,23 +26,23 @@ def add_custodian(repository: Repository, name: str, custodian: Recipient, now: 
             f"key {custodian.fingerprint_short} is a recipient's: it opens everything already",
             "a custodian needs a key of its own",
         )
-    _publish(repository, (*description.custodians, NamedRecipient(name, custodian)), now)
+    _publish(repository, (*description.custodians, NamedRecipient(name, custodian)))
     return open_catalogs(repository)
 
 
-def remove_custodian(repository: Repository, name: str, now: datetime) -> Recipient:
+def remove_custodian(repository: Repository, name: str) -> Recipient:
     """Its statements count no longer and new writers leave it out; catalogs that it opened it opens for ever.
 
     Raises:
-        WriterExists: There is none of this name.
+        WriterMissing: There is none of this name.
     """
     leaving = next((one for one in repository.description.custodians if one.name == name), None)
     if leaving is None:
         known = ", ".join(one.name for one in repository.description.custodians) or "there is none"
-        raise WriterExists(
+        raise WriterMissing(
             f"no custodian is called {name}", f"custodians: {known}; writers are never removed, their snapshots age"
         )
-    _publish(repository, tuple(one for one in repository.description.custodians if one is not leaving), now)
+    _publish(repository, tuple(one for one in repository.description.custodians if one is not leaving))
     return leaving.recipient
 
 
@@ -63,10 +61,10 @@ def open_catalogs(repository: Repository) -> int:
     return opened
 
 
-def _publish(repository: Repository, custodians: tuple[NamedRecipient, ...], now: datetime) -> None:
+def _publish(repository: Repository, custodians: tuple[NamedRecipient, ...]) -> None:
     signer = repository.need_identity()
     before = repository.description
-    after = replace(before, revision=before.revision + 1, created=show_time(now), custodians=custodians)
+    after = replace(before, revision=before.revision + 1, custodians=custodians)
     write_description(repository.store, after, [signer])
     repository.description = after
     repository.state.check_pins(after.repository, after.fingerprints(), after.revision)

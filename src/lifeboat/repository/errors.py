@@ -57,6 +57,12 @@ class WriterExists(SettingsError):
     code = "writer-exists"
 
 
+class WriterMissing(SettingsError):
+    """No writer or custodian of this name is registered."""
+
+    code = "writer-missing"
+
+
 class EnrolmentRefused(SettingsError):
     """A writer's file cannot be used here: damaged, or of another repository than the settings name."""
 

@@ -12,6 +12,7 @@ CATALOG = "catalog/"
 KEYS = "keys/"
 
 _HASH = re.compile(r"(?<![0-9a-f])([0-9a-f]{64})(?![0-9a-f])")
+_LABEL = re.compile(r"\w[\w. -]{0,63}")
 _GENERATION = re.compile(r"\d{4}-\d{2}(\.\d+)?\Z")
 
 
@@ -48,6 +49,11 @@ def stated_digest(name: str) -> str | None:
 
 def is_generation(text: str) -> bool:
     return _GENERATION.match(text) is not None
+
+
+def is_label(text: str) -> bool:
+    """Whether an installation can be called so: what people can type and every terminal shows."""
+    return _LABEL.fullmatch(text) is not None and text.isprintable() and not text.endswith(" ")
 
 
 def description_name(sha256: str) -> str:

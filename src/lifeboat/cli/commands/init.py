@@ -19,12 +19,19 @@ from lifeboat.foundation.finding import any_problem
         ("init", "asks what it has to know"),
         ("init --yes", "asks nothing: everything is in the environment or .env"),
         ("init --guarded", "this machine can make backups, but not read them"),
+        ("init --writer shop-1.writer", "become the writer that the file was made for"),
     ),
 )
 @click.option("--guarded", is_flag=True, help="Keep only the public half of the key on this machine.")
+@click.option(
+    "--writer",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Make no repository; become the writer of this file, from `lifeboat writer add`.",
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write a new key to this file.")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing; without a key, make one.")
-def command(run: Run, guarded: bool, out: Path | None, yes: bool) -> ExitStatus:
+def command(run: Run, guarded: bool, writer: Path | None, out: Path | None, yes: bool) -> ExitStatus:
     """Make a repository and its key, and test everything.
 
     Asks only what is not set yet, and only at a terminal: where the repository lies, the MongoDB URI, the folder of the
@@ -33,6 +40,10 @@ def command(run: Run, guarded: bool, out: Path | None, yes: bool) -> ExitStatus:
     With BACKUP_ENCRYPTION_KEY set that key is used. Without one a new key is made and kept in a file on this machine:
     store a copy of it elsewhere at once. With --guarded the key is shown once and never kept here.
     """
+    if writer is not None:
+        from lifeboat.cli.init_writer import become_writer
+
+        return become_writer(run, writer, asks=run.asks and not yes)
     from lifeboat.cli.init_key import choose_key, throw_away
     from lifeboat.cli.init_questions import ask_what_is_unset
     from lifeboat.cli.show.init import draw_initialised, draw_key_kept, draw_next
@@ -57,7 +68,7 @@ def command(run: Run, guarded: bool, out: Path | None, yes: bool) -> ExitStatus:
         report = replace(report, key_created=chosen.kept_in)
     run.show(
         report,
-        lambda: [*draw_initialised(report), *draw_key_kept(chosen, guarded), *draw_next()],
+        lambda: [*draw_initialised(report), *draw_key_kept(chosen, guarded), *draw_next(guarded)],
     )
     if run.quiet and chosen.is_new and chosen.kept_in:
         run.say(f"the only copy of the key is {chosen.kept_in}: store another outside this machine")

@@ -46,8 +46,38 @@ def draw_key_kept(chosen: ChosenKey, guarded: bool) -> list[RenderableType]:
     return ["", panel, "", unbroken(f"key file  {chosen.kept_in}", STRONG)]
 
 
-def draw_next() -> list[RenderableType]:
+def draw_next(guarded: bool = False) -> list[RenderableType]:
+    if guarded:
+        return _draw_what_each_machine_holds()
     return next_steps(
         ("lifeboat backup all", "the first backup"),
         ("lifeboat doctor", "check everything a backup leans on"),
     )
+
+
+def _draw_what_each_machine_holds() -> list[RenderableType]:
+    """The guarded profile in plain words: who holds what, and what is to be done on the other machine."""
+    rows = [
+        ("this machine", "the public half of the key and a writer's secret of its own: it backs up, and opens nothing"),
+        ("you, elsewhere", "the key, in two places. It alone opens backups, and nobody can make it again"),
+        (
+            "the keeper",
+            "a second machine, yours or a colleague's, that has the key: it restores and proves the backups",
+        ),
+    ]
+    return [
+        "",
+        facts(rows),
+        *next_steps(
+            ("lifeboat backup all", "here: the first backup; it needs no key"),
+            (
+                "lifeboat aws policy writer",
+                "here: the rights to leave to this machine, so that it cannot delete either",
+            ),
+            (
+                "lifeboat verify --level full",
+                "on the keeper, with LIFEBOAT_KEY_FILE set and the same repository: prove it",
+            ),
+            ("lifeboat writer add NAME --to FILE", "on the keeper: let another machine back up too"),
+        ),
+    ]
