@@ -3,7 +3,8 @@
 What is tried here is words in and words out. That the real one does what it says is tried in ``test_whole_way.py``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,8 +16,14 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations.reports import (
     BackupReport,
+    ChangedField,
     CheckResult,
     ContentRow,
+    DocumentRow,
+    DocumentsPlan,
+    DocumentsReport,
+    DocumentsRequest,
+    FoundDocuments,
     InitReport,
     PlanStep,
     RestoredPart,
@@ -145,6 +152,11 @@ class PretendLifeboat:
         safety = "c0ffee00" * 4 if request.over_live else None
         return RestoreReport((row(),), "database shop", parts, 21.4, safety, self.findings)
 
+    @contextmanager
+    def single_documents(self, request: DocumentsRequest) -> Iterator["PretendDocuments"]:
+        self._begin("single_documents", request)
+        yield PretendDocuments(self, request)
+
     def undo_restore(self) -> RestoreReport:
         self._begin("undo_restore")
         return RestoreReport((row(),), "database shop", (), 2.0, None, self.findings)
@@ -185,3 +197,29 @@ class PretendLifeboat:
             CheckResult("rights-backup", "rights to back up", None, "connection"),
         )
         return [one for one in results if not only or one.check in only]
+
+
+class PretendDocuments:
+    """One client that is gone, one that was changed, one that is new."""
+
+    def __init__(self, lifeboat: PretendLifeboat, request: DocumentsRequest) -> None:
+        self._lifeboat = lifeboat
+        rows = (
+            DocumentRow(1, "gone", "shop.users", '"7"', 'email: "x@y"'),
+            DocumentRow(2, "changed", "shop.users", '"8"', "", (ChangedField("name", '"\x1b[2J"', None),)),
+            DocumentRow(None, "new", "shop.users", '"9"'),
+        )
+        found = FoundDocuments(request.namespace, request.namespace, 1, 1, 3, 1, 0, 300, rows)
+        self.plan = DocumentsPlan(row(), "127.0.0.1", (found,), request.over_live, lifeboat.findings)
+
+    def put_back(
+        self,
+        only: str = "all",
+        numbers: frozenset[int] | None = None,
+        *,
+        bypass_validators: bool = False,
+        progress: Progress | None = None,
+    ) -> DocumentsReport:
+        self._lifeboat._begin("put_back", only, numbers, bypass_validators)
+        safety = "c0ffee00" * 4 if self.plan.safety_snapshot else None
+        return DocumentsReport(row(), "shop.users", 1, 0, 0, 0, 0, 0.1, safety, self._lifeboat.findings)

@@ -19,8 +19,9 @@ from lifeboat.app.read_settings import NAMES, read_settings
 from lifeboat.app.settings_file import SettingsFile
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.main import COMMANDS, overview
-from lifeboat.cli.restore_words import check_request
+from lifeboat.cli.restore_words import check_documents, check_request
 from lifeboat.operations import reports
+from lifeboat.sources.mongodb.filter_text import read_filter
 
 ROOT = Path(__file__).parents[2]
 README, OPERATIONS = ROOT / "README.md", ROOT / "docs/operations.md"
@@ -64,10 +65,15 @@ def parse(typed: str) -> None:
         chosen = dict(context.params)
         if chosen.pop("undo"):
             return
-        for beside in ("dry_run", "yes", "resume"):
+        for beside in ("dry_run", "yes", "resume", "only", "bypass_validators"):
             chosen.pop(beside)
+        wanted = chosen.pop("wanted")
         positional = [chosen.pop(one) for one in ("what", "snapshot", "to", "over_live", "renames")]
-        if arguments not in (["--to"], ["--over-live"]):
+        if wanted is not None:
+            what, snapshot, to, over_live, renames = positional
+            check_documents(ROOT, what, snapshot, to, over_live, wanted, renames, chosen)
+            read_filter(wanted)
+        elif arguments not in (["--to"], ["--over-live"]):
             check_request(*positional, chosen)
 
 
@@ -172,6 +178,10 @@ def test_every_exit_status_is_told() -> None:
         ("restore --dry-run", reports.PlanStep),
         ("restore", reports.RestoreReport),
         ("restore", reports.RestoredPart),
+        ("restore --filter --dry-run", reports.DocumentsPlan),
+        ("restore --filter --dry-run", reports.FoundDocuments),
+        ("restore --filter --dry-run", reports.DocumentRow),
+        ("restore --filter", reports.DocumentsReport),
         ("verify", reports.VerifyReport),
     ],
 )

@@ -4,8 +4,10 @@ Composition only: what is done stands in ``operations``, how things are built in
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lifeboat.app.build import (
     build_client,
@@ -35,6 +37,7 @@ from lifeboat.operations.reports import (
     BackupReport,
     CheckResult,
     ContentRow,
+    DocumentsRequest,
     ExportReport,
     InitReport,
     RestorePlanReport,
@@ -59,6 +62,9 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.rescue import rescue_script
 from lifeboat.rescue.readme import README
+
+if TYPE_CHECKING:
+    from lifeboat.app.single_documents import SingleDocuments
 
 SOURCES = {"db": Source.MONGODB, "files": Source.FILES, "config": Source.CONFIG}
 """What people type, and what it is called in the repository. The order is that of ``backup all``: the database first, so that
@@ -214,6 +220,12 @@ class Lifeboat:
         from lifeboat.app.restoring import Restoring
 
         return Restoring(self._settings, self._open(), self._clock, self._progress).restore(request, resume=resume)
+
+    def single_documents(self, request: DocumentsRequest) -> "AbstractContextManager[SingleDocuments]":
+        """Find single documents in a snapshot and compare them with what is live; its ``put_back`` puts back the chosen."""
+        from lifeboat.app.single_documents import single_documents
+
+        return single_documents(self._settings, self._open(), self._clock, self._progress, request)
 
     def undo_restore(self) -> RestoreReport:
         """Go back to what was there before the last restore over live data."""

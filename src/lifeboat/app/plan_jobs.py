@@ -5,14 +5,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from lifeboat.app.database_target import database_target
 from lifeboat.app.protecting import Protecting
-from lifeboat.app.restore_job import Job, TargetMissing
+from lifeboat.app.restore_job import Job, TargetMissing, incomplete
 from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
-from lifeboat.foundation.errors import LifeboatError, SettingsError
+from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
-from lifeboat.foundation.secret import Secret
+from lifeboat.operations.put_back_documents import refuse_single_documents
 from lifeboat.operations.reports import RestoredPart, RestoreRequest
 from lifeboat.operations.restore_files import TreeRestore
 from lifeboat.operations.restore_mongodb import DatabaseRestore
@@ -20,7 +21,7 @@ from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
-from lifeboat.sources.mongodb.connect import address_of, connect, database_of
+from lifeboat.sources.mongodb.connect import address_of, connect
 from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target
 
 ORDER = {"files": Source.FILES, "config": Source.CONFIG, "db": Source.MONGODB}
@@ -79,9 +80,10 @@ class PlanJobs:
         return self._tree_job(request, reader)
 
     def _database_job(self, request: RestoreRequest, reader: SnapshotReader, stack: ExitStack, *, resume: bool) -> Job:
-        uri, renames = self._database_target(request, reader)
+        uri, renames = database_target(self._settings, request, reader)
         client = stack.enter_context(connect(uri))
         target = Target.OVER_LIVE if request.over_live else Target.EMPTY_PLACE
+        refuse_single_documents(reader)
         restore = DatabaseRestore(
             reader, client, address_of(uri), target, request.namespaces, renames, self._repository.state
         )
@@ -101,7 +103,7 @@ class PlanJobs:
             record=reader.record,
             target=address_of(uri),
             steps=restore.steps(plan),
-            findings=(*_incomplete(reader.record), *plan.findings, *(_told(refusal) for refusal in plan.refusals)),
+            findings=(*incomplete(reader.record), *plan.findings, *(_told(refusal) for refusal in plan.refusals)),
             refuse=lambda: _raise_first(plan),
             protect=lambda point: self._protecting.databases({one.database for one in plan.landings}, client, point),
             has_begun=any(one.found is Found.RESTORED for one in plan.landings),
@@ -118,43 +120,6 @@ class PlanJobs:
             },
         )
 
-    def _database_target(self, request: RestoreRequest, reader: SnapshotReader) -> tuple[Secret, list[str]]:
-        """The server, and the renames that the target itself implies."""
-        renames = [f"{old}={new}" for old, new in request.renames]
-        if request.to is None:
-            return self._settings.need_mongodb(), renames
-        stored = [str(name) for name in reader.details.get("databases", ())]
-        text = request.to
-        if text.startswith("env:"):
-            text = os.environ.get(text[4:], "")
-            if not text:
-                raise SettingsError(
-                    f"the variable {request.to[4:]} is not set in the environment",
-                    "export it, with the target's connection string; .env is not looked into for it",
-                )
-            if not text.startswith(("mongodb://", "mongodb+srv://")):
-                # Never to be taken for the name of a database: that would be one on the live server.
-                raise SettingsError(
-                    f"the variable {request.to[4:]} does not hold a connection string",
-                    "it begins with mongodb:// or mongodb+srv://",
-                )
-        if text.startswith(("mongodb://", "mongodb+srv://")):
-            uri = Secret(text)
-            wanted = database_of(uri)
-        else:
-            uri, wanted = self._settings.need_mongodb(), text
-        renamed = {old for old, _ in request.renames}
-        all_renamed = renamed.issuperset(request.namespaces or ("",)) or not renamed.isdisjoint(stored)
-        if wanted is not None and not all_renamed and len(stored) == 1 and wanted != stored[0]:
-            # What --rename does not name must not land in the live database of its old name.
-            renames = [f"{stored[0]}={wanted}", *renames]
-        elif wanted is not None and not text.startswith("mongodb") and len(stored) != 1:
-            raise SettingsError(
-                f"the snapshot holds {len(stored)} databases, so {wanted} cannot be the name of all of them",
-                f"name each: --rename {stored[0] if stored else 'OLD'}=NEW",
-            )
-        return uri, renames
-
     def _tree_job(self, request: RestoreRequest, reader: SnapshotReader) -> Job:
         target = None if request.over_live else Path(os.path.abspath(os.path.expanduser(request.to or "")))
         restore = TreeRestore(
@@ -164,7 +129,7 @@ class PlanJobs:
             record=reader.record,
             target=str(target) if target else ", ".join(str(root.path) for root in restore.roots),
             steps=restore.steps(),
-            findings=_incomplete(reader.record),
+            findings=incomplete(reader.record),
             refuse=restore.refuse,
             protect=lambda point: self._protecting.trees(restore.roots, Source(reader.record.source), point),
             has_begun=True,
@@ -179,21 +144,6 @@ class PlanJobs:
 def _told(refusal: LifeboatError) -> Finding:
     """A refusal as the dry run shows it; the restore itself raises it."""
     return Finding(Level.PROBLEM, refusal.code, "target", refusal.message, refusal.hint)
-
-
-def _incomplete(record: Record) -> tuple[Finding, ...]:
-    """What must be known before a snapshot that lacks something takes the place of anything."""
-    if record.complete:
-        return ()
-    return (
-        Finding(
-            Level.WARNING,
-            "snapshot-incomplete",
-            record.snapshot[:8],
-            "something that should be in this snapshot could not be read when it was taken",
-            "an older snapshot may have it: `lifeboat snapshots`",
-        ),
-    )
 
 
 def _raise_first(plan: RestorePlan) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lifeboat.foundation.errors import SettingsError
-from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.reports import PlanStep, RestoredPart
 from lifeboat.repository.record import Record
 
@@ -31,3 +31,18 @@ class Job:
     carry_out: Callable[[], tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]]
     undo_notes: Callable[[], dict[str, object]]
     """What ``undo`` must know of how things are now, before anything is written."""
+
+
+def incomplete(record: Record) -> tuple[Finding, ...]:
+    """What must be known before a snapshot that lacks something takes the place of anything."""
+    if record.complete:
+        return ()
+    return (
+        Finding(
+            Level.WARNING,
+            "snapshot-incomplete",
+            record.snapshot[:8],
+            "something that should be in this snapshot could not be read when it was taken",
+            "an older snapshot may have it: `lifeboat snapshots`",
+        ),
+    )

@@ -26,6 +26,7 @@ class Restoring:
         self._settings = settings
         self._repository = repository
         self._clock = clock
+        self._progress = progress
         repository.need_identity()
         self._protecting = Protecting(settings, repository, clock, progress)
         self._jobs = PlanJobs(settings, repository, clock, progress, self._protecting)
@@ -76,7 +77,7 @@ class Restoring:
         def back(request: RestoreRequest) -> RestoreReport:
             return self.restore(request, resume=False, undoing=True)
 
-        return Undoing(self._settings, self._repository, self._clock, self._protecting, back).undo()
+        return Undoing(self._settings, self._repository, self._clock, self._progress, self._protecting, back).undo()
 
 
 def _plan_report(request: RestoreRequest, jobs: list[Job]) -> RestorePlanReport:

@@ -8,10 +8,12 @@ from typing import Any
 from lifeboat.app.build import build_client
 from lifeboat.app.protecting import UNDO, Protecting
 from lifeboat.app.settings import Settings
+from lifeboat.app.single_documents import undo_single_documents
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.operations.reports import RestoreReport, RestoreRequest
+from lifeboat.foundation.progress import Progress
+from lifeboat.operations.reports import RestoredPart, RestoreReport, RestoreRequest
 from lifeboat.operations.restore_files import remove_what_restore_added, stored_roots
 from lifeboat.operations.taking import new_point
 from lifeboat.repository.names import Source
@@ -40,12 +42,14 @@ class Undoing:
         settings: Settings,
         repository: Repository,
         clock: Clock,
+        progress: Progress,
         protecting: Protecting,
         restore: Callable[[RestoreRequest], RestoreReport],
     ) -> None:
         self._settings = settings
         self._repository = repository
         self._clock = clock
+        self._progress = progress
         self._protecting = protecting
         self._restore = restore
 
@@ -65,6 +69,11 @@ class Undoing:
         left = list(notes["jobs"])
         while left:
             job = left[-1]
+            if job["source"] == "documents":
+                reports.append(self._undo_documents(job))
+                left.pop()
+                self._repository.state.write_json(UNDO, {**notes, "jobs": left})
+                continue
             request = RestoreRequest(
                 source=job["source"],
                 snapshot=job["safety"] or "",
@@ -87,6 +96,13 @@ class Undoing:
             findings=tuple(finding for report in reports for finding in report.findings),
             seconds=sum(report.seconds for report in reports),
         )
+
+    def _undo_documents(self, job: dict[str, Any]) -> RestoreReport:
+        with self._live_client() as client:
+            done = undo_single_documents(self._repository, client, self._clock, self._progress, job)
+        undone = done.written + done.removed + done.already
+        part = RestoredPart(done.target, done.target, undone, done.snapshot.bytes, "each document")
+        return RestoreReport((done.snapshot,), done.target, (part,), done.seconds, None, done.findings)
 
     def _protect_added(self, job: dict[str, Any]) -> None:
         """Keep a copy of what will be removed, where the restore that goes back has not taken one."""

@@ -4,6 +4,7 @@ Limits: shapes only. Commands are written against this, so that none of them imp
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
         BackupReport,
         CheckResult,
         ContentRow,
+        DocumentsPlan,
+        DocumentsReport,
+        DocumentsRequest,
         ExportReport,
         InitReport,
         RestorePlanReport,
@@ -28,6 +32,22 @@ if TYPE_CHECKING:
     )
     from lifeboat.operations.writers import Enrolled, WriterAdded, WriterRow
     from lifeboat.repository.enrolment import Enrolment
+
+
+class FoundDocuments(Protocol):
+    """Single documents that were found, and can be put back."""
+
+    @property
+    def plan(self) -> "DocumentsPlan": ...
+
+    def put_back(
+        self,
+        only: str = "all",
+        numbers: "frozenset[int] | None" = None,
+        *,
+        bypass_validators: bool = False,
+        progress: "Progress | None" = None,
+    ) -> "DocumentsReport": ...
 
 
 class Facade(Protocol):
@@ -56,6 +76,8 @@ class Facade(Protocol):
     def plan_restore(self, request: "RestoreRequest") -> "RestorePlanReport": ...
 
     def restore(self, request: "RestoreRequest", *, resume: bool = True) -> "RestoreReport": ...
+
+    def single_documents(self, request: "DocumentsRequest") -> "AbstractContextManager[FoundDocuments]": ...
 
     def undo_restore(self) -> "RestoreReport": ...
 

@@ -1,5 +1,6 @@
 """What the words after ``lifeboat restore`` mean; wrong ones are refused before anything is opened."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -7,7 +8,7 @@ import click
 from lifeboat.app.settings import passwords_in_uri
 from lifeboat.cli.failures import CannotAsk
 from lifeboat.cli.run import Run
-from lifeboat.operations.reports import RestorePlanReport, RestoreRequest
+from lifeboat.operations.reports import DocumentsRequest, RestorePlanReport, RestoreRequest
 
 URIS = ("mongodb://", "mongodb+srv://", "env:")
 
@@ -46,6 +47,41 @@ def check_request(
         if chosen[names] and wrong:
             raise click.UsageError(f"{place} does not go with `restore {what}`")
     return RestoreRequest(what, snapshot, to, over_live, renames=tuple(pairs), **chosen)
+
+
+def check_documents(
+    folder: Path,
+    what: str | None,
+    snapshot: str,
+    to: str | None,
+    over_live: bool,
+    wanted: str,
+    renames: tuple[str, ...],
+    chosen: dict[str, Any],
+) -> DocumentsRequest:
+    """Make the request for single documents; ``@FILE`` is read here."""
+    if what != "db":
+        raise click.UsageError(
+            "--filter chooses documents of the database: lifeboat restore db --ns DB.COLL --filter ..."
+        )
+    if (
+        len(chosen["namespaces"]) != 1
+        or not all(chosen["namespaces"][0].partition("."))
+        or "*" in chosen["namespaces"][0]
+    ):
+        raise click.UsageError("--filter needs the one collection that it searches: --ns shop.users")
+    if renames or chosen["with_users"]:
+        raise click.UsageError("--rename and --users do not go with --filter; --to names another database or server")
+    check_request(what, snapshot, to, over_live, renames, chosen)
+    if wanted.startswith("@"):
+        path = folder / wanted[1:]
+        try:
+            wanted = path.read_text("utf-8")
+        except (OSError, ValueError) as error:
+            raise NoTarget(
+                f"the filter in {path} cannot be read ({type(error).__name__})", "is the path right?"
+            ) from error
+    return DocumentsRequest(chosen["namespaces"][0], wanted, snapshot, to, over_live)
 
 
 def note_password(run: Run, what: str, to: str | None) -> None:

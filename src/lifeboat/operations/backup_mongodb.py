@@ -151,6 +151,13 @@ def _cut(
     yield from cutter.finish()
 
 
+def write_catalog(
+    taking: Taking, run: Run, collections: Sequence[tuple[CollectionEntry, WrittenStream, int]]
+) -> WrittenStream:
+    """The catalog of collections that were written elsewhere; with each its stream and how many documents are in it."""
+    return _write_catalog(taking, run, [_ReadCollection(*one) for one in collections])
+
+
 def _write_catalog(taking: Taking, run: Run, collections: Sequence[_ReadCollection]) -> WrittenStream:
     stream = StreamWriter(run, "catalog", Kind.LINES)
     cutter = Cutter(taking.cutting_seed, after_line)

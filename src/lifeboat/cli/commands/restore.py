@@ -5,7 +5,8 @@ import click
 from lifeboat.cli.ask import confirm, confirm_typing, must_be_confirmed
 from lifeboat.cli.command import lifeboat_command
 from lifeboat.cli.exit_status import ExitStatus
-from lifeboat.cli.restore_words import check_request, live_name, note_password
+from lifeboat.cli.restore_documents import restore_documents
+from lifeboat.cli.restore_words import check_documents, check_request, live_name, note_password
 from lifeboat.cli.run import NOTHING_LOST, Run
 from lifeboat.foundation.finding import any_problem
 from lifeboat.operations.reports import RestorePlanReport, RestoreReport, RestoreRequest
@@ -22,6 +23,10 @@ STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_
         ("restore db --to env:STAGING_URI", "to another server"),
         ("restore files 3f2a91c0 --to /srv/restored", "the files, into an empty folder"),
         ("restore db --over-live --ns shop.users", "one collection"),
+        (
+            """restore db --over-live --ns shop.users --filter '{"email": "x@y"}'""",
+            "single documents: see what is gone or changed, put back the chosen",
+        ),
     ),
 )
 @click.argument("what", required=False, type=click.Choice(["all", "db", "files", "config"]))
@@ -32,6 +37,18 @@ STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_
 @click.option(
     "--rename", "renames", multiple=True, metavar="FROM=TO", help="Under another name: shop.a=shop.b, shop=x."
 )
+@click.option(
+    "--filter",
+    "wanted",
+    metavar="QUERY",
+    help="Only documents that fit this MongoDB filter; @FILE reads it from a file.",
+)
+@click.option(
+    "--only",
+    type=click.Choice(["gone", "changed", "all"]),
+    help="With --filter: which of those that differ from live; else both.",
+)
+@click.option("--bypass-validators", is_flag=True, help="With --filter: put back what the validator would refuse.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files that match.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match.")
 @click.option(
@@ -57,6 +74,9 @@ def command(
     yes: bool,
     resume: bool,
     undo: bool,
+    wanted: str | None,
+    only: str | None,
+    bypass_validators: bool,
     **chosen: object,
 ) -> ExitStatus:
     """Bring back the database, the files, the configuration, or all, as of SNAPSHOT (else the latest).
@@ -73,9 +93,16 @@ def command(
             over_live,
             renames,
             dry_run,
+            wanted,
             *(chosen[name] for name in ("namespaces", "include", "exclude")),
         ]
         return _undo(run, yes, alone=not any(others) and chosen["with_users"] is None)
+    if wanted is not None:
+        asked = check_documents(run.folder, what, snapshot, to, over_live, wanted, renames, chosen)
+        note_password(run, "db", to)
+        return restore_documents(run, asked, only, bypass_validators=bypass_validators, dry_run=dry_run, yes=yes)
+    if only or bypass_validators:
+        raise click.UsageError("--only and --bypass-validators go with --filter")
     request = check_request(what, snapshot, to, over_live, renames, chosen)
     note_password(run, request.source, to)
     # Beside the live data nothing is harmed: where nobody can be asked, nobody has to be.

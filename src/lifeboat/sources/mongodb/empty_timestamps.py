@@ -36,7 +36,7 @@ def has_empty_timestamp(document: bytes) -> bool:
         is_id = at == 4 and document[at + 1 : name_end] == b"_id"
         if kind == _TIMESTAMP and not is_id and document[value : value + 8] == bytes(8):
             return True
-        at = _end_of_value(document, kind, value)
+        at = end_of_value(document, kind, value)
     return False
 
 
@@ -44,10 +44,11 @@ def id_element(document: bytes) -> tuple[int, bytes]:
     """BSON type and raw value of ``_id``, which stored documents have in first place."""
     if document[5:9] != b"_id\0":
         raise BlockUnreadable("a document does not begin with its _id", "is it a stream of a collection?")
-    return document[4], document[9 : _end_of_value(document, document[4], 9)]
+    return document[4], document[9 : end_of_value(document, document[4], 9)]
 
 
-def _end_of_value(document: bytes, kind: int, value: int) -> int:
+def end_of_value(document: bytes, kind: int, value: int) -> int:
+    """Where a value of this BSON type that begins at ``value`` ends."""
     if kind in _FIXED_BYTES:
         return value + _FIXED_BYTES[kind]
     if kind in _WITH_LENGTH_BEFORE:

@@ -3,7 +3,7 @@
 Invariant: nothing that PyMongo raises leaves this folder; ``meaning.py`` is the door. No message carries a password.
 """
 
-from lifeboat.foundation.errors import SourceError, TargetRefused
+from lifeboat.foundation.errors import SettingsError, SourceError, TargetRefused
 
 
 class MongodMissing(SourceError):
@@ -112,3 +112,21 @@ class BlockUnreadable(SourceError):
     """Bytes that should be whole BSON documents are not."""
 
     code = "block-unreadable"
+
+
+class FilterInvalid(SettingsError):
+    """The text after ``--filter`` is no MongoDB filter, or one that cannot be tried on the documents of a snapshot."""
+
+    code = "filter-invalid"
+
+
+class FilterNeedsNewerServer(SourceError):
+    """A filter is tried on a snapshot's documents by the server, which can do that since MongoDB 5.1."""
+
+    code = "filter-needs-newer-server"
+
+
+class CollectionRefused(TargetRefused):
+    """Single documents cannot be put into this kind of collection."""
+
+    code = "collection-refused"
