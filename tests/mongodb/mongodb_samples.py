@@ -100,6 +100,37 @@ def fill(client: Client, name: str, orders: int = 500) -> None:
     database.create_collection("cheapest", viewOn="cheap", pipeline=[{"$match": {"total": {"$lt": 2}}}])
 
 
+def fill_series(client: Client, name: str, collection: str = "weather", hours: int = 60, **options: Any) -> None:
+    """A time-series collection with every kind of index it can have."""
+    how: dict[str, Any] = {"timeseries": {"timeField": "at", "metaField": "place", "granularity": "minutes"}, **options}
+    series = client[name].create_collection(collection, **how)
+    begin = datetime.datetime(2026, 1, 1)
+    series.insert_many(
+        {
+            "at": begin + datetime.timedelta(hours=n),
+            "place": {"city": f"c{n % 3}", "spot": {"type": "Point", "coordinates": [n % 90, 5]}},
+            "degrees": n * 1.5,
+            "note": f"wörter {n}",
+            "where": {"type": "Point", "coordinates": [n % 90, 6]},
+        }
+        for n in range(hours)
+    )
+    series.create_indexes(
+        [
+            IndexModel([("place.city", 1), ("at", -1)], name="city"),
+            IndexModel("degrees", name="degrees"),
+            IndexModel([("place.spot", "2dsphere")], name="spot", collation={"locale": "simple"}),
+            IndexModel([("where", "2dsphere")], name="where", collation={"locale": "simple"}),
+            IndexModel([("place.city", "hashed")], name="hashed"),
+            IndexModel("degrees", name="partial", partialFilterExpression={"degrees": {"$gt": 5}}),
+            IndexModel("place.more", name="sparse", sparse=True),
+            IndexModel([("place.$**", 1)], name="wildcard"),
+            IndexModel("note", name="hidden", hidden=True),
+            IndexModel("place.city", name="simple", collation={"locale": "simple"}),
+        ]
+    )
+
+
 def add_expiry(client: Client, name: str) -> None:
     """The index that would empty ``sessions`` within a second or two."""
     client[name].sessions.create_index("seen", expireAfterSeconds=60, name="expiry")
@@ -114,6 +145,8 @@ def everything_in(client: Client, name: str) -> dict[str, Any]:
         if collection == "system.views":
             continue
         held[collection] = {"type": listed["type"], "options": dict(listed["options"])}
+        if listed["type"] == "timeseries":
+            held[collection]["indexes"] = {index["name"]: dict(index) for index in database[collection].list_indexes()}
         if listed["type"] == "collection":
             found = client[name].get_collection(collection, codec_options=RAW).find()
             documents = [bytes(document.raw) for document in found]  # type: ignore[attr-defined]

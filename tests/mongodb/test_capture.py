@@ -7,7 +7,7 @@ from typing import Any
 import bson
 import pytest
 from bson import SON
-from mongodb_samples import Client, add_expiry, everything_in, fill
+from mongodb_samples import Client, add_expiry, everything_in, fill, fill_series
 from pymongo import MongoClient
 from test_private_server import MONGOD
 
@@ -123,14 +123,33 @@ def test_documents_of_sixteen_mebibytes_come_whole(client: Client, database: str
         assert [len(document) for document in documents(captured, "big")] == [largest] * 3
 
 
-def test_time_series_are_left_out_loudly(client: Client, database: str) -> None:
-    client[database].create_collection("weather", timeseries={"timeField": "at"})
-    client[database].weather.insert_one({"at": datetime.datetime(2020, 1, 1)})
-    client[database].other.insert_one({})
+def test_a_time_series_is_one_entry_and_its_raw_buckets(client: Client, database: str) -> None:
+    fill_series(client, database, expireAfterSeconds=10**8, collation={"locale": "sv"})
+    held = everything_in(client, database)
+    seen, stored = held["weather"], held["system.buckets.weather"]
     with capture(client, [database], clock=CLOCK) as captured:
-        assert [entry.name for entry in captured.collections] == ["other"]
-        [finding] = captured.findings
-    assert finding.level is Level.PROBLEM and finding.subject == f"{database}.weather"
+        client[database].weather.insert_one({"at": datetime.datetime(2020, 1, 1), "place": {}})
+        client[database].weather.drop_indexes()
+        client[database].command("collMod", "weather", timeseries={"granularity": "hours"})
+        [entry] = captured.collections
+        assert (entry.name, entry.kind) == ("weather", "timeseries")
+        assert sorted(documents(captured, "weather")) == stored["documents"]
+        assert dict(entry.options) == seen["options"]
+        assert {index["name"]: plain(index) for index in entry.indexes} == seen["indexes"]
+        assert {index["name"]: plain(index) for index in entry.bucket_indexes} == stored["indexes"]
+        assert not captured.findings
+
+
+def test_half_a_time_series_is_said_to_be_half(client: Client, database: str) -> None:
+    fill_series(client, database)
+    fill_series(client, database, "rain")
+    for half in ("system.buckets.weather", "rain"):
+        operation = {"op": "c", "ns": f"{database}.$cmd", "o": {"drop": half}}
+        client.admin.command("applyOps", [operation])
+    with capture(client, [database], clock=CLOCK) as captured:
+        assert captured.collections == ()
+        found = {(finding.code, finding.subject, finding.level) for finding in captured.findings[:2]}
+    assert found == {("time-series-cut-off", f"{database}.{name}", Level.PROBLEM) for name in ("weather", "rain")}
 
 
 def test_an_empty_database_is_said_to_be_empty(client: Client, database: str) -> None:

@@ -132,7 +132,7 @@ def _read_collection(
     if entry.kind == "view":
         return _ReadCollection(entry, None, 0)
     boundary = _CountingBoundary()
-    stream = StreamWriter(run, f"documents/{entry.namespace}", Kind.CONTENT)
+    stream = StreamWriter(run, f"documents/{entry.database}.{entry.stored_as}", Kind.CONTENT)
     for chunk in _cut(taking.cutting_seed, boundary, captured.blocks(entry), progress, stop):
         stream.append(chunk)
     progress.advance(done_items=boundary.documents)

@@ -63,7 +63,7 @@ class Capture:
             return
         with in_our_words(f"reading {entry.namespace}"), session_if(self._client, self._time_for(entry)) as session:
             collection = self._client[entry.database].get_collection(
-                entry.name, read_concern=ReadConcern(self._read_concern_for(entry))
+                entry.stored_as, read_concern=ReadConcern(self._read_concern_for(entry))
             )
             more: dict[str, Any] = {}
             if self.server.checks_collection_uuid:
@@ -90,7 +90,7 @@ class Capture:
     def _refuse_if_moved(self, entry: CollectionEntry) -> None:
         """On 5.0, which knows no ``collectionUUID``: a UUID that is still there afterwards was there all along."""
         with in_our_words(f"looking again at {entry.namespace}"):
-            found = list(self._client[entry.database].list_collections(filter={"name": entry.name}))
+            found = list(self._client[entry.database].list_collections(filter={"name": entry.stored_as}))
         if not found or bytes(found[0]["info"]["uuid"]) != entry.uuid:
             raise CaptureMoved(
                 f"{entry.namespace} was dropped, renamed or replaced while it was read", "the backup starts anew"

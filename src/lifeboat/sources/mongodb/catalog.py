@@ -4,6 +4,9 @@ The text is that of a ``<collection>.metadata.json`` by mongodump: canonical Ext
 ``indexes``, ``uuid``, ``collectionName`` and ``type``. One addition: Extended JSON cannot tell a validator's
 ``{"$regex": "a"}`` from a regular expression, so where the text would not read back to the same bytes, the key
 ``bson`` holds them too (base64 of ``{options, indexes}``), and wins.
+
+A time-series collection is two things on the server: the name users see, and ``system.buckets.<name>`` with the data. It is
+one entry here, described as users see it; what the buckets need besides stands under ``buckets``.
 """
 
 import base64
@@ -18,8 +21,10 @@ from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 
 from lifeboat.sources.mongodb.errors import CatalogUnreadable
+from lifeboat.sources.mongodb.series_shape import index_of_series, series_options
 
 Document = SON[str, Any]
+BUCKETS = "system.buckets."
 
 EXACT: CodecOptions[Document] = CodecOptions(
     document_class=SON, tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_MS
@@ -39,7 +44,7 @@ class CollectionEntry:
     """One collection or view of a capture.
 
     Args:
-        kind: ``"collection"``, ``"capped"`` (not read at the instant of the others) or ``"view"``.
+        kind: ``"collection"``, ``"capped"`` (not read at the instant of the others), ``"timeseries"`` or ``"view"``.
         metadata: See above.
     """
 
@@ -64,8 +69,27 @@ class CollectionEntry:
 
     @property
     def uuid(self) -> bytes:
-        """16 bytes; empty for a view."""
+        """16 bytes, of the collection that holds the documents; empty for a view."""
         return bytes.fromhex(self._parsed.get("uuid") or "")
+
+    @property
+    def is_series(self) -> bool:
+        return self.kind == "timeseries"
+
+    @property
+    def stored_as(self) -> str:
+        """The name of the collection that holds the documents."""
+        return BUCKETS + self.name if self.is_series else self.name
+
+    @property
+    def bucket_indexes(self) -> list[Document]:
+        """Of a time-series collection: its indexes as they stand on the buckets."""
+        return list((self._parsed.get("buckets") or {}).get("indexes") or [])
+
+    @property
+    def has_mixed_buckets(self) -> bool:
+        """Whether one bucket may hold values of several types in one field: queries must then not trust its bounds."""
+        return (self._parsed.get("buckets") or {}).get("mixed") is True
 
     @cached_property
     def _parsed(self) -> Document:
@@ -87,10 +111,33 @@ def describe(
     kind = "view" if "viewOn" in options else "capped" if options.get("capped") else "collection"
     specifications = [_spelled_out(index, options) for index in indexes]
     exact: Document = SON([("options", SON(options)), ("indexes", specifications)])
+    return _entry(database, name, kind, exact, uuid)
+
+
+def describe_series(
+    database: str,
+    name: str,
+    options: Mapping[str, Any],
+    indexes: Sequence[Mapping[str, Any]],
+    uuid: bytes,
+    *,
+    mixed: bool,
+) -> CollectionEntry:
+    """Make the entry of a time-series collection from what the server says about its buckets."""
+    as_users_see_it = series_options(options)
+    exact: Document = SON([("options", as_users_see_it)])
+    seen = [index_of_series(index, as_users_see_it["timeseries"]) for index in indexes]
+    exact["indexes"] = [_spelled_out(index, options) for index in seen]
+    on_buckets = [_spelled_out(index, options) for index in indexes]
+    exact["buckets"] = SON([("indexes", on_buckets), ("mixed", mixed)])
+    return _entry(database, name, "timeseries", exact, uuid)
+
+
+def _entry(database: str, name: str, kind: str, exact: Document, uuid: bytes) -> CollectionEntry:
     text: Document = SON(exact)
     text["uuid"] = uuid.hex()
     text["collectionName"] = name
-    text["type"] = "view" if kind == "view" else "collection"
+    text["type"] = "collection" if kind == "capped" else kind
     if not _reads_back(exact):
         text["bson"] = base64.b64encode(bson.encode(exact, codec_options=EXACT)).decode()
     return CollectionEntry(database, name, kind, _write(text))
@@ -102,6 +149,8 @@ def _spelled_out(index: Mapping[str, Any], options: Mapping[str, Any]) -> Docume
     if "collation" in options and "collation" not in specification:
         # Listed without a collation it has the simple one; created without it would inherit the collection's.
         specification["collation"] = SON([("locale", "simple")])
+    if "originalSpec" in specification:
+        specification["originalSpec"] = _spelled_out(specification["originalSpec"], options)
     return specification
 
 

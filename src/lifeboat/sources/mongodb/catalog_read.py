@@ -8,25 +8,24 @@ Invariant: what is left out is left out by a rule below, and whatever a user cou
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bson import Timestamp
 from pymongo.errors import OperationFailure
 
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.sources.mongodb.catalog import EXACT, CollectionEntry, describe
+from lifeboat.sources.mongodb.catalog import BUCKETS, EXACT, CollectionEntry, describe, describe_series
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import CaptureMoved
 from lifeboat.sources.mongodb.landing_names import is_ours
-from lifeboat.sources.mongodb.meaning import UNAUTHORIZED, in_our_words
+from lifeboat.sources.mongodb.meaning import ROLE_HINT, UNAUTHORIZED, in_our_words
 from lifeboat.sources.mongodb.server_facts import ServerFacts
 from lifeboat.sources.mongodb.snapshot_read import session_at, time_of
 
 NEVER_CAPTURED = ("admin", "local", "config")
 """Their users and roles are read apart; the rest belongs to the server, not to the application."""
 LISTINGS_AT_MOST = 5
-_BUCKETS = "system.buckets."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,29 @@ class CatalogRead:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """One collection as the server describes it, whichever way it was asked."""
+    """One collection as the server describes it, whichever way it was asked.
+
+    Args:
+        mixed: Of time-series buckets: whether one may hold several types in one field.
+        refused: Of time-series buckets: what the user may not do with them; empty when nothing is missing.
+    """
 
     database: str
     name: str
     options: Mapping[str, Any]
     indexes: Sequence[Mapping[str, Any]]
     uuid: bytes
+    mixed: bool = False
+    refused: str = ""
+
+    @property
+    def is_buckets(self) -> bool:
+        return self.name.startswith(BUCKETS) and "timeseries" in self.options
+
+    @property
+    def is_series(self) -> bool:
+        """What users see of a time-series collection: a view over its buckets."""
+        return "timeseries" in self.options and not self.is_buckets
 
 
 def read_catalog(client: Client, facts: ServerFacts, databases: Sequence[str] | None) -> CatalogRead:
@@ -66,7 +81,8 @@ def read_catalog(client: Client, facts: ServerFacts, databases: Sequence[str] | 
                 listed, time = _by_listings(client, facts, databases)
         else:
             listed, time = _by_listings(client, facts, databases or _all_databases(client))
-    wanted = [each for each in listed if _is_wanted(each.database, databases)]
+        wanted = [each for each in listed if _is_wanted(each.database, databases)]
+        wanted = [_refused_to_read(client, each) if each.is_buckets else each for each in wanted]
     return _sort_out(wanted, time, databases)
 
 
@@ -95,7 +111,8 @@ def _from_catalog(entry: Mapping[str, Any]) -> _Listed:
     options = dict(entry["md"]["options"])
     uuid = bytes(options.pop("uuid", b""))
     indexes = [index["spec"] for index in entry["md"]["indexes"] if index.get("ready")]
-    return _Listed(entry["db"], entry["name"], options, indexes, uuid)
+    mixed = entry["md"].get("timeseriesBucketsMayHaveMixedSchemaData") is True
+    return _Listed(entry["db"], entry["name"], options, indexes, uuid, mixed)
 
 
 def _all_databases(client: Client) -> list[str]:
@@ -128,10 +145,33 @@ def _list_once(client: Client, databases: Iterable[str]) -> list[_Listed]:
         for collection in opened.list_collections():
             name, options = collection["name"], dict(collection["options"])
             uuid = bytes(collection["info"].get("uuid", b""))
-            is_indexed = collection["type"] == "collection" and _left_out_because(name, options) is None
-            indexes = _finished_indexes(opened, name) if is_indexed else []
-            found.append(_Listed(database, name, options, indexes, uuid))
+            one = _Listed(database, name, options, [], uuid)
+            if collection["type"] == "collection" and (one.is_buckets or _left_out_because(one) is None):
+                one = _with_indexes(opened, one)
+            elif collection["type"] == "timeseries":
+                one = replace(one, options={**options, "timeseries": options.get("timeseries", {})})
+            found.append(one)
     return sorted(found, key=lambda each: (each.database, each.name))
+
+
+def _with_indexes(database: Any, one: _Listed) -> _Listed:
+    try:
+        return replace(one, indexes=_finished_indexes(database, one.name))
+    except OperationFailure as refusal:
+        if refusal.code != UNAUTHORIZED or not one.is_buckets:
+            raise
+        return replace(one, refused="listIndexes")
+
+
+def _refused_to_read(client: Client, one: _Listed) -> _Listed:
+    """The right to read a database does not cover its buckets; one that is missing costs that collection alone."""
+    try:
+        client[one.database][one.name].find_one({}, projection={"_id": 1})
+    except OperationFailure as refusal:
+        if refusal.code != UNAUTHORIZED:
+            raise
+        return replace(one, refused="find")
+    return one
 
 
 def _finished_indexes(database: Any, name: str) -> list[Mapping[str, Any]]:
@@ -146,23 +186,21 @@ def _finished_indexes(database: Any, name: str) -> list[Mapping[str, Any]]:
     return [entry for entry in entries if "buildUUID" not in entry and not entry.get("clustered")]
 
 
-def _left_out_because(name: str, options: Mapping[str, Any]) -> str | None:
+def _left_out_because(one: _Listed) -> str | None:
     """Why a collection is no part of a backup; an empty string where nobody could miss it."""
-    if "timeseries" in options:
-        return "time-series"
-    if is_ours(name):
+    if is_ours(one.name):
         return "leftover"
-    if options.get("temp") or (name.startswith("system.") and name != "system.js"):
+    if one.options.get("temp") or (one.name.startswith("system.") and one.name != "system.js"):
         return ""  # half of somebody's $out, dropped at the next start; the server's own
     return None
 
 
 def _sort_out(listed: list[_Listed], time: Timestamp | None, databases: Sequence[str] | None) -> CatalogRead:
-    entries, findings = [], []
-    series = {f"{each.database}.{each.name.removeprefix(_BUCKETS)}" for each in listed if "timeseries" in each.options}
-    findings += [_time_series_left_out(namespace) for namespace in sorted(series)]
+    entries, findings = _sort_out_series(listed)
     for each in listed:
-        reason = _left_out_because(each.name, each.options)
+        reason = _left_out_because(each)
+        if each.is_series and reason is None:
+            continue
         if reason is None:
             entry = describe(each.database, each.name, each.options, each.indexes, each.uuid)
             entries.append(entry)
@@ -176,13 +214,58 @@ def _sort_out(listed: list[_Listed], time: Timestamp | None, databases: Sequence
     return CatalogRead(tuple(entries), tuple(findings), time)
 
 
-def _time_series_left_out(namespace: str) -> Finding:
+def _sort_out_series(listed: list[_Listed]) -> tuple[list[CollectionEntry], list[Finding]]:
+    """Pair what users see with the buckets behind it; either alone is the rest of something that was cut off."""
+    entries, findings = [], []
+    seen = {(each.database, each.name) for each in listed if each.is_series and not is_ours(each.name)}
+    behind = {(each.database, each.name.removeprefix(BUCKETS)): each for each in listed if each.is_buckets}
+    for database, name in sorted(seen | behind.keys()):
+        namespace, buckets = f"{database}.{name}", behind.get((database, name))
+        if is_ours(name):
+            continue  # a leftover, and said as one
+        if buckets is None:
+            findings.append(_series_without_data(namespace))
+        elif (database, name) not in seen:
+            findings.append(_data_without_series(namespace))
+        elif buckets.refused:
+            findings.append(_time_series_left_out(database, name, buckets.refused))
+        else:
+            facts = (buckets.options, buckets.indexes, buckets.uuid)
+            entries.append(describe_series(database, name, *facts, mixed=buckets.mixed))
+    return entries, findings
+
+
+def _time_series_left_out(database: str, name: str, action: str) -> Finding:
+    namespace = f"{database}.{name}"
     return Finding(
         Level.PROBLEM,
         "time-series-left-out",
         namespace,
-        f"{namespace} is a time-series collection and is NOT in this backup",
-        "back it up with mongodump until this version can",
+        f"{namespace} is a time-series collection and is NOT in this backup: "
+        f"the user may not {action} on {database}.{BUCKETS}{name}",
+        f"{ROLE_HINT}; or the role lifeboatCaptureOne of docs/operations.md",
+        (namespace,),
+    )
+
+
+def _series_without_data(namespace: str) -> Finding:
+    return Finding(
+        Level.PROBLEM,
+        "time-series-cut-off",
+        namespace,
+        f"{namespace} is a time-series collection without its data, as a restore leaves it that was cut off between two steps",
+        "run that restore again to its end: it finishes in moments",
+        (namespace,),
+    )
+
+
+def _data_without_series(namespace: str) -> Finding:
+    return Finding(
+        Level.PROBLEM,
+        "time-series-cut-off",
+        namespace,
+        f"there is data of a time-series collection {namespace}, but not the collection: it is NOT in this backup",
+        "run the restore that was cut off again, or give the data its name back: db.createCollection with the same options",
         (namespace,),
     )
 

@@ -102,6 +102,12 @@ class RestorePlanInvalid(TargetRefused):
     code = "restore-plan-invalid"
 
 
+class SeriesNotReplaceable(TargetRefused):
+    """A time-series collection would replace something live, and the server does not let this user swap it."""
+
+    code = "time-series-not-replaceable"
+
+
 class LandingDiffers(TargetRefused):
     """What landed beside the live data is not what was captured; nothing live was touched for this collection."""
 

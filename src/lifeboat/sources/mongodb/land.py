@@ -13,12 +13,14 @@ from typing import Any
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.sources.mongodb.blueprint import create_options, differing_indexes, indexes_to_build, same_options
-from lifeboat.sources.mongodb.catalog import CollectionEntry, Document
+from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, Document
 from lifeboat.sources.mongodb.documents import Tally, count_of, tally_of
 from lifeboat.sources.mongodb.errors import DatabaseRefused, LandingDiffers
 from lifeboat.sources.mongodb.insert_raw import insert_chunk
 from lifeboat.sources.mongodb.meaning import in_our_words
 from lifeboat.sources.mongodb.restore_plan import Landing
+from lifeboat.sources.mongodb.series_land import count_same_indexes, make_room_for_series
+from lifeboat.sources.mongodb.series_shape import series_options
 from lifeboat.sources.mongodb.side_by_side import both, together
 from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer, uuid_in
 
@@ -106,8 +108,14 @@ def _land_once(server: TargetServer, landing: Landing, read_chunks: ReadChunks, 
 
 def _make_room(server: TargetServer, landing: Landing) -> None:
     """Both steps are repeated together: a create whose answer was lost has made what the drop then takes away."""
+    if landing.is_series:
+        make_room_for_series(server, landing)
+        return
     doing = f"making room for {landing.namespace}"
     server.drop(landing.database, landing.temporary)
+    if buckets := server.listed(landing.database, BUCKETS + landing.temporary):
+        # Left by another restore, of a time-series of this name: the server would send our inserts there.
+        server.drop(landing.database, *buckets)
     options = create_options(landing.entry)
     server.send(landing.database, doing, "create", landing.temporary, **options, writeConcern=MAJORITY)
 
@@ -179,7 +187,7 @@ def _read_back(server: TargetServer, landing: Landing, how: How) -> _Stream:
 
 def _build_indexes(server: TargetServer, landing: Landing) -> list[Finding]:
     """Build all at once; where that fails, one by one, so that one bad index does not cost the others."""
-    wanted = indexes_to_build(landing.entry)
+    wanted = landing.entry.bucket_indexes if landing.is_series else indexes_to_build(landing.entry)
     if not wanted:
         return []
     try:
@@ -216,8 +224,12 @@ def _compare_shape(server: TargetServer, landing: Landing, uuid: str, failed: se
     there = server.listed(landing.database, landing.temporary).get(landing.temporary)
     if there is None or uuid_in(there) != uuid:
         raise LandingDiffers(f"what had landed for {landing.namespace} was replaced", "is another restore running?")
-    if not same_options(landing.entry.options, there["options"], armed=False):
+    options = series_options(there["options"]) if landing.is_series else there["options"]
+    if not same_options(landing.entry.options, options, armed=False):
         raise LandingDiffers(f"the options of {landing.namespace} did not come back as they were", RUN_IT_AGAIN)
+    if landing.is_series:
+        count_same_indexes(server, landing, [one for one in landing.entry.bucket_indexes if one["name"] not in failed])
+        return
     have = server.indexes_of(landing.database, landing.temporary)
     differing = [name for name in differing_indexes(landing.entry.indexes, have, armed=False) if name not in failed]
     if differing:

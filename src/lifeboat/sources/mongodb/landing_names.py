@@ -9,8 +9,9 @@ import re
 
 PREFIX = "lifeboat.tmp."
 ASIDE = "lifeboat.old."
+NOTE = "lifeboat.note."
 NAMESPACE_AT_MOST_BYTES = 255
-_OURS = re.compile(r"lifeboat\.(tmp|old)\.[0-9a-f]{16}")
+_OURS = re.compile(r"(system\.buckets\.)?lifeboat\.(tmp|old|note)\.[0-9a-f]{16}")
 
 
 def landing_name(name: str) -> str:
@@ -21,6 +22,11 @@ def landing_name(name: str) -> str:
 def aside_name(name: str) -> str:
     """Where a live collection waits while a view takes its name."""
     return ASIDE + _short_hash(name)
+
+
+def note_name(name: str) -> str:
+    """Where it is noted whose the buckets under ``name`` are. No landing name: writes to that go to the buckets landed there."""
+    return NOTE + _short_hash(name)
 
 
 def is_ours(name: str) -> bool:

@@ -20,7 +20,8 @@ from lifeboat.sources.mongodb.documents import Tally
 from lifeboat.sources.mongodb.land import How, Landed, ReadChunks, land
 from lifeboat.sources.mongodb.meaning import in_our_words
 from lifeboat.sources.mongodb.restore_plan import SERVER_SCRIPTS, Found, Landing, RestorePlan
-from lifeboat.sources.mongodb.restore_views import restore_view
+from lifeboat.sources.mongodb.restore_views import drop_views_in_the_way, restore_view
+from lifeboat.sources.mongodb.series_swap import allow_mixed_buckets, swap_in_series, tidy_series
 from lifeboat.sources.mongodb.server_scripts import copy_server_scripts, make_server_scripts
 from lifeboat.sources.mongodb.swap import swap_in
 from lifeboat.sources.mongodb.target_server import TargetServer
@@ -134,11 +135,15 @@ class _Run:
 
     def swap_all(self) -> None:
         self._how.progress.begin("swapping in", total_items=len(self._landed))
+        drop_views_in_the_way(self._server, self._plan.landings)
         for landing in self._collections():
             landed, seconds = self._landed[landing.namespace]
             if landing.found is not Found.RESTORED:
                 self._swap(landing, landed)
             if f"armed {landing.namespace}" not in self._finished:
+                if landing.is_series:
+                    tidy_series(self._server, landing)
+                    self.findings += allow_mixed_buckets(self._server, landing)
                 if landing.name != SERVER_SCRIPTS:
                     not_built = {finding.hurts[0] for finding in landed.findings}
                     self.findings += arm(self._server, landing, not_built)
@@ -152,6 +157,8 @@ class _Run:
             if f"{step} {landing.namespace}" not in self._finished:
                 self._mark(step, landing.namespace)
             copy_server_scripts(self._server, landing)
+        elif landing.is_series:
+            swap_in_series(self._server, landing, landed.uuid, self._plan.target)
         else:
             swap_in(self._server, landing, landed.uuid, self._plan.target)
 
@@ -173,7 +180,7 @@ class _Run:
 
     def _landed_before(self, landing: Landing) -> Landed | None:
         """What a killed run had already compared, under its temporary or its final name."""
-        name = landing.name if landing.found is Found.RESTORED else landing.temporary
+        name = landing.final if landing.found is Found.RESTORED else landing.temporary
         uuid = self._server.uuid_behind(landing.database, name)
         if f"compared:{uuid} {landing.namespace}" not in self._finished or uuid is None:
             return None

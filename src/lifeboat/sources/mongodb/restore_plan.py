@@ -8,17 +8,21 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bson import SON
+
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.sources.mongodb.catalog import CollectionEntry, Document
+from lifeboat.sources.mongodb.apply_ops import why_series_cannot_be_swapped
+from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, Document
 from lifeboat.sources.mongodb.catalog_read import NEVER_CAPTURED
 from lifeboat.sources.mongodb.connect import Client
-from lifeboat.sources.mongodb.errors import RestorePlanInvalid, TargetNotEmpty
-from lifeboat.sources.mongodb.landing_names import NAMESPACE_AT_MOST_BYTES, aside_name, is_ours, landing_name
+from lifeboat.sources.mongodb.errors import RestorePlanInvalid, SeriesNotReplaceable, TargetNotEmpty
+from lifeboat.sources.mongodb.landing_names import NAMESPACE_AT_MOST_BYTES, aside_name, is_ours, landing_name, note_name
 from lifeboat.sources.mongodb.meaning import in_our_words
 from lifeboat.sources.mongodb.renames import Renames
 from lifeboat.sources.mongodb.server_facts import look_at_server
 from lifeboat.sources.mongodb.target_server import TargetServer, uuid_in
 
+Refusal = RestorePlanInvalid | TargetNotEmpty | SeriesNotReplaceable
 SERVER_SCRIPTS = "system.js"
 """Functions stored on the server: the only ``system.`` collection that is the application's."""
 
@@ -39,6 +43,7 @@ class Found(StrEnum):
     EMPTY = "empty collection"
     COLLECTION = "collection"
     VIEW = "view"
+    SERIES = "time-series collection"
     RESTORED = "already restored"
 
 
@@ -48,7 +53,8 @@ class Landing:
 
     Args:
         found: What is there now, and will be replaced.
-        live_documents: How many documents that holds, by the server's own estimate.
+        live_documents: How many documents that holds, by the server's own estimate; of a time-series collection: buckets.
+        beside: Of a time-series collection: whether something has its name, so that it lands elsewhere first.
     """
 
     entry: CollectionEntry
@@ -56,15 +62,36 @@ class Landing:
     name: str
     found: Found
     live_documents: int = 0
+    beside: bool = True
 
     @property
     def namespace(self) -> str:
         return f"{self.database}.{self.name}"
 
     @property
+    def is_series(self) -> bool:
+        return self.entry.is_series
+
+    @property
     def temporary(self) -> str:
-        """The collection beside the live one, in the same database."""
-        return landing_name(self.name)
+        """Where its documents land, in the same database: beside the live ones.
+
+        Buckets cannot be renamed by ordinary means; where nothing has the name of the collection they land in
+        their final place, which users do not see before the collection is made over it.
+        """
+        if not self.is_series:
+            return landing_name(self.name)
+        return BUCKETS + (landing_name(self.name) if self.beside else self.name)
+
+    @property
+    def final(self) -> str:
+        """The collection that will hold the documents."""
+        return BUCKETS + self.name if self.is_series else self.name
+
+    @property
+    def note(self) -> str:
+        """Of a time-series collection: where it is noted on the server whose half-made buckets these are."""
+        return note_name(self.name)
 
     @property
     def aside(self) -> str:
@@ -83,6 +110,7 @@ class Landing:
             act = "is already restored and stays"
         else:
             holding = f" of about {self.live_documents} documents" if self.found is Found.COLLECTION else ""
+            holding = f" of about {self.live_documents} buckets" if self.found is Found.SERIES else holding
             article = "an" if self.found is Found.EMPTY else "a"
             act = f"replaces {article} {self.found}{holding}"
         return f"{self.namespace}{came}: {self.entry.kind}, {act}"
@@ -100,7 +128,7 @@ class RestorePlan:
     target: Target
     landings: tuple[Landing, ...]
     untouched: tuple[str, ...]
-    refusals: tuple[RestorePlanInvalid | TargetNotEmpty, ...]
+    refusals: tuple[Refusal, ...]
     findings: tuple[Finding, ...]
 
     def lines(self) -> list[str]:
@@ -138,14 +166,24 @@ def plan_restore(
     names.refuse_unused()
     databases = sorted({database for _, database, _ in places})
     live = {database: server.listed(database) for database in databases}
-    landings = tuple(_landing(server, place, live[place[1]], finished) for place in places)
-    ours = {(landing.database, landing.temporary) for landing in landings}
-    ours |= {(landing.database, landing.aside) for landing in landings}
+    landings = tuple(
+        _landing_of_series(server, place, live[place[1]], finished)
+        if place[0].is_series
+        else _landing(server, place, live[place[1]], finished)
+        for place in places
+    )
+    ours = {(one.database, name) for one in landings for name in (one.temporary, one.aside, one.note)}
+    ours |= {(one.database, prefix + landing_name(one.name)) for one in landings for prefix in ("", BUCKETS)}
     return RestorePlan(
         target,
         landings,
         untouched=_untouched(landings, live),
-        refusals=(*_impossible(landings, live), *_not_empty(landings, target)),
+        refusals=(
+            *_impossible(landings),
+            *_not_empty(landings, target),
+            *_in_the_way(server, landings, live, finished),
+            *_not_replaceable(server, landings),
+        ),
         findings=_strangers_leftovers(live, ours),
     )
 
@@ -169,6 +207,8 @@ def _landing(
     there = live.get(name)
     if there is None:
         return Landing(entry, database, name, Found.NOTHING)
+    if there["type"] == "timeseries":
+        return Landing(entry, database, name, *_series_there(server, database, name, live))
     if there["type"] != "collection":
         is_this_one = entry.kind == "view" and _without_source(there["options"]) == _without_source(entry.options)
         return Landing(entry, database, name, Found.RESTORED if is_this_one else Found.VIEW)
@@ -189,6 +229,53 @@ def _documents_in(server: TargetServer, database: str, name: str) -> int:
         return max(1, collection.estimated_document_count())
 
 
+def _landing_of_series(
+    server: TargetServer,
+    place: tuple[CollectionEntry, str, str],
+    live: Mapping[str, Document],
+    finished: AbstractSet[str],
+) -> Landing:
+    """Where it lands hangs on what has its name, and on how far a killed run had come."""
+    entry, database, name = place
+    there, in_place = live.get(name), is_marked(live.get(BUCKETS + name), f"{database}.{name}", finished)
+    is_beside = is_marked(live.get(BUCKETS + landing_name(name)), f"{database}.{name}", finished)
+    beside = not in_place and (there is not None or is_beside)
+    if there is None:
+        return Landing(entry, database, name, Found.NOTHING, beside=beside)
+    if there["type"] == "timeseries":
+        if in_place and not noted(server, database, name, live).get("old_view"):
+            return Landing(entry, database, name, Found.RESTORED, beside=False)
+        found, buckets = _series_there(server, database, name, live)
+        return Landing(entry, database, name, found, buckets, beside)
+    if there["type"] == "view":
+        return Landing(entry, database, name, Found.VIEW, beside=beside)
+    ordinary = _landing(server, place, live, frozenset())
+    return Landing(entry, database, name, ordinary.found, ordinary.live_documents, beside)
+
+
+def _series_there(server: TargetServer, database: str, name: str, live: Mapping[str, Document]) -> tuple[Found, int]:
+    """Whether a live time-series collection holds anything, and about how many buckets."""
+    if BUCKETS + name not in live:
+        return Found.EMPTY, 0
+    buckets = server.repeat(lambda: _documents_in(server, database, BUCKETS + name))
+    return (Found.SERIES if buckets else Found.EMPTY), buckets
+
+
+def is_marked(there: Document | None, namespace: str, finished: AbstractSet[str]) -> bool:
+    """Whether an earlier run of this restore landed this collection and compared it."""
+    return there is not None and f"compared:{uuid_in(there)} {namespace}" in finished
+
+
+def noted(server: TargetServer, database: str, name: str, live: Mapping[str, Document]) -> Document:
+    """What a killed restore, this or another, noted of the buckets that are there now; empty when they are not ours."""
+    note, uuid = note_name(name), uuid_in(live.get(BUCKETS + name))
+    if uuid is None or live.get(note, SON(type=""))["type"] != "collection":
+        return SON()
+    doing = f"looking into {database}.{note}"
+    answer = server.ask(database, doing, "find", note, filter={"_id": uuid}, singleBatch=True)
+    return next((SON(each) for each in answer["cursor"]["firstBatch"]), SON())
+
+
 def _without_source(options: Document) -> dict[str, object]:
     """A view's definition without the name of what it looks at, which a rename changes."""
     return {key: value for key, value in options.items() if key != "viewOn"}
@@ -206,33 +293,27 @@ def _untouched(landings: Sequence[Landing], live: Mapping[str, Mapping[str, Docu
     )
 
 
-def _impossible(
-    landings: Sequence[Landing], live: Mapping[str, Mapping[str, Document]]
-) -> list[RestorePlanInvalid | TargetNotEmpty]:
-    refusals: list[RestorePlanInvalid | TargetNotEmpty] = []
+def _impossible(landings: Sequence[Landing]) -> list[Refusal]:
+    refusals: list[Refusal] = []
     taken: set[str] = set()
     for landing in landings:
         if landing.namespace in taken:
             message = f"two collections would land in {landing.namespace}"
             refusals.append(RestorePlanInvalid(message, "does one of the renames collide with another collection?"))
         taken.add(landing.namespace)
-        if len(landing.namespace.encode()) > NAMESPACE_AT_MOST_BYTES:
+        if len(f"{landing.database}.{landing.final}".encode()) > NAMESPACE_AT_MOST_BYTES:
             message = f"{landing.namespace} is longer than the 255 bytes a server takes"
             refusals.append(RestorePlanInvalid(message, "rename it to something shorter"))
         if landing.database in NEVER_CAPTURED:
             message = f"{landing.database} belongs to the server: nothing is restored into it"
             refusals.append(RestorePlanInvalid(message, "rename to another database"))
-        there = live[landing.database].get(landing.name)
-        if there is not None and there["type"] == "timeseries":
-            message = f"{landing.namespace} is a time-series collection, which this version does not replace"
-            refusals.append(RestorePlanInvalid(message, "restore under another name with --rename, and decide then"))
     return refusals
 
 
-def _not_empty(landings: Sequence[Landing], target: Target) -> list[RestorePlanInvalid | TargetNotEmpty]:
+def _not_empty(landings: Sequence[Landing], target: Target) -> list[Refusal]:
     if target is Target.OVER_LIVE:
         return []
-    full = [landing.namespace for landing in landings if landing.found in (Found.COLLECTION, Found.VIEW)]
+    full = [landing.namespace for landing in landings if landing.found in (Found.COLLECTION, Found.VIEW, Found.SERIES)]
     if not full:
         return []
     named = ", ".join(full[:5]) + (f" and {len(full) - 5} more" if len(full) > 5 else "")
@@ -240,6 +321,57 @@ def _not_empty(landings: Sequence[Landing], target: Target) -> list[RestorePlanI
         TargetNotEmpty(
             f"the target is not empty: {named}",
             "restore under another name (another --to, or --rename FROM=TO), or drop what is there first",
+        )
+    ]
+
+
+def _in_the_way(
+    server: TargetServer,
+    landings: Sequence[Landing],
+    live: Mapping[str, Mapping[str, Document]],
+    finished: AbstractSet[str],
+) -> list[Refusal]:
+    """Buckets under the name of something that is no time-series collection: the server sends writes of that name to them."""
+    refusals: list[Refusal] = []
+    for landing in landings:
+        collections = live[landing.database]
+        there, buckets = collections.get(landing.name), collections.get(BUCKETS + landing.name)
+        is_whole = there is not None and there["type"] == "timeseries"
+        if buckets is None or is_whole or is_marked(buckets, landing.namespace, finished):
+            continue
+        if landing.is_series and there is None and _is_ours_to_clear(server, landing, collections):
+            continue
+        refusals.append(
+            RestorePlanInvalid(
+                f"{landing.database}.{landing.final} lies under the name {landing.namespace}: data of a time-series "
+                "collection that is not there, and not of this restore",
+                "finish the restore that left it, or restore under another name with --rename",
+            )
+        )
+    return refusals
+
+
+def _is_ours_to_clear(server: TargetServer, landing: Landing, live: Mapping[str, Document]) -> bool:
+    """Left by a killed restore, which noted it; or so early that it could not note it, and then it holds nothing."""
+    if noted(server, landing.database, landing.name, live):
+        return True
+    return _series_there(server, landing.database, landing.name, live)[0] is Found.EMPTY
+
+
+def _not_replaceable(server: TargetServer, landings: Sequence[Landing]) -> list[Refusal]:
+    """Time-series collections that would replace something, where the server does not let this user."""
+    replacing = [one for one in landings if one.is_series and one.beside and one.found is not Found.RESTORED]
+    if not replacing:
+        return []
+    missing = why_series_cannot_be_swapped(server, replacing[0].database)
+    if missing is None:
+        return []
+    named = ", ".join(one.namespace for one in replacing[:5]) + (" ..." if len(replacing) > 5 else "")
+    return [
+        SeriesNotReplaceable(
+            f"{named} cannot be replaced: a time-series collection is swapped by the command applyOps, and {missing}",
+            "give the user the action applyOps on the cluster (role lifeboatRestoreOne in docs/operations.md; hosted "
+            "services often have none), or restore it under another name with --rename and decide then",
         )
     ]
 

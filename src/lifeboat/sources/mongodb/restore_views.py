@@ -4,6 +4,7 @@ Invariant: a live collection under a view's name is not dropped before the view 
 that whatever dies, its documents are whole under one of two names, and the next run finishes.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from lifeboat.foundation.errors import LifeboatError
@@ -40,6 +41,21 @@ def restore_view(server: TargetServer, landing: Landing, view_on: str) -> list[F
     return []
 
 
+def drop_views_in_the_way(server: TargetServer, landings: Sequence[Landing]) -> None:
+    """Drop live views that will be put back with another collation.
+
+    A view and what it looks at must agree in collation, so neither could be changed before the other.
+    """
+    for database in sorted({landing.database for landing in landings}):
+        live = server.listed(database)
+        for landing in landings:
+            there = live.get(landing.name) if landing.database == database and landing.is_view else None
+            if there is None or there["type"] != "view":
+                continue
+            if there["options"].get("collation") != landing.entry.options.get("collation"):
+                server.drop(database, landing.name)
+
+
 def _put(server: TargetServer, landing: Landing, wanted: dict[str, Any]) -> None:
     """Every step may be repeated."""
     there = server.listed(landing.database, landing.name).get(landing.name)
@@ -47,10 +63,15 @@ def _put(server: TargetServer, landing: Landing, wanted: dict[str, Any]) -> None
         if dict(there["options"]) == dict(wanted):
             server.confirm(landing.database, landing.aside)
             return
-        if there["options"].get("collation") == wanted.get("collation"):
-            change = {key: wanted[key] for key in ("viewOn", "pipeline")}
-            server.tell(landing.database, f"changing the view {landing.namespace}", "collMod", landing.name, **change)
-            return
+        change = {key: wanted[key] for key in ("viewOn", "pipeline")}
+        server.tell(landing.database, f"changing the view {landing.namespace}", "collMod", landing.name, **change)
+        return
+    elif there is not None and there["type"] == "timeseries":
+        # Nothing renames one aside. So the server takes the view under another name, before the live data goes.
+        server.drop(landing.database, landing.temporary)
+        doing = f"trying the view {landing.namespace}"
+        server.send(landing.database, doing, "create", landing.temporary, **wanted, writeConcern=MAJORITY)
+        server.drop(landing.database, landing.temporary)
         server.drop(landing.database, landing.name)
     elif there is not None:
         rename(server, landing.database, landing.name, landing.aside, replacing=True)

@@ -51,8 +51,8 @@ def _try_once(server: TargetServer, landing: Landing, uuid: str, target: Target)
     if target is Target.EMPTY_PLACE:
         _refuse_if_full(server, landing)
     there = server.listed(landing.database, landing.name).get(landing.name)
-    if there is not None and there["type"] == "view":
-        # A rename cannot replace a view; between this and the rename the name is free for some milliseconds.
+    if there is not None and there["type"] != "collection":
+        # A rename replaces no view and no time-series; between this and the rename the name is free for some milliseconds.
         server.drop(landing.database, landing.name)
     rename(server, landing.database, landing.temporary, landing.name, replacing=True)
 
