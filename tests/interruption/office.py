@@ -6,9 +6,11 @@ Comparisons are PyMongo's and rsync's, not Lifeboat's.
 import os
 import shutil
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bson import ObjectId
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
@@ -63,6 +65,13 @@ class Office:
         live.log.insert_many({"_id": f"{number}-{n}", "line": n} for n in range(20))
         live.create_collection("sessions", clusteredIndex={"key": {"_id": 1}, "unique": True})
         live.sessions.insert_many({"_id": n, "version": number} for n in range(10))
+        live.create_collection("readings", timeseries={"timeField": "at", "metaField": "case"})
+        # Raw, because the server would give each bucket another _id every time.
+        bounds = {"at": datetime(2026, 1, number), "n": number}
+        data = {"at": {"0": bounds["at"]}, "n": {"0": number}}
+        for n in range(3):
+            bucket = {"_id": ObjectId(f"{n:024x}"), "control": {"version": 1, "min": bounds, "max": bounds}, "meta": n}
+            live["system.buckets.readings"].insert_one({**bucket, "data": data})
         live.create_collection("recent", viewOn="cases", pipeline=[{"$match": {"_id": {"$gt": 30}}}])
         live.command("createUser", "app", pwd="p", roles=["readWrite"])
 

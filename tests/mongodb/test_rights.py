@@ -7,17 +7,17 @@ from typing import Any
 
 import bson
 import pytest
-from mongodb_samples import RAW, Client, everything_in, fill
+from mongodb_samples import RAW, Client, everything_in, fill, fill_series
 from pymongo import MongoClient
 from test_private_server import MONGOD
 from test_restore import Kept, restore
 
 from lifeboat.foundation.clock import SystemClock
-from lifeboat.foundation.finding import any_problem
+from lifeboat.foundation.finding import Level, any_problem
 from lifeboat.foundation.secret import Secret
 from lifeboat.sources.mongodb.capture import capture
 from lifeboat.sources.mongodb.connect import connect
-from lifeboat.sources.mongodb.errors import DatabasePasswordWrong, DatabaseRightMissing
+from lifeboat.sources.mongodb.errors import DatabasePasswordWrong, DatabaseRightMissing, SeriesNotReplaceable
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 from lifeboat.sources.mongodb.restore_plan import Target
 from lifeboat.sources.mongodb.target_server import TargetServer
@@ -36,8 +36,13 @@ def guarded() -> Iterator[PrivateServer]:
             root.admin.command("createUser", role, pwd="pä:ss/w@rd", roles=[role])
         root.admin.command("createUser", "builtin", pwd="p", roles=["backup"])
         root.admin.command("createUser", "restorer", pwd="pä:ss/w@rd", roles=["restore", "readWriteAnyDatabase"])
+        root.admin.command("createUser", "reader", pwd="p", roles=[{"role": "read", "db": "shop"}])
+        without_apply_ops = [one for one in ROLES["lifeboatRestoreOne"] if "applyOps" not in one["actions"]]
+        root.admin.command("createRole", "hosted", privileges=without_apply_ops, roles=[])
+        root.admin.command("createUser", "hosted", pwd="p", roles=["hosted"])
         root.admin.command("createUser", "nobody", pwd="p", roles=[{"role": "readWrite", "db": "elsewhere"}])
         fill(root, "shop", orders=50)
+        fill_series(root, "shop")
         yield server
 
 
@@ -71,10 +76,35 @@ def test_the_restore_roles_suffice_over_live(guarded: PrivateServer, root: Clien
     root.shop.orders.delete_many({})
     root.shop["system.js"].delete_many({})
     root.shop.cheap.drop()
+    root.shop.weather.delete_many({"place.city": "c1"})
     with as_user(guarded, user) as client:
         report = restore(client, kept, Target.OVER_LIVE)
     assert not any_problem(report.findings)
     assert everything_in(root, "shop") == before
+
+
+def test_buckets_that_may_not_be_read_are_left_out_with_the_action_and_the_role(guarded: PrivateServer) -> None:
+    with as_user(guarded, "reader", "p") as client, capture(client, ["shop"], clock=CLOCK) as captured:
+        assert "weather" not in {entry.name for entry in captured.collections}
+        [finding] = [finding for finding in captured.findings if finding.code == "time-series-left-out"]
+    assert finding.level is Level.PROBLEM and finding.hurts == ("shop.weather",)
+    assert "may not find on shop.system.buckets.weather" in finding.message
+    assert "role `backup`" in finding.hint and "lifeboatCaptureOne" in finding.hint
+
+
+def test_a_time_series_is_not_begun_over_a_live_one_where_apply_ops_is_missing(
+    guarded: PrivateServer, root: Client
+) -> None:
+    before, kept = everything_in(root, "shop"), Kept(root, "shop")
+    with as_user(guarded, "hosted", "p") as client:
+        with pytest.raises(SeriesNotReplaceable, match=r"shop\.weather .* may not applyOps") as raised:
+            restore(client, kept, Target.OVER_LIVE)
+        assert "--rename" in raised.value.hint and "docs/operations.md" in raised.value.hint
+        assert everything_in(root, "shop") == before
+        report = restore(client, kept, Target.OVER_LIVE, only=["shop.weather"], renames=["shop.weather=shop.rain"])
+        assert not report.findings
+    assert everything_in(root, "shop").pop("rain") == before["weather"]
+    root.shop.rain.drop()
 
 
 def test_a_missing_right_is_named(guarded: PrivateServer, root: Client) -> None:
@@ -96,7 +126,7 @@ def test_a_missing_right_is_named(guarded: PrivateServer, root: Client) -> None:
         as_user(guarded, "lifeboatCapture") as client,
         pytest.raises(DatabaseRightMissing, match=r"may not (dropCollection|createCollection) on shop\.lifeboat"),
     ):
-        restore(client, kept, Target.OVER_LIVE)
+        restore(client, kept, Target.OVER_LIVE, only=["shop.orders"])
     assert everything_in(root, "shop") == before
 
 

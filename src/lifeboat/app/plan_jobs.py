@@ -106,15 +106,11 @@ class PlanJobs:
             findings=(*incomplete(reader.record), *plan.findings, *(_told(refusal) for refusal in plan.refusals)),
             refuse=lambda: _raise_first(plan),
             protect=lambda point: self._protecting.databases({one.database for one in plan.landings}, client, point),
-            has_begun=any(one.found is Found.RESTORED for one in plan.landings),
+            has_begun=any(one.has_begun for one in plan.landings),
             carry_out=carry_out,
             undo_notes=lambda: {
                 "source": "db",
-                "replaced": [
-                    one.namespace
-                    for one in plan.landings
-                    if one.found in (Found.COLLECTION, Found.VIEW, Found.EMPTY, Found.RESTORED)
-                ],
+                "replaced": [one.namespace for one in plan.landings if one.found is not Found.NOTHING],
                 "added": [one.namespace for one in plan.landings if one.found is Found.NOTHING],
                 "accounts": restore.missing_accounts() if with_users else [],
             },

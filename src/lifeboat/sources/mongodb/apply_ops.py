@@ -17,7 +17,7 @@ NOBODYS_NAME = f"{BUCKETS}lifeboat.tmp.{0:016x}"
 def why_series_cannot_be_swapped(server: TargetServer, database: str) -> str | None:
     """None when the server lets this user; changes nothing."""
     try:
-        server.repeat(lambda: drop_by_operation(server, database, NOBODYS_NAME))
+        server.repeat(lambda: _apply(server, database, "trying it", {"drop": NOBODYS_NAME}))
     except (DatabaseRightMissing, DatabaseRefused) as refusal:
         return refusal.message
     return None

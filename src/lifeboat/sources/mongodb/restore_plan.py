@@ -55,6 +55,7 @@ class Landing:
         found: What is there now, and will be replaced.
         live_documents: How many documents that holds, by the server's own estimate; of a time-series collection: buckets.
         beside: Of a time-series collection: whether something has its name, so that it lands elsewhere first.
+        has_begun: Whether a killed run may have taken away or replaced what was there.
     """
 
     entry: CollectionEntry
@@ -63,6 +64,7 @@ class Landing:
     found: Found
     live_documents: int = 0
     beside: bool = True
+    has_begun: bool = False
 
     @property
     def namespace(self) -> str:
@@ -211,11 +213,11 @@ def _landing(
         return Landing(entry, database, name, *_series_there(server, database, name, live))
     if there["type"] != "collection":
         is_this_one = entry.kind == "view" and _without_source(there["options"]) == _without_source(entry.options)
-        return Landing(entry, database, name, Found.RESTORED if is_this_one else Found.VIEW)
+        return Landing(entry, database, name, Found.RESTORED if is_this_one else Found.VIEW, has_begun=is_this_one)
     if f"compared:{uuid_in(there)} {database}.{name}" in finished:
         # The server's scripts are copied, not renamed: theirs is the right collection before it holds all.
         is_done = name != SERVER_SCRIPTS or f"armed {database}.{name}" in finished
-        return Landing(entry, database, name, Found.RESTORED if is_done else Found.EMPTY)
+        return Landing(entry, database, name, Found.RESTORED if is_done else Found.EMPTY, has_begun=is_done)
     documents = server.repeat(lambda: _documents_in(server, database, name))
     return Landing(entry, database, name, Found.COLLECTION if documents else Found.EMPTY, documents)
 
@@ -240,17 +242,16 @@ def _landing_of_series(
     there, in_place = live.get(name), is_marked(live.get(BUCKETS + name), f"{database}.{name}", finished)
     is_beside = is_marked(live.get(BUCKETS + landing_name(name)), f"{database}.{name}", finished)
     beside = not in_place and (there is not None or is_beside)
+    has_begun = in_place or (is_beside and (there is None or BUCKETS + name not in live))
     if there is None:
-        return Landing(entry, database, name, Found.NOTHING, beside=beside)
+        return Landing(entry, database, name, Found.NOTHING, 0, beside, has_begun)
     if there["type"] == "timeseries":
         if in_place and not noted(server, database, name, live).get("old_view"):
-            return Landing(entry, database, name, Found.RESTORED, beside=False)
+            return Landing(entry, database, name, Found.RESTORED, 0, False, True)
         found, buckets = _series_there(server, database, name, live)
-        return Landing(entry, database, name, found, buckets, beside)
-    if there["type"] == "view":
-        return Landing(entry, database, name, Found.VIEW, beside=beside)
-    ordinary = _landing(server, place, live, frozenset())
-    return Landing(entry, database, name, ordinary.found, ordinary.live_documents, beside)
+        return Landing(entry, database, name, found, buckets, beside, has_begun)
+    other = _landing(server, place, live, frozenset())
+    return Landing(entry, database, name, other.found, other.live_documents, beside, has_begun)
 
 
 def _series_there(server: TargetServer, database: str, name: str, live: Mapping[str, Document]) -> tuple[Found, int]:
@@ -369,9 +370,9 @@ def _not_replaceable(server: TargetServer, landings: Sequence[Landing]) -> list[
     named = ", ".join(one.namespace for one in replacing[:5]) + (" ..." if len(replacing) > 5 else "")
     return [
         SeriesNotReplaceable(
-            f"{named} cannot be replaced: a time-series collection is swapped by the command applyOps, and {missing}",
-            "give the user the action applyOps on the cluster (role lifeboatRestoreOne in docs/operations.md; hosted "
-            "services often have none), or restore it under another name with --rename and decide then",
+            f"{named} cannot be replaced: the server swaps time-series collections by applyOps alone; {missing}",
+            "give the user the role `restore`, or applyOps on the cluster as in docs/operations.md; where nobody can have it "
+            "(hosted services), restore under another name with --rename, and decide then",
         )
     ]
 
