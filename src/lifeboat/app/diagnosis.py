@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from lifeboat.app.build import build_client, build_repository, build_store
+from lifeboat.app.schedule_install import Scheduling
+from lifeboat.app.schedule_status import ScheduleStatus, look_at_notices, look_at_schedule
 from lifeboat.app.settings import S3Location, Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
@@ -148,7 +150,15 @@ class Diagnosis:
 
     def _of_every_day(self) -> list[Check]:
         """What has to happen by itself."""
-        return []
+        return [
+            Check("schedule", "runs by itself", lambda: self._schedule().findings),
+            Check("notices", "somebody is told", lambda: look_at_notices(self._schedule(), self._settings.notify)),
+        ]
+
+    def _schedule(self) -> ScheduleStatus:
+        settings = self._settings
+        scheduling = Scheduling(settings, None, {}, settings.folder, self._clock)
+        return look_at_schedule(scheduling, settings.notify, self._clock.now())
 
     def _settings_said(self) -> list[Finding]:
         settings = self._settings

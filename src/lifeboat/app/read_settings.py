@@ -9,7 +9,7 @@ Limits: nothing is connected to and no key is parsed; that is for whoever uses t
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,10 @@ from lifeboat.foundation.secret import Secret
 from lifeboat.repository.names import is_label
 from lifeboat.retention.rules import Rules
 
-SECRET_NAMES = ("MONGODB_URI", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "BACKUP_ENCRYPTION_KEY")
+SECRET_NAMES = (
+    *("MONGODB_URI", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "BACKUP_ENCRYPTION_KEY"),
+    *("LIFEBOAT_SMTP_PASSWORD", "LIFEBOAT_NOTIFY_WEBHOOK"),
+)
 NAMES = (
     *SECRET_NAMES,
     "AWS_ACCESS_KEY_ID",
@@ -49,6 +52,12 @@ NAMES = (
     "LIFEBOAT_STATE",
     "LIFEBOAT_MONGOD",
     "LIFEBOAT_CONFIG",
+    "LIFEBOAT_NOTIFY_EMAIL",
+    "LIFEBOAT_SMTP_HOST",
+    "LIFEBOAT_SMTP_PORT",
+    "LIFEBOAT_SMTP_SECURITY",
+    "LIFEBOAT_SMTP_USER",
+    "LIFEBOAT_SMTP_FROM",
 )
 SYSTEM_FILE = Path("/etc/lifeboat/lifeboat.toml")
 DOTENV = ".env"
@@ -73,14 +82,26 @@ class Given:
 
 
 class Variables:
-    """The environment over ``.env``; empty ones are as good as unset."""
+    """The environment over ``.env``; empty ones are as good as unset.
 
-    def __init__(self, environment: Mapping[str, str], dotenv: Path) -> None:
+    Args:
+        forgiving: Pass over what is wrong in ``.env`` instead of refusing it.
+    """
+
+    def __init__(self, environment: Mapping[str, str], dotenv: Path, *, forgiving: bool = False) -> None:
         self._given: dict[str, Given] = {}
         self._environment = environment
-        if content := _read_text_if_there(dotenv):
-            for name, value in read_dotenv(content, NAMES, dotenv.name).items():
+        self._in_file: set[str] = set()
+        try:
+            content = _read_text_if_there(dotenv) or ""
+        except SettingsFileInvalid:
+            if not forgiving:
+                raise
+            content = ""
+        if content:
+            for name, value in read_dotenv(content, () if forgiving else NAMES, dotenv.name).items():
                 if value.text.strip():
+                    self._in_file.add(name)
                     self._given[name] = Given(value.text.strip(), f"{name} in {dotenv.name}, line {value.line}", 0)
         for name, text in environment.items():
             if text.strip():
@@ -93,6 +114,11 @@ class Variables:
     def text(self, *names: str) -> str | None:
         found = self.find(*names)
         return found.text if found else None
+
+    def only_in_the_environment(self, names: Iterable[str]) -> dict[str, str]:
+        """Those of the names that the environment sets, and no file does: gone when somebody else runs us."""
+        given = {name: self._given[name] for name in names if name in self._given and name not in self._in_file}
+        return {name: one.text for name, one in given.items()}
 
     def secret(self, *names: str) -> Secret | None:
         found = self.find(*names)
@@ -110,12 +136,14 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
     Raises:
         SettingsError: Something said cannot be done; the message names the file, the line or the variable.
     """
+    from lifeboat.app.read_notify import read_notify  # it reads the same variables, by itself and forgivingly
+
     dotenv = folder / DOTENV
     variables = Variables(environment, dotenv)
     path = _find_settings_file(config, variables, folder)
     said = read_settings_file(path) if path else SettingsFile()
     base = path.parent if path else folder
-    state = _find_state(variables, folder)
+    state = state_folder(variables, folder)
     key, key_from = _find_key(variables, said, state, folder, base)
     read = tuple(one for one in (path, dotenv if dotenv.is_file() else None) if one)
     return Settings(
@@ -138,6 +166,8 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         retention=Rules(**said.retention.model_dump()),
         key=key,
         key_from=key_from,
+        notify=read_notify(config, environment, folder),
+        folder=folder,
         mongod=variables.text("LIFEBOAT_MONGOD"),
         files_read=read,
         findings=_doubts(dotenv),
@@ -183,9 +213,9 @@ def _repository(variables: Variables, said: SettingsFile, folder: Path, base: Pa
         endpoint_url=_endpoint(variables, said),
         region=variables.text("AWS_REGION", "AWS_DEFAULT_REGION") or table.region,
         checksum_mode=table.checksums,
-        access_key_id=Secret(access.text) if access else _follow(table.access_key_id, variables, base),
-        secret_access_key=Secret(secret.text) if secret else _follow(table.secret_access_key, variables, base),
-        session_token=token or _follow(table.session_token, variables, base),
+        access_key_id=Secret(access.text) if access else follow(table.access_key_id, variables, base),
+        secret_access_key=Secret(secret.text) if secret else follow(table.secret_access_key, variables, base),
+        session_token=token or follow(table.session_token, variables, base),
         secret_from=secret.where if secret else "",
         label=_label(variables) or table.label,
         recipients=tuple(table.recipients),
@@ -231,14 +261,14 @@ def _find_key(
         path = _absolute(named.text, folder)
         return read_private_file(path, named.where), f"{path} ({named.where})"
     if said.repository.key:
-        return _follow(said.repository.key, variables, base), f"repository.key in {SETTINGS_FILE}"
+        return follow(said.repository.key, variables, base), f"repository.key in {SETTINGS_FILE}"
     made_by_init = state / IDENTITY_FILE
     if made_by_init.is_file():
         return read_private_file(made_by_init, "lifeboat init"), str(made_by_init)
     return None, ""
 
 
-def _follow(reference: str | None, variables: Variables, base: Path) -> Secret | None:
+def follow(reference: str | None, variables: Variables, base: Path) -> Secret | None:
     """The secret that ``env:NAME`` or ``file:/path`` stands for."""
     if reference is None:
         return None
@@ -257,7 +287,7 @@ def _follow(reference: str | None, variables: Variables, base: Path) -> Secret |
 def _follow_uri(said: str | None, variables: Variables, base: Path) -> Secret | None:
     if said and not said.startswith(("env:", "file:")):
         return Secret(said)
-    return _follow(said, variables, base)
+    return follow(said, variables, base)
 
 
 def _find_settings_file(config: Path | None, variables: Variables, folder: Path) -> Path | None:
@@ -268,7 +298,7 @@ def _find_settings_file(config: Path | None, variables: Variables, folder: Path)
     return next((one for one in (folder / SETTINGS_FILE, SYSTEM_FILE) if one.is_file()), None)
 
 
-def _find_state(variables: Variables, folder: Path) -> Path:
+def state_folder(variables: Variables, folder: Path) -> Path:
     if named := variables.text("LIFEBOAT_STATE"):
         return _absolute(named, folder)
     home = variables.text("XDG_STATE_HOME")

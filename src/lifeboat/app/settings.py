@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
+from lifeboat.app.notify_settings import NotifySettings
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.secret import Secret
@@ -126,6 +127,9 @@ class Settings:
     """Text of the shared key or of an identity, not yet parsed."""
     key_from: str = ""
     """Where the key was found, for messages: ``"BACKUP_ENCRYPTION_KEY in .env, line 5"``."""
+    notify: NotifySettings = field(default_factory=NotifySettings)
+    folder: Path = Path()
+    """In which the command was called."""
     mongod: str | None = None
     """The mongod program for demo and drills; None looks on PATH and in this Python."""
     files_read: tuple[Path, ...] = ()
@@ -187,7 +191,7 @@ class Settings:
             self.mongodb.uri,
             self.key,
         )
-        texts = {secret.reveal() for secret in secrets if secret}
+        texts = {secret.reveal() for secret in secrets if secret} | self.notify.hidden_texts()
         if self.mongodb.uri:
             texts |= set(passwords_in_uri(self.mongodb.uri.reveal()))
         return tuple(sorted((text for text in texts if text), key=len, reverse=True))

@@ -129,6 +129,17 @@ class RetentionTable(Table):
     yearly: Count = Rules().yearly
 
 
+class NotifyTable(Table):
+    email: list[str] = []
+    webhook: Reference | None = None
+    smtp_host: str | None = None
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    smtp_security: Literal["starttls", "tls", "none"] | None = None
+    smtp_user: str | None = None
+    smtp_password: Reference | None = None
+    smtp_from: str | None = None
+
+
 class SettingsFile(Table):
     """The whole of ``lifeboat.toml``."""
 
@@ -138,6 +149,7 @@ class SettingsFile(Table):
     config: ConfigTable = ConfigTable()
     objectives: ObjectivesTable = ObjectivesTable()
     limits: LimitsTable = LimitsTable()
+    notify: NotifyTable = NotifyTable()
     retention: RetentionTable = RetentionTable()
 
 
@@ -164,6 +176,17 @@ def read_settings_file(path: Path) -> SettingsFile:
         first = error.errors(include_url=False, include_input=False)[0]
     # Outside the handler, so that the pydantic error, which repeats the values, is not chained to ours.
     raise _in_our_words(path, content, dict(first))
+
+
+def check_table(path: Path | None, said: dict[str, Any]) -> NotifyTable:
+    """``[notify]`` alone, whatever the rest of the file says."""
+    try:
+        return NotifyTable.model_validate(said)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+    first["loc"] = ("notify", *first["loc"])
+    content = path.read_text(encoding="utf-8", errors="replace") if path and path.is_file() else ""
+    raise _in_our_words(path or Path("lifeboat.toml"), content, dict(first))
 
 
 def _in_our_words(path: Path, content: str, error: dict[str, Any]) -> SettingsError:

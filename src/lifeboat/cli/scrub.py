@@ -15,6 +15,8 @@ SECRET_VARIABLES = (
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "BACKUP_ENCRYPTION_KEY",
+    "LIFEBOAT_SMTP_PASSWORD",
+    "LIFEBOAT_NOTIFY_WEBHOOK",
 )
 SHORTEST = 4
 """A shorter text would be found inside ordinary words; a secret this short is none."""

@@ -1,0 +1,179 @@
+"""``lifeboat schedule``: have systemd or cron run the backups, and be told when one fails."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lifeboat.cli.command import common_options, lifeboat_command
+from lifeboat.cli.exit_status import ExitStatus
+from lifeboat.cli.run import Run
+from lifeboat.foundation.finding import any_problem
+
+if TYPE_CHECKING:
+    from lifeboat.app.schedule_install import Scheduling
+    from lifeboat.app.schedule_run import ScheduledRuns
+
+JOBS = ("db", "files", "all", "verify", "prune")
+
+
+class ScheduleGroup(click.Group):
+    """``lifeboat schedule ACTION``."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Examples"):
+            formatter.write("  lifeboat schedule install systemd --notify-email ops@example.com\n")
+            formatter.write("      every hour the database, at 02:00 everything, at 03:30 a verification\n")
+            formatter.write("  lifeboat schedule status\n      when did each last run, and how did it end?\n")
+
+
+@click.group("schedule", cls=ScheduleGroup, params=common_options(), no_args_is_help=False, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Have systemd or cron run the backups in this folder, and be told when one fails."""
+    if ctx.invoked_subcommand is None:
+        raise click.UsageError(f"say what to do: {', '.join(command.commands)}", ctx)
+
+
+@lifeboat_command(
+    "install",
+    examples=(
+        ("schedule install systemd --notify-email ops@example.com", "timers that tell when a backup fails"),
+        ("schedule install cron --print", "the lines of the crontab, to look at"),
+    ),
+)
+@click.argument("manager", type=click.Choice(["systemd", "cron"]), required=False)
+@click.option(
+    "--print", "--dry-run", "only_print", is_flag=True, help="Print what would be written, and write nothing."
+)
+@click.option("--system/--user", default=None, help="For the whole machine (root's choice), or for this user alone.")
+@click.option("--notify-email", multiple=True, metavar="ADDRESS", help="Who is told; kept in lifeboat.toml.")
+@click.option("--notify-webhook", metavar="URL", help="Or env:NAME; a URL is kept in a file of its own.")
+@click.option(
+    "--environment-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="systemd: a file of NAME=value lines with what .env does not have.",
+)
+def install(
+    run: Run,
+    manager: str | None,
+    only_print: bool,
+    system: bool | None,
+    notify_email: tuple[str, ...],
+    notify_webhook: str | None,
+    environment_file: Path | None,
+) -> ExitStatus:
+    """Install the jobs of the application in this folder; again to change them.
+
+    Every hour the database, at 02:00 everything as one recovery point, at 03:30 a verification; [objectives] in lifeboat.toml move
+    that. They run in this folder as you. Without SYSTEMD or CRON: whichever runs this machine.
+
+    A test notice is sent at the end. Exit status 3: installed, but the notice did not arrive.
+    """
+    from lifeboat.app.schedule_install import has_systemd
+    from lifeboat.cli.schedule_notices import keep_notices
+
+    if not only_print:
+        keep_notices(run, list(notify_email), notify_webhook)
+    scheduling = scheduling_of(run)
+    chosen: Any = manager or ("systemd" if has_systemd() else "cron")
+    whole_machine = os.geteuid() == 0 if system is None else system
+    beside = (run.folder / environment_file) if environment_file else None
+    plan = scheduling.plan(chosen, system=whole_machine, environment_file=beside)
+    return install_plan(run, scheduling, plan, only_print)
+
+
+def install_plan(run: Run, scheduling: "Scheduling", plan: Any, only_print: bool = False) -> ExitStatus:
+    """Carry the plan out, or print it, and send a test notice."""
+    from lifeboat.cli.show.schedule import draw_installed, plan_as_text
+
+    if only_print:
+        if run.json:
+            run.show(plan, list)
+        else:
+            run.write(run.out, plan_as_text(plan))
+        return ExitStatus.DONE
+    doubts = scheduling.install(plan)
+    runs = scheduled_runs(run)
+    if not runs.notify_settings().channels("here"):
+        run.show({"plan": plan, "doubts": doubts, "told": []}, lambda: draw_installed(plan, doubts))
+        run.say("warning: nobody is told when a backup fails; add --notify-email ADDRESS or --notify-webhook URL")
+        return ExitStatus.DONE
+    told = runs.test_notice()
+    run.show({"plan": plan, "doubts": doubts, "told": told.reached}, lambda: draw_installed(plan, doubts))
+    return _say_told(run, told)
+
+
+@lifeboat_command("remove")
+def remove(run: Run) -> ExitStatus:
+    """Take away what was installed for this folder. Backups that exist stay."""
+    removed = scheduling_of(run).remove()
+    run.show({"removed": removed}, lambda: [f"removed {one}" for one in removed] or ["nothing was installed here"])
+    return ExitStatus.DONE
+
+
+@lifeboat_command("status")
+def status(run: Run) -> ExitStatus:
+    """When did each job last run, and how did it end? Exit status 3: something is wrong."""
+    from lifeboat.app.schedule_status import look_at_schedule
+    from lifeboat.cli.show.schedule import draw_schedule
+
+    found = look_at_schedule(scheduling_of(run), scheduled_runs(run).notify_settings(), run.clock.now())
+    run.show(found, lambda: draw_schedule(found, run.clock.now()))
+    return ExitStatus.FINDINGS if any_problem(found.findings) or found.manager is None else ExitStatus.DONE
+
+
+@lifeboat_command("run", examples=(("schedule run db", "as the timer does it"),))
+@click.argument("job", type=click.Choice(JOBS))
+def run_job(run: Run, job: str) -> ExitStatus:
+    """Run one job now, as the timer would, and tell when it fails. Exit status: that of the command it runs."""
+    code = scheduled_runs(run).run(job)
+    try:
+        return ExitStatus(code)
+    except ValueError:
+        return ExitStatus.BUG
+
+
+@lifeboat_command("tell")
+@click.argument("job", type=click.Choice(JOBS))
+def tell(run: Run, job: str) -> ExitStatus:
+    """Tell of a run that failed and could not tell itself; systemd calls this."""
+    return ExitStatus.FINDINGS if scheduled_runs(run).tell(job) else ExitStatus.DONE
+
+
+@lifeboat_command("test-notice")
+def test_notice(run: Run) -> ExitStatus:
+    """Send a test notice to everybody who would be told. Exit status 3: it did not get everywhere."""
+    told = scheduled_runs(run).test_notice()
+    run.show({"told": told.reached, "failed": [error.message for error in told.failures]}, list)
+    return _say_told(run, told)
+
+
+def _say_told(run: Run, told: Any) -> ExitStatus:
+    if not run.json:
+        for where in told.reached:
+            run.say(f"a test notice went out: {where}. Did it arrive?")
+    for error in told.failures:
+        run.say(f"error: {error.message} [{error.code}]\nhint: {error.hint}")
+    return ExitStatus.FINDINGS if told.failures else ExitStatus.DONE
+
+
+def scheduling_of(run: Run) -> "Scheduling":
+    from lifeboat.app.schedule_install import Scheduling
+
+    return Scheduling(run.settings(), run.config, run.environment, run.folder, run.clock)
+
+
+def scheduled_runs(run: Run) -> "ScheduledRuns":
+    """Needs no settings that can be read: that they cannot be is told, too."""
+    from lifeboat.app.schedule_run import ScheduledRuns
+
+    runs = ScheduledRuns(run.config, run.environment, run.folder, run.clock, run.say)
+    run.hidden.update(runs.notify_settings().hidden_texts())
+    return runs
+
+
+for one in (install, remove, status, run_job, tell, test_notice):
+    command.add_command(one)

@@ -1,0 +1,1 @@
+"""What goes on without anybody at a terminal. The services are strangers to each other; ``app`` puts them together."""

@@ -1,0 +1,71 @@
+"""The jobs of one installation, made from what it protects and how much may be lost. Pure.
+
+Every hour the database; at 02:00 everything as one recovery point; at 03:30 a verification; on Sundays a prune. An objective that
+is shorter or longer moves the first; one of the files that is shorter than a day gives them a job of their own.
+"""
+
+from dataclasses import dataclass
+
+MINUTE, HOUR, DAY, WEEK = 60, 3600, 86_400, 604_800
+STEPS_SECONDS = tuple(
+    [minutes * MINUTE for minutes in (5, 10, 15, 20, 30)] + [hours * HOUR for hours in (1, 2, 3, 4, 6, 8, 12)] + [DAY]
+)
+"""Those that divide an hour or a day: cron can say no others."""
+VERIFY_MINUTES = 60
+"""A night's share of a rolling verification."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Args: name: Also that of its lock and its unit. every_seconds: From one run to the next."""
+
+    name: str
+    title: str
+    every_seconds: int
+    cron: str
+    """Five fields of a crontab."""
+    calendar: str
+    """The same for ``OnCalendar=``."""
+
+
+ARGUMENTS = {
+    "db": ("backup", "db"),
+    "files": ("backup", "files"),
+    "all": ("backup", "all"),
+    "verify": ("verify", "--level", "sample"),
+}
+"""What each job types; a unit or a crontab names the job only, so that a newer Lifeboat may type something better."""
+
+
+def plan_jobs(db_seconds: float | None, files_seconds: float | None, *, can_prune: bool) -> list[Job]:
+    """The jobs for these objectives; None for what is not protected.
+
+    Args:
+        can_prune: Whether this machine has a key that may: in the guarded profile somebody else prunes.
+    """
+    jobs = []
+    for name, title, objective in (("db", "the database", db_seconds), ("files", "the files", files_seconds)):
+        if objective is not None and objective < DAY:
+            jobs.append(_backup(name, title, _step_within(objective)))
+    jobs.append(Job("all", "backup of everything", DAY, "0 2 * * *", "*-*-* 02:00:00"))
+    jobs.append(Job("verify", "verification", DAY, "30 3 * * *", "*-*-* 03:30:00"))
+    if can_prune and "prune" in ARGUMENTS:
+        jobs.append(Job("prune", "prune", WEEK, "30 5 * * 0", "Sun *-*-* 05:30:00"))
+    return jobs
+
+
+def _step_within(objective: float) -> int:
+    fitting = [step for step in STEPS_SECONDS if step <= objective]
+    return fitting[-1] if fitting else STEPS_SECONDS[0]
+
+
+def _backup(name: str, title: str, step: int) -> Job:
+    """Not at 02:00, when the backup of everything has it too."""
+    if step < HOUR:
+        minutes = step // MINUTE
+        cron, calendar = f"*/{minutes} * * * *", f"*-*-* *:00/{minutes}:00"
+    else:
+        hours = [hour for hour in range(0, 24, step // HOUR) if hour != 2]
+        cron = f"0 {','.join(map(str, hours))} * * *"
+        calendar = f"*-*-* {','.join(f'{hour:02}' for hour in hours)}:00:00"
+    return Job(name, f"backup of {title}", step, cron, calendar)

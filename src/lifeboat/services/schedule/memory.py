@@ -1,0 +1,145 @@
+"""What became of each job: one small JSON file for each application's folder, below the state folder.
+
+It lies outside the repository's own state because it must be there when the settings cannot be read, which is a reason to tell somebody.
+
+Limits: hints; losing the file loses no backup. A run that was killed leaves ``began`` without ``ended``, and the next run, of any job, sees it.
+
+Invariant: one run of a job at a time. The lock is held by the run and by the command it started, so it outlives either alone.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from lifeboat.foundation.errors import SettingsError
+
+GRACE_AT_LEAST = timedelta(minutes=20)
+
+
+class JobStillRuns(Exception):
+    """The job's earlier run is not over: this one is left out."""
+
+
+@dataclass
+class JobMemory:
+    """One job. Instants are ISO 8601; ``troubles`` is kept for ``notify.telling.Troubles``."""
+
+    began: str | None = None
+    ended: str | None = None
+    status: int | None = None
+    good: str | None = None
+    """When it last ended well."""
+    told: bool = True
+    """Whether the last failure was told, or had not to be."""
+    troubles: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether the last run never came to its end; only meaningful while nobody holds the job's lock."""
+        return self.began is not None and self.ended is None
+
+
+class ScheduleMemory:
+    """Args: state: Lifeboat's state folder. folder: The application's, in which the jobs run."""
+
+    def __init__(self, state: Path, folder: Path) -> None:
+        self._directory = state / "schedule"
+        self._stem = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+        self._folder = folder
+
+    @property
+    def path(self) -> Path:
+        return self._directory / f"{self._stem}.json"
+
+    def read(self) -> dict[str, Any]:
+        """The whole file; empty when there is none or it makes no sense."""
+        try:
+            said = json.loads(self.path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return said if isinstance(said, dict) else {}
+
+    def job(self, name: str) -> JobMemory:
+        said = self.read().get("jobs", {}).get(name, {})
+        return JobMemory(**{key: said[key] for key in JobMemory.__dataclass_fields__ if key in said})
+
+    @contextmanager
+    def changed(self) -> Iterator[dict[str, Any]]:
+        """The file's object, to be changed in place; written whole or not at all, one process at a time."""
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._directory / f"{self._stem}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._cannot(error) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            said = self.read()
+            yield said
+            self._write({"folder": str(self._folder), **said})
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def job_changed(self, name: str) -> Iterator[JobMemory]:
+        with self.changed() as said:
+            job = self.job(name)
+            yield job
+            said.setdefault("jobs", {})[name] = {key: getattr(job, key) for key in JobMemory.__dataclass_fields__}
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[int]:
+        """Hold the job's lock; yields its descriptor, for the command to inherit. Raises ``JobStillRuns``."""
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._directory / f"{self._stem}.{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._cannot(error) from None
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise JobStillRuns from None
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def is_running(self, name: str) -> bool:
+        try:
+            with self.alone(name):
+                return False
+        except JobStillRuns:
+            return True
+
+    def _write(self, said: dict[str, Any]) -> None:
+        temporary = self.path.with_suffix(f".{os.urandom(6).hex()}")
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(json.dumps(said, indent=1, sort_keys=True).encode())
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(temporary, self.path)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise self._cannot(error) from None
+
+    def _cannot(self, error: OSError) -> SettingsError:
+        return SettingsError(
+            f"{self._directory} cannot be written: {(error.strerror or str(error)).lower()}",
+            "make room there, or set LIFEBOAT_STATE to a directory that this user may write",
+        )
+
+
+def is_silent(last_good: str | None, installed: str, every_seconds: float, now: datetime) -> bool:
+    """Whether a job has not ended well for longer than it may take: its step, and a quarter of it for the run itself."""
+    last = datetime.fromisoformat(last_good or installed)
+    step = timedelta(seconds=every_seconds)
+    return now - max(last, datetime.fromisoformat(installed)) > step + max(step / 4, GRACE_AT_LEAST)
