@@ -65,13 +65,8 @@ class Mail:
         try:
             with self._connected() as server:
                 if said.user and said.password:
-                    server.login(said.user, said.password.reveal())
+                    self._sign_in(server, said.user, said.password)
                 refused = server.send_message(self._message(notice), to_addrs=list(said.to))
-        except smtplib.SMTPAuthenticationError as error:
-            raise self._failed(
-                f"{said.host} does not accept user and password ({error.smtp_code})",
-                "are LIFEBOAT_SMTP_USER and LIFEBOAT_SMTP_PASSWORD right? Some providers want an app password",
-            ) from None
         except smtplib.SMTPRecipientsRefused as error:
             codes = sorted({code for code, _ in error.recipients.values()})
             hint = "is the address right, and may this user send to it?"
@@ -107,6 +102,15 @@ class Mail:
             server.close()
             raise
         return server
+
+    def _sign_in(self, server: smtplib.SMTP, user: str, password: Secret) -> None:
+        try:
+            server.login(user, password.reveal())
+        except (smtplib.SMTPAuthenticationError, smtplib.SMTPServerDisconnected):  # some hang up instead of answering
+            raise self._failed(
+                f"{self._settings.host} does not accept user and password",
+                "are LIFEBOAT_SMTP_USER and LIFEBOAT_SMTP_PASSWORD right? Some providers want an app password",
+            ) from None
 
     def _message(self, notice: Notice) -> EmailMessage:
         message = EmailMessage()

@@ -32,7 +32,7 @@ ARGUMENTS = {
     "db": ("backup", "db"),
     "files": ("backup", "files"),
     "all": ("backup", "all"),
-    "verify": ("verify", "--level", "sample"),
+    "verify": ("verify", "--level", "full", "--max-minutes", str(VERIFY_MINUTES)),
 }
 """What each job types; a unit or a crontab names the job only, so that a newer Lifeboat may type something better."""
 

@@ -122,7 +122,7 @@ class ScheduleMemory:
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(said, indent=1, sort_keys=True).encode())
+                file.write(json.dumps(said, indent=1).encode())
                 file.flush()
                 os.fsync(descriptor)
             os.replace(temporary, self.path)
