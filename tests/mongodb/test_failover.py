@@ -2,14 +2,16 @@
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from mongodb_samples import Client
 from pymongo import MongoClient
 from test_private_server import MONGOD
-from unrest import Moment, Stage, restore_through
+from unrest import COUNTS, FastClock, Moment, Stage, restore_through
 
 from lifeboat.foundation.finding import any_problem
+from lifeboat.sources.mongodb.errors import DatabaseAway
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 
 QUICK = {"shutdownTimeoutMillisForSignaledShutdown": "1000"}
@@ -53,6 +55,68 @@ def test_a_restore_outlives_what_happens_to_the_primary(
     if what == "kill":
         assert any("the primary changed; waiting for a new one" in note for note in notes), notes
         assert any("the database answers again" in note for note in notes), notes
+
+
+@pytest.fixture(scope="module")
+def one() -> Iterator[PrivateServer]:
+    with PrivateServer(MONGOD, ServerOptions(parameters=QUICK)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stage_on_one(one: PrivateServer) -> Iterator[Stage]:
+    with MongoClient(one.uri) as client:
+        yield Stage(client, "shop")
+
+
+@pytest.mark.parametrize(
+    ("what", "moment"),
+    [
+        ("kill", Moment("createIndexes", holds=False)),
+        pytest.param("terminate", Moment("insert", 5, holds=False), marks=pytest.mark.long),
+        pytest.param("kill", Moment("renameCollection", 2, holds=False), marks=pytest.mark.long),
+        pytest.param("freeze", Moment("drop", 3), marks=pytest.mark.long),
+    ],
+)
+def test_a_set_of_one_is_restarted_meanwhile(
+    one: PrivateServer, stage_on_one: Stage, what: str, moment: Moment
+) -> None:
+    stage_on_one.spoil()
+    report, _ = restore_through(stage_on_one, one, what, moment)
+    assert not any_problem(report.findings)
+    stage_on_one.assert_restored()
+
+
+def test_a_server_that_stays_away_is_told_in_one_sentence_and_the_same_restore_goes_on(
+    one: PrivateServer, stage_on_one: Stage
+) -> None:
+    stage_on_one.spoil()
+    marks: set[str] = set()
+    notes: list[str] = []
+    moment = Moment("renameCollection", 3)
+
+    def mark(step: str, namespace: str) -> None:
+        marks.add(f"{step} {namespace}")
+
+    impatient = one.uri + "&serverSelectionTimeoutMS=300"
+    with ThreadPoolExecutor(1) as beside:
+        restoring = beside.submit(stage_on_one.restore, impatient, notes, moment, clock=FastClock(), mark=mark)
+        assert moment.reached.wait(60)
+        one.kill()
+        moment.struck.set()
+        with pytest.raises(DatabaseAway) as told:
+            restoring.result()
+    assert "the database does not answer" in told.value.message
+    assert "that has not changed for 1" in told.value.message
+    assert "type the same command again" in told.value.hint
+    assert any(note.startswith("the database does not answer; waiting for it (") for note in notes)
+    one.restart()
+    landed = {mark for mark in marks if mark.startswith("compared:")}
+    assert len(landed) == len(COUNTS)
+    stage_on_one.restore(one.uri, notes, finished=frozenset(marks), mark=mark)
+    stage_on_one.assert_restored()
+    compared = {mark for mark in marks if mark.startswith("compared:") and "system.js" not in mark}
+    assert landed == compared, "what had landed was landed again"
 
 
 COMMANDS = {

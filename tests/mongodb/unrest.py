@@ -19,7 +19,7 @@ from pymongo import MongoClient, WriteConcern, monitoring
 from pymongo.errors import PyMongoError
 from test_restore import Kept
 
-from lifeboat.foundation.clock import SystemClock
+from lifeboat.foundation.clock import Clock, SystemClock
 from lifeboat.foundation.progress import Silent
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.documents import spans_of
@@ -30,6 +30,7 @@ from lifeboat.sources.mongodb.restore_plan import Target, plan_restore
 CLOCK = SystemClock()
 COUNTS = {"orders": 4000, "sessions": 300, "log": 500, "tickets": 1000, "people": 200, "fresh": 50}
 CHUNK_DOCUMENTS = 400
+HASTE = 30
 NEVER_EXPIRES = LONG_AGO.replace(year=2100)
 
 
@@ -97,19 +98,38 @@ class Stage:
                 some = spans[first : first + CHUNK_DOCUMENTS]
                 yield block[some[0][0] : some[-1][1]]
 
-    def restore(self, uri: str, notes: list[str], *listeners: monitoring.CommandListener, **more: Any) -> RestoreReport:
+    def restore(
+        self,
+        uri: str,
+        notes: list[str],
+        *listeners: monitoring.CommandListener,
+        finished: frozenset[str] = frozenset(),
+        clock: Clock = CLOCK,
+        **more: Any,
+    ) -> RestoreReport:
         with MongoClient(uri, event_listeners=listeners) as client:
-            plan = plan_restore(client, self.kept.entries, target=Target.OVER_LIVE)
+            plan = plan_restore(client, self.kept.entries, target=Target.OVER_LIVE, finished=finished)
             return carry_out(
                 plan,
                 client,
                 self.read_chunks,
-                clock=CLOCK,
+                clock=clock,
+                finished=finished,
                 users=self.kept.users,
                 roles=self.kept.roles,
                 progress=Notes(notes),
                 **more,
             )
+
+
+class FastClock(SystemClock):
+    """A clock on which two minutes pass in four seconds."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() * HASTE
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds / HASTE)
 
 
 class Notes(Silent):

@@ -38,6 +38,7 @@ PATIENCE_SECONDS = 120.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 TOLD_AGAIN_SECONDS = 10.0
+"""Then after twice as long, and so on."""
 BUSY_UNTOLD_SECONDS = 5.0
 """Locks come and go; nobody needs to hear of them."""
 
@@ -75,6 +76,7 @@ class TargetServer:
         self._progressed_at = self.clock.monotonic()
         self._telling = threading.Lock()
         self._told_at: float | None = None
+        self._told_again_seconds = TOLD_AGAIN_SECONDS
 
     def database(self, name: str) -> Database[Any]:
         """Reads what a majority has, decoding so that encoding again gives the same bytes."""
@@ -185,8 +187,10 @@ class TargetServer:
             return
         now = self.clock.monotonic()
         with self._telling:
-            if self._told_at is not None and now - self._told_at < TOLD_AGAIN_SECONDS:
-                return
+            if self._told_at is not None:
+                if now - self._told_at < self._told_again_seconds:
+                    return
+                self._told_again_seconds *= 2
             self._told_at = now
         if is_busy:
             self._progress.note(f"{trouble.message}; trying again ({seconds:.0f} s)")
@@ -199,7 +203,7 @@ class TargetServer:
         with self._telling:
             if self._told_at is None:
                 return
-            self._told_at = None
+            self._told_at, self._told_again_seconds = None, TOLD_AGAIN_SECONDS
         self._progress.note(f"the database answers again; going on ({self.clock.monotonic() - waits_since:.0f} s)")
 
 
