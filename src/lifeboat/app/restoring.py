@@ -4,6 +4,7 @@ Everything that destroys is planned first; ``restore`` carries out exactly what 
 """
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 from lifeboat.app.plan_jobs import PlanJobs
 from lifeboat.app.protecting import UNDO, Protecting
@@ -11,12 +12,14 @@ from lifeboat.app.restore_job import Job
 from lifeboat.app.settings import Settings
 from lifeboat.app.undoing import Undoing
 from lifeboat.foundation.clock import Clock
-from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.finding import Finding, any_problem
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.proofs import prove_restored
 from lifeboat.operations.reports import RestoredPart, RestorePlanReport, RestoreReport, RestoreRequest
 from lifeboat.operations.status import row_of
+from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.record import show_time
+from lifeboat.repository.record import Record, show_time
 
 
 class Restoring:
@@ -53,10 +56,14 @@ class Restoring:
             )
             parts: list[RestoredPart] = []
             findings: list[Finding] = []
+            whole: list[Record] = []
             for job in jobs:
                 done, said = job.carry_out()
                 parts += done
                 findings += [*job.findings, *said]
+                if _read_all_of_it(request, job, said):
+                    whole.append(job.record)
+        prove_restored(self._repository, whole)
         seconds = self._clock.monotonic() - began
         state = self._repository.state
         if request.over_live and not undoing:
@@ -78,6 +85,16 @@ class Restoring:
             return self.restore(request, resume=False, undoing=True)
 
         return Undoing(self._settings, self._repository, self._clock, self._progress, self._protecting, back).undo()
+
+
+def _read_all_of_it(request: RestoreRequest, job: Job, said: tuple[Finding, ...]) -> bool:
+    """Whether a restore has read and compared its whole snapshot: nothing chosen, nothing left as it lay there, nothing to complain of."""
+    unchosen = replace(request, source="all", snapshot="latest", to=None, over_live=False, renames=(), with_users=None)
+    if unchosen != RestoreRequest("all"):
+        return False
+    if job.record.source == Source.MONGODB:
+        return not job.has_begun and not any_problem(said)
+    return not said and all(step.action == "write" for step in job.steps)
 
 
 def _plan_report(request: RestoreRequest, jobs: list[Job]) -> RestorePlanReport:

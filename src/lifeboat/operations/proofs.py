@@ -4,19 +4,22 @@ What counts is said by statements in the repository (docs/format.md). Besides th
 the right, and packs that a check of this machine found damaged, which unprove every snapshot that needs them at once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.quarantine import quarantined
+from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record, read_time, show_time
 from lifeboat.repository.statements import Verb, record_digest, write_statements
 from lifeboat.storage.errors import StorageDenied
 
 FILE = "proofs.json"
+ACCOUNTS = ("users", "roles")
+"""Streams of a database snapshot that a restore beside the live data leaves alone."""
 SAID_AT_MOST = 200
 """Characters of the sentence that goes with a proof."""
 
@@ -58,6 +61,25 @@ def doubt(repository: Repository, records: Iterable[Record], text: str, now: dat
     """Take back the proofs of these snapshots: something they need was found damaged."""
     records = list(records)
     return _say(repository, Verb.DOUBT, records, text, now) if records else []
+
+
+def prove_restored(repository: Repository, records: Sequence[Record]) -> None:
+    """Prove snapshots that were just restored whole and compared. Never fails: the restore is done, whatever becomes of this.
+
+    What a restore may not have read is read now: the accounts of a database.
+    """
+    if not records:
+        return
+    with suppress(LifeboatError):
+        proofs, now = Proofs(repository), repository.store.time_there()
+        opened = [record for record in records if proofs.said_of(record) is None]
+        for record in opened:
+            with SnapshotReader(repository, record) as reader:
+                for stream in reader.streams().values():
+                    if stream.name in ACCOUNTS:
+                        for _ in reader.stream(stream):
+                            pass
+        prove(repository, opened, "it was restored whole, and compared with what came back", now)
 
 
 def _say(repository: Repository, verb: Verb, records: list[Record], text: str, now: datetime) -> list[Finding]:
