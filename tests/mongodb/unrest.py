@@ -14,7 +14,7 @@ from typing import Any
 
 import bson
 from bson.raw_bson import RawBSONDocument
-from mongodb_samples import LONG_AGO, Client, everything_in
+from mongodb_samples import LONG_AGO, Client, everything_in, fill_series
 from pymongo import MongoClient, WriteConcern, monitoring
 from pymongo.errors import PyMongoError
 from test_restore import Kept
@@ -29,6 +29,8 @@ from lifeboat.sources.mongodb.restore_plan import Target, plan_restore
 
 CLOCK = SystemClock()
 COUNTS = {"orders": 4000, "sessions": 300, "log": 500, "tickets": 1000, "people": 200, "fresh": 50}
+MEASUREMENTS = 30
+"""Of which a third is gone from the live time-series."""
 CHUNK_DOCUMENTS = 400
 HASTE = 30
 NEVER_EXPIRES = LONG_AGO.replace(year=2100)
@@ -58,6 +60,7 @@ class Stage:
         live["system.js"].insert_one({"_id": "f", "value": "1"})
         live.create_collection("some", viewOn="orders", pipeline=[{"$match": {"_id": {"$lt": 9}}}])
         live.command("createUser", "app", pwd="p4ss", roles=["readWrite"])
+        fill_series(self.client, self.name, hours=MEASUREMENTS)
 
     def spoil(self) -> None:
         """Change everything, so that a restore has all to do again."""
@@ -75,6 +78,7 @@ class Stage:
         live.some.drop()
         live.some.insert_one({"a": "collection under the view's name"})
         live.command("dropUser", "app")
+        live.weather.delete_many({"place.city": "c1"})
 
     def accounts(self) -> list[bytes]:
         raw: Any = bson.CodecOptions(document_class=RawBSONDocument)
@@ -243,6 +247,12 @@ class Reader:
                     with contextlib.suppress(PyMongoError):
                         held = client[self._name][name].aggregate([{"$sortByCount": "$v"}])
                         self._judge(name, {each["_id"]: each["count"] for each in held}, count)
+
+                with contextlib.suppress(PyMongoError):
+                    held = client[self._name].weather.aggregate([{"$count": "n"}])
+                    measured = [each["n"] for each in held]
+                    if measured not in ([MEASUREMENTS], [MEASUREMENTS * 2 // 3]):
+                        self.troubles.append(("weather", measured))
 
     def _judge(self, name: str, found: dict[str, int], count: int) -> None:
         self.looks += 1
