@@ -126,9 +126,17 @@ class PretendLifeboat:
         )
         return BackupReport("77aa55ee" * 4, taken, "9f" * 32, self.findings)
 
-    def snapshots(self) -> Sequence[SnapshotRow]:
-        self._begin("snapshots")
+    def snapshots(self, *, forgotten: bool = False) -> Sequence[SnapshotRow]:
+        self._begin("snapshots", *(["forgotten"] if forgotten else []))
         return self.rows
+
+    def keep_snapshot(self, snapshot: str, why: str) -> SnapshotRow:
+        self._begin("keep", snapshot, why)
+        return row(keep=why)
+
+    def release_snapshot(self, snapshot: str) -> SnapshotRow:
+        self._begin("release", snapshot)
+        return row()
 
     def contents(self, snapshot: str, path: str = "") -> Sequence[ContentRow]:
         self._begin("contents", snapshot, path)

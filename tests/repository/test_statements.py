@@ -114,7 +114,19 @@ def test_statements_come_to_the_same_in_whatever_order_they_are_read() -> None:
 def test_keeping_takes_back_a_forgetting_and_wins_at_the_same_time() -> None:
     assert standings([said(Verb.FORGET, 1), said(Verb.KEEP, 2, "wanted")])["r"].forgotten is None
     assert standings([said(Verb.KEEP, 1, "wanted"), said(Verb.FORGET, 1)])["r"].kept == "wanted"
-    assert standings([said(Verb.KEEP, 1, "x"), said(Verb.RELEASE, 2)])["r"] == NOTHING_SAID
+    assert standings([said(Verb.KEEP, 1, "wanted"), said(Verb.FORGET, 2)])["r"].forgotten is None
+    released = standings([said(Verb.KEEP, 1, "x"), said(Verb.RELEASE, 2)])["r"]
+    assert (released.kept, released.released) == (None, said(Verb.RELEASE, 2).time)
+
+
+def test_a_release_takes_back_a_forgetting_and_a_record_s_own_keep(tmp_path: Path) -> None:
+    repository, _, clock = make(tmp_path)
+    record = replace(back_up(repository, clock, {"one": b"x"}), keep="before migration")
+    assert NOTHING_SAID.keep_of(record) == "before migration"
+    released = standings([said(Verb.FORGET, 1), said(Verb.RELEASE, 2)])["r"]
+    assert (released.forgotten, released.keep_of(record)) == (None, None)
+    again = standings([said(Verb.RELEASE, 2), said(Verb.FORGET, 3), said(Verb.KEEP, 4, "again")])["r"]
+    assert (again.forgotten, again.keep_of(record)) == (None, "again")
 
 
 def test_a_doubt_takes_back_a_proof_until_the_next_one() -> None:

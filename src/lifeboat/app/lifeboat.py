@@ -27,6 +27,7 @@ from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations import browse, export
+from lifeboat.operations.annotate import annotate, check_text, list_snapshots
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
 from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
@@ -47,7 +48,7 @@ from lifeboat.operations.reports import (
     StatusReport,
     VerifyReport,
 )
-from lifeboat.operations.status import row_of, same_machine_warning, status
+from lifeboat.operations.status import same_machine_warning, status
 from lifeboat.operations.taking import Taken, Taking, new_point
 from lifeboat.operations.verify.rolling import Limits
 from lifeboat.operations.verify.run import verify
@@ -130,6 +131,7 @@ class Lifeboat:
         Args:
             keep: Why these snapshots are to be kept whatever the rules say.
         """
+        keep = None if keep is None else check_text(keep)
         repository = self._open()
         wanted = self._sources_of(what)
         now = repository.store.time_there()
@@ -193,11 +195,17 @@ class Lifeboat:
         """Become the writer that another machine made for this one."""
         return take_in(self._settings, self._clock, enrolment)
 
-    def snapshots(self) -> list[SnapshotRow]:
-        """All snapshots, newest recovery point first."""
-        repository = self._open()
-        proofs = Proofs(repository)
-        return [row_of(record, proofs.of(record)) for record in repository.snapshots()]
+    def snapshots(self, *, forgotten: bool = False) -> list[SnapshotRow]:
+        """All snapshots, newest recovery point first; or those that prune let go and has not removed yet."""
+        return list_snapshots(self._open(), forgotten=forgotten)
+
+    def keep_snapshot(self, snapshot: str, why: str) -> SnapshotRow:
+        """Keep a snapshot whatever the rules say; also one that was forgotten and is not removed yet."""
+        return annotate(self._open(), snapshot, why)
+
+    def release_snapshot(self, snapshot: str) -> SnapshotRow:
+        """Take back that a snapshot is kept on purpose, or that it was forgotten."""
+        return annotate(self._open(), snapshot, None)
 
     def contents(self, snapshot: str, path: str = "") -> list[ContentRow]:
         """Collections of a database snapshot, or what lies at a path of a file snapshot.

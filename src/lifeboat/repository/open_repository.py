@@ -30,7 +30,15 @@ from lifeboat.repository.names import CATALOG, Class, Source, catalog_prefix, ke
 from lifeboat.repository.objects import read_many, read_verified
 from lifeboat.repository.quarantine import quarantined
 from lifeboat.repository.record import Record, record_from_json, show_time
-from lifeboat.repository.statements import Standing, Statement, Verb, open_statement, standings
+from lifeboat.repository.statements import (
+    NOTHING_SAID,
+    Standing,
+    Statement,
+    Verb,
+    open_statement,
+    record_digest,
+    standings,
+)
 from lifeboat.repository.writers import CatalogKey, Registration, WriterSecret, read_registrations, register_writer
 from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.object_store import ObjectStore
@@ -185,7 +193,17 @@ class Repository:
         return sorted((one for _, one in opened if isinstance(one, Record)), key=lambda record: record.finished)
 
     def snapshots(self) -> list[Record]:
-        """All readable snapshots, newest recovery point first."""
+        """All readable snapshots but those that were forgotten, newest recovery point first."""
+        standings = self.standings()
+        return [one for one in self._newest_first() if not standings.get(record_digest(one), NOTHING_SAID).forgotten]
+
+    def forgotten_snapshots(self) -> list[tuple[Record, datetime]]:
+        """Those that prune let go and has not removed yet, and when it did; newest recovery point first."""
+        standings = self.standings()
+        found = [(one, standings.get(record_digest(one), NOTHING_SAID).forgotten) for one in self._newest_first()]
+        return [(one, forgotten) for one, forgotten in found if forgotten is not None]
+
+    def _newest_first(self) -> list[Record]:
         found = [record for _, record in self.records() if isinstance(record, Record)]
         return sorted(found, key=lambda record: (record.believed_instant, record.finished), reverse=True)
 
@@ -204,6 +222,12 @@ class Repository:
             return found[0]
         if found:
             raise SnapshotUnknown(f"{len(found)} snapshots begin with {text!r}", "give more digits of the id")
+        for gone, when in self.forgotten_snapshots():
+            if gone.snapshot.startswith(text.lower()):
+                raise SnapshotUnknown(
+                    f"snapshot {gone.snapshot[:8]} was let go by prune on {when:%Y-%m-%d}, and is about to be removed",
+                    f"`lifeboat snapshots {gone.snapshot[:8]} --release` brings it back",
+                )
         raise SnapshotUnknown(
             f"no snapshot{' of ' + source if source else ''} has the id {text!r}", "see `lifeboat snapshots`"
         )

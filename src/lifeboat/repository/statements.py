@@ -40,7 +40,7 @@ class Verb(StrEnum):
     KEEP = "keep"
     """Kept on purpose, whatever the rules say; also takes back a ``forget``. ``text`` says why."""
     RELEASE = "release"
-    """Takes back a ``keep``."""
+    """Takes back a ``keep`` (also one that the record itself states) or a ``forget``: the rules decide again, after the grace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,15 @@ class Standing:
     """When it was last proved; None also when that is in doubt since."""
     forgotten: datetime | None = None
     kept: str | None = None
-    """Why it is kept on purpose; None when it is not."""
+    """Why it is kept on purpose; None when no statement says so."""
+    released: datetime | None = None
+    """When it was last released."""
+
+    def keep_of(self, record: Record) -> str | None:
+        """Why the snapshot is kept on purpose, as a statement or else its own record says; None when the rules decide."""
+        if self.kept is not None or self.released is not None:
+            return self.kept
+        return record.keep
 
 
 NOTHING_SAID = Standing()
@@ -145,9 +153,10 @@ def open_statement(raw: bytes, name: str, description: Description) -> Statement
 
 
 def standings(statements: Iterable[Statement]) -> dict[str, Standing]:
-    """What the statements come to, by the digest of the record; later ones win.
+    """What the statements come to, by the digest of the record; later ones win, but what is kept on purpose is not forgotten
+    before it is released: whoever decides what to forget may have looked just before it was kept.
 
-    At one time ``keep`` wins over ``forget`` and ``doubt`` over ``proof``.
+    At one time ``doubt`` wins over ``proof``.
     """
     order = [Verb.FORGET, Verb.RELEASE, Verb.KEEP, Verb.PROOF, Verb.DOUBT]
     found: dict[str, Standing] = {}
@@ -163,11 +172,13 @@ def _after(before: Standing, said: Statement) -> Standing:
     if said.verb is Verb.DOUBT:
         return replace(before, proved=None)
     if said.verb is Verb.KEEP:
-        return replace(before, kept=said.text, forgotten=None)
+        return replace(before, kept=said.text, forgotten=None, released=None)
     if said.verb is Verb.RELEASE:
-        return replace(before, kept=None)
+        return replace(before, kept=None, forgotten=None, released=said.time)
+    if before.kept is not None:
+        return before
     # The first forgetting counts: saying it again must not put off the removal for ever.
-    return replace(before, kept=None, forgotten=before.forgotten or said.time)
+    return replace(before, forgotten=before.forgotten or said.time)
 
 
 def _may_say(verb: Verb, description: Description) -> Sequence[Recipient]:

@@ -65,7 +65,7 @@ class ObjectStore(Protocol):
         ...
 
     def delete(self, name: str) -> None:
-        """Remove an object; a missing one is no error."""
+        """Remove an object, durably: it does not come back after a power cut. A missing one is no error."""
         ...
 
     def time_there(self) -> datetime:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from rich.console import RenderableType
 
-from lifeboat.cli.show.console import FAINT, columns, next_steps, safe, text
+from lifeboat.cli.show.console import FAINT, GOOD, columns, next_steps, safe, text
 from lifeboat.cli.show.moments import show_age, show_moment_short
 from lifeboat.cli.show.words import count_items, short_id, state_of, typed_source
 from lifeboat.foundation.sizes import show_bytes
@@ -42,6 +42,40 @@ def draw_snapshots(rows: Sequence[SnapshotRow], left_out: int, now: datetime) ->
         (f"lifeboat snapshots {short_id(one.snapshot)}", "look inside one"),
         (_restore_of(one), "bring it back, beside the live data"),
     )
+
+
+def draw_forgotten(rows: Sequence[SnapshotRow], now: datetime) -> list[RenderableType]:
+    """What prune let go, with the day until which it can be had back for certain."""
+    if not rows:
+        return [text("nothing waits for its removal"), *next_steps(("lifeboat prune --dry-run", "what prune would do"))]
+    table = columns("snapshot", "source", "taken", "size", "let go", "back until", right=("size",))
+    for row in rows:
+        table.add_row(
+            short_id(row.snapshot),
+            safe(typed_source(row.source)),
+            show_moment_short(row.instant, now),
+            show_bytes(row.bytes),
+            show_moment_short(row.forgotten, now) if row.forgotten else "",
+            show_moment_short(row.released_until, now) if row.released_until else "",
+        )
+    one = short_id(rows[0].snapshot)
+    steps = (
+        (f"lifeboat snapshots {one} --release", "have it back; the rules decide again in a week"),
+        (f"lifeboat snapshots {one} --keep 'why'", "have it back, and keep it"),
+    )
+    return [table, *next_steps(*steps)]
+
+
+def draw_annotated(row: SnapshotRow) -> list[RenderableType]:
+    """What a snapshot's standing is now."""
+    one = f"snapshot {short_id(row.snapshot)} of {typed_source(row.source)}"
+    if row.keep is not None:
+        said = text(f"{one} is kept, whatever the rules say: {row.keep}", GOOD)
+        return [
+            said,
+            *next_steps((f"lifeboat snapshots {short_id(row.snapshot)} --release", "leave it to the rules again")),
+        ]
+    return [text(f"{one} is left to the rules again; prune leaves it for a week all the same")]
 
 
 def draw_contents(snapshot: str, path: str, rows: Sequence[ContentRow], now: datetime) -> list[RenderableType]:

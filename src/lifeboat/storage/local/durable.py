@@ -66,6 +66,16 @@ def remove_old_temporaries(root: Path, before: datetime) -> None:
                 Path(entry.path).unlink(missing_ok=True)
 
 
+def remove_durably(path: Path) -> None:
+    """Remove a file so that a power cut does not bring it back: what named others must be gone before those are."""
+    path.unlink()
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def remove_empty_folders(folder: Path, root: Path) -> None:
     """Remove a folder and those above it, up to the root, for as long as they are empty."""
     while folder != root:

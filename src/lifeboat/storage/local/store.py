@@ -21,6 +21,7 @@ from lifeboat.storage.local.durable import (
     create_directory,
     create_durably,
     modified_at,
+    remove_durably,
     remove_empty_folders,
     remove_old_temporaries,
 )
@@ -93,7 +94,7 @@ class LocalStore:
         with in_our_words("delete", name, self._root):
             os.stat(self._root)
             try:
-                path.unlink()
+                remove_durably(path)
             except (FileNotFoundError, NotADirectoryError):
                 return
         remove_empty_folders(path.parent, self._root)

@@ -1,0 +1,85 @@
+"""Keep a snapshot on purpose, or leave it to the rules again."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from lifeboat.crypto.identity import Identity
+from lifeboat.foundation.errors import SettingsError
+from lifeboat.operations.proofs import Proofs
+from lifeboat.operations.reports import SnapshotRow
+from lifeboat.operations.status import row_of
+from lifeboat.repository.errors import KeyMissing, SnapshotUnknown
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.record import Record
+from lifeboat.repository.statements import NOTHING_SAID, Standing, Verb, record_digest, write_statements
+from lifeboat.retention.periods import GRACE
+
+TEXT_AT_MOST = 200
+
+
+class TextTooLong(SettingsError):
+    """The reason that somebody gave is longer than any list can show, or empty."""
+
+    code = "text-too-long"
+
+
+def check_text(text: str) -> str:
+    """The reason on one line; raises ``TextTooLong``, also for none at all."""
+    words = " ".join(text.split())
+    if not words or len(words) > TEXT_AT_MOST:
+        raise TextTooLong(
+            f"the reason to keep a snapshot has {len(words)} characters", f"say it in 1 to {TEXT_AT_MOST} characters"
+        )
+    return words
+
+
+def list_snapshots(repository: Repository, *, forgotten: bool) -> list[SnapshotRow]:
+    """The snapshots as people see them, newest recovery point first; or those that were forgotten and are not removed yet."""
+    records = [one for one, _ in repository.forgotten_snapshots()] if forgotten else repository.snapshots()
+    standings, proofs = repository.standings(), Proofs(repository)
+    return [
+        row_with_standing(record, standings.get(record_digest(record), NOTHING_SAID), proofs.of(record))
+        for record in records
+    ]
+
+
+def annotate(repository: Repository, snapshot: str, keep: str | None) -> SnapshotRow:
+    """Keep a snapshot for the reason given, or with None release it: from being kept, or from being forgotten.
+
+    Args:
+        snapshot: An id or its beginning; also of a forgotten one.
+    """
+    record = _any_snapshot(repository, snapshot)
+    signer = need_signer(repository, "keeping or releasing a snapshot")
+    verb, text = (Verb.RELEASE, "") if keep is None else (Verb.KEEP, check_text(keep))
+    now = repository.store.time_there()
+    write_statements(repository.store, repository.description, signer, verb, [record], text, now)
+    standing = repository.standings().get(record_digest(record), NOTHING_SAID)
+    return row_with_standing(record, standing, Proofs(repository).of(record))
+
+
+def row_with_standing(record: Record, standing: Standing, proved: datetime | None) -> SnapshotRow:
+    """The row of a snapshot with what was said of it."""
+    forgotten = standing.forgotten
+    until = None if forgotten is None else forgotten + GRACE
+    return replace(row_of(record, proved), keep=standing.keep_of(record), forgotten=forgotten, released_until=until)
+
+
+def need_signer(repository: Repository, what: str) -> Identity:
+    """The key that may make statements; raises ``KeyMissing``."""
+    if repository.signer is None:
+        raise KeyMissing(
+            f"{what} needs a recipient's or a custodian's key, and none is set",
+            "set BACKUP_ENCRYPTION_KEY or LIFEBOAT_KEY_FILE; a guarded writer may not decide what is kept",
+        )
+    return repository.signer
+
+
+def _any_snapshot(repository: Repository, text: str) -> Record:
+    forgotten = [record for record, _ in repository.forgotten_snapshots() if record.snapshot.startswith(text.lower())]
+    try:
+        return repository.find_snapshot(text)
+    except SnapshotUnknown:
+        if len(forgotten) == 1:
+            return forgotten[0]
+        raise
