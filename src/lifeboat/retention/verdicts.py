@@ -31,6 +31,8 @@ class Because(StrEnum):
     SAFETY = "safety"
     SAFETY_OVER = "safety-over"
     BEYOND = "beyond-the-rules"
+    UNKNOWN = "beside-damage"
+    """Would go, but for something beside it that cannot be read (said by prune, not by ``judge``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,255 @@
+"""What prune has to know, read from catalogs, listings and, where those do not tell, from the clear fronts of packs. No content is opened."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.progress import Progress
+from lifeboat.repository.catalog_format import Index
+from lifeboat.repository.names import CATALOG, KEYS, Class, Source, is_generation, packs_prefix, stated_digest
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.pack_format import HEADER_BYTES, read_header
+from lifeboat.repository.record import Record
+from lifeboat.repository.statements import NOTHING_SAID, Standing, Statement, record_digest, standings
+from lifeboat.retention.periods import closes
+from lifeboat.storage.errors import ObjectMissing, ObjectTooShort, StorageDenied
+from lifeboat.storage.object_store import StoredObject
+
+AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A snapshot with what was said of it."""
+
+    record: Record
+    standing: Standing
+    label: str
+    """Of the writer's registration: what a recipient signed, not what the record says."""
+    size_bytes: int
+
+    @property
+    def key(self) -> str:
+        return record_digest(self.record)
+
+    @property
+    def place(self) -> str:
+        """Where its packs lie: a record means the packs of its own source, class and generation and no others."""
+        return packs_prefix(Source(self.record.source), Class(self.record.class_), self.record.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredIndex:
+    """An index of a closed generation: which packs it tells of, and the name of each one's data key."""
+
+    name: str
+    writer: str
+    generation: str
+    size_bytes: int
+    keys: dict[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPack:
+    """A pack or a data key, as its name and size tell."""
+
+    name: str
+    generation: str
+    size_bytes: int
+
+    @property
+    def sha256(self) -> bytes:
+        return bytes.fromhex(self.name[-64:])
+
+    @property
+    def place(self) -> str:
+        return self.name[:-64]
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The clear front of a pack: whose it is, and the name of its data key."""
+
+    writer: str
+    key: bytes
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All of it, as of ``now`` by the store's clock."""
+
+    now: datetime
+    records: tuple[StoredRecord, ...]
+    statements: tuple[Statement, ...]
+    statement_bytes: dict[str, int]
+    unread: dict[tuple[str, str], str]
+    """``(writer, generation)`` to why something in that catalog does not open: what its packs are for is not known."""
+    indexes: tuple[StoredIndex, ...] = ()
+    packs: tuple[StoredPack, ...] = ()
+    fronts: dict[str, Front] = field(default_factory=dict)
+    """Of packs that no index of their snapshot's writer tells of, and of all that are about to go in a generation with ``unread``."""
+    keys: tuple[StoredPack, ...] = ()
+    committed_at: tuple[datetime, ...] = ()
+    """When the store took records and links, by its own clock, in order."""
+
+    def is_closed(self, generation: str) -> bool:
+        """Whether nothing can be committed into it any more."""
+        return closes(generation) <= self.now
+
+
+def needed_by(records: Iterable[StoredRecord]) -> dict[str, set[bytes]]:
+    """The packs that any of these records names, by the place where they lie."""
+    needed: dict[str, set[bytes]] = {}
+    for one in records:
+        needed.setdefault(one.place, set()).update(one.record.packs)
+    return needed
+
+
+def gather(repository: Repository, progress: Progress) -> Facts:
+    """Read it all. What does not open is noted; a store that is away is raised."""
+    progress.begin("reading catalogs")
+    now = repository.store.time_there()
+    catalog = [stored for stored in repository.store.list_under(CATALOG) if _place(stored.name) is not None]
+    sizes = {stored.name: stored.size_bytes for stored in catalog}
+    unread = {
+        place: "its catalog does not open with this key"
+        for place in map(_place, sizes)
+        if place is not None and place[0] not in repository.secrets
+    }
+    statements = []
+    for name, statement in repository.statements():
+        place = _place(name)
+        if isinstance(statement, Statement):
+            statements.append(statement)
+        elif place is not None and name.rsplit("/", 1)[-1].startswith(("keep-", "proof-")):
+            # It may be the reason why a snapshot stays.
+            unread[place] = _does_not_open(name, statement)
+    said = standings(statements)
+    records = []
+    for name, record in repository.records():
+        place = _place(name)
+        if isinstance(record, Record):
+            label = repository.registrations[record.writer].label
+            standing = said.get(record_digest(record), NOTHING_SAID)
+            records.append(StoredRecord(record, standing, label, sizes.get(name, 0)))
+        elif place is not None:
+            unread[place] = _does_not_open(name, record)
+    closed = sorted({place for place in map(_place, sizes) if place is not None and closes(place[1]) <= now})
+    indexes = _indexes(repository, [one for one in closed if one[0] in repository.secrets], sizes, unread)
+    packs = [
+        pack
+        for source in Source
+        for class_ in Class
+        for pack in _listed(repository.store.list_under(f"{source}/pack/{class_}/"), 3)
+    ]
+    facts = Facts(
+        now,
+        tuple(records),
+        tuple(statements),
+        {one.name: sizes.get(one.name, 0) for one in statements},
+        unread,
+        tuple(indexes),
+        tuple(packs),
+        {},
+        tuple(_listed(repository.store.list_under(KEYS), 1)),
+        tuple(sorted(stored.modified for stored in catalog if _is_commit(stored.name))),
+    )
+    facts.fronts.update(_read_fronts(repository, _unclear(facts)))
+    return facts
+
+
+def _place(name: str) -> tuple[str, str] | None:
+    """Writer and generation of a catalog object; None for what is none of ours."""
+    parts = name.split("/")
+    return (parts[1], parts[2]) if len(parts) == 4 and _is_month(parts[2]) else None
+
+
+def _does_not_open(name: str, error: LifeboatError) -> str:
+    return f"{name.rsplit('/', 1)[-1][:24]} does not open: {error.message}"
+
+
+def _is_month(generation: str) -> bool:
+    return is_generation(generation) and 1 <= int(generation[5:7]) <= 12 and int(generation[:4]) >= 1
+
+
+def _is_commit(name: str) -> bool:
+    return name.rsplit("/", 1)[-1].startswith(("snapshot-", "link-"))
+
+
+def _listed(listing: Iterable[StoredObject], generation_at: int) -> list[StoredPack]:
+    found = []
+    for stored in listing:
+        parts = stored.name.split("/")
+        whole = len(parts) == generation_at + 2 and stated_digest(stored.name) == parts[-1]
+        if whole and _is_month(parts[generation_at]):
+            found.append(StoredPack(stored.name, parts[generation_at], stored.size_bytes))
+    return found
+
+
+def _indexes(
+    repository: Repository, places: Iterable[tuple[str, str]], sizes: dict[str, int], unread: dict[tuple[str, str], str]
+) -> list[StoredIndex]:
+    found = []
+    for writer, generation in places:
+        for name, index in repository.indexes(writer, generation):
+            if isinstance(index, Index):
+                keys = {pack.name: pack.data_key_name for pack in index.packs}
+                found.append(StoredIndex(name, writer, generation, sizes.get(name, 0), keys))
+            else:
+                unread[writer, generation] = _does_not_open(name, index)
+    return found
+
+
+def _unclear(facts: Facts) -> list[StoredPack]:
+    """Packs in closed generations whose owner or key the catalogs do not tell for certain.
+
+    An index is believed about its own writer's packs only: a stolen writer could say of another's pack that it needs no key.
+    """
+    told: set[tuple[str, bytes]] = {(one.writer, pack) for one in facts.indexes for pack in one.keys}
+    named = named_by(facts)
+    doubtful = {generation for _, generation in facts.unread}
+    return [
+        pack
+        for pack in facts.packs
+        if facts.is_closed(pack.generation)
+        and (
+            pack.generation in doubtful
+            or any((writer, pack.sha256) not in told for writer in named.get((pack.place, pack.sha256), ()))
+        )
+    ]
+
+
+def named_by(facts: Facts) -> dict[tuple[str, bytes], set[str]]:
+    """Which writers' records in closed generations name a pack."""
+    named: dict[tuple[str, bytes], set[str]] = {}
+    seen: dict[tuple[str, str], set[bytes]] = {}
+    for one in facts.records:
+        if facts.is_closed(one.record.generation):
+            before = seen.setdefault((one.record.writer, one.place), set())
+            fresh = set(one.record.packs) - before
+            before |= fresh
+            for pack in fresh:
+                named.setdefault((one.place, pack), set()).add(one.record.writer)
+    return named
+
+
+def _read_fronts(repository: Repository, packs: list[StoredPack]) -> dict[str, Front]:
+    """Fronts by name; what cannot be read is left out, and then nothing is removed that hangs on it."""
+
+    def read(pack: StoredPack) -> tuple[str, Front | None]:
+        try:
+            header = read_header(repository.store.read(pack.name, (0, HEADER_BYTES)), pack.name)
+        except (StorageDenied, ObjectMissing, ObjectTooShort):
+            return pack.name, None
+        except LifeboatError as error:
+            if error.worth_retrying:
+                raise
+            return pack.name, None
+        return pack.name, Front(header.writer.hex(), header.data_key_name)
+
+    if not packs:
+        return {}
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="front") as pool:
+        return {name: front for name, front in pool.map(read, packs) if front is not None}

@@ -1,0 +1,318 @@
+"""What prune will do, decided from facts alone: pure, frozen, complete.
+
+Invariant: whatever is carried out of a plan, in its order and up to whatever point, each snapshot that the plan does not remove keeps every
+pack, index and key that it needs.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.operations.prune.facts import Facts, StoredIndex, StoredPack, StoredRecord, named_by, needed_by
+from lifeboat.repository.statements import Statement, Verb
+from lifeboat.retention.periods import GRACE, closes, lock_end
+from lifeboat.retention.rules import Rules
+from lifeboat.retention.verdicts import AHEAD, Because, Candidate, Verdict, judge
+
+CLOCK_BACK = timedelta(minutes=10)
+"""The store's clock may not be further behind what it once wrote itself than this."""
+PAUSE = timedelta(days=40)
+"""Longer than any pause between backups that somebody wants; a clock that ran ahead leaves such a gap, too."""
+CLOCK_DOUBTFUL = "store-clock-doubtful"
+Needed = dict[str, set[bytes]]
+Named = dict[tuple[str, bytes], set[str]]
+
+
+class Kind(IntEnum):
+    """What is removed, in the order of removal: nothing before all that names it is gone."""
+
+    RECORD = 1
+    PACK = 2
+    INDEX = 3
+    KEY = 4
+    STATEMENT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One object to be removed."""
+
+    generation: str
+    kind: Kind
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A snapshot and its verdict."""
+
+    stored: StoredRecord
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class PrunePlan:
+    """All that prune will do now, and what it will be able to do later."""
+
+    now: datetime
+    judged: tuple[Judged, ...]
+    forget: tuple[StoredRecord, ...]
+    take_back: tuple[StoredRecord, ...]
+    """Forgotten, but the rules keep them again."""
+    removals: tuple[Removal, ...]
+    """In the order of removal: generation by generation, in each kind by kind."""
+    later: tuple[tuple[datetime, int], ...]
+    """From when on how many bytes more can be removed, if nothing else happens."""
+    findings: tuple[Finding, ...]
+
+    @property
+    def freed_bytes(self) -> int:
+        return sum(one.size_bytes for one in self.removals)
+
+
+def plan_prune(facts: Facts, rules: Rules) -> PrunePlan:
+    """Decide. Pure.
+
+    Raises:
+        RulesKeepNothing: The rules cannot be meant.
+    """
+    rules.check()
+    judged = _judge(facts, rules)
+    findings = [*_clock_findings(facts), *_unread_findings(facts), *_future_findings(judged, facts.now)]
+    if any(one.code == CLOCK_DOUBTFUL for one in findings):
+        return PrunePlan(facts.now, judged, (), (), (), (), tuple(findings))
+    forgotten = [one for one in judged if one.stored.standing.forgotten is not None]
+    return PrunePlan(
+        facts.now,
+        judged,
+        tuple(one.stored for one in judged if not one.verdict.kept and not _is_forgotten(one.stored, facts.now)),
+        tuple(one.stored for one in forgotten if one.verdict.kept and one.verdict.because is not Because.UNKNOWN),
+        tuple(_removals(facts, judged)),
+        _later(facts, judged),
+        tuple(findings),
+    )
+
+
+def _judge(facts: Facts, rules: Rules) -> tuple[Judged, ...]:
+    by_key = {one.key: one for one in facts.records}
+    verdicts = judge([_candidate(key, one) for key, one in by_key.items()], rules, facts.now)
+    judged = []
+    for verdict in verdicts:
+        stored = by_key[verdict.key]
+        why = facts.unread.get((stored.record.writer, stored.record.generation))
+        if why is not None and not verdict.kept:
+            reason = (
+                f"something else in its catalog of {stored.record.generation} does not open: nothing there is removed"
+            )
+            verdict = Verdict(verdict.key, True, Because.UNKNOWN, reason)
+        judged.append(Judged(stored, verdict))
+    order = sorted(judged, key=lambda one: one.stored.record.finished, reverse=True)
+    return tuple(sorted(order, key=lambda one: (one.stored.label, one.stored.record.source, one.stored.record.class_)))
+
+
+def _candidate(key: str, stored: StoredRecord) -> Candidate:
+    record, standing = stored.record, stored.standing
+    return Candidate(
+        key=key,
+        label=stored.label,
+        source=record.source,
+        class_=record.class_,
+        finished=record.finished,
+        complete=record.complete,
+        safety=record.purpose == "safety",
+        proved=standing.proved is not None,
+        kept=standing.keep_of(record),
+        released=standing.released,
+        not_proved_until=lock_end(record.generation),
+    )
+
+
+def _is_forgotten(stored: StoredRecord, now: datetime) -> bool:
+    """Whether a statement of a believable time says so: one from a clock that ran ahead is said again, or it would hold for years."""
+    return stored.standing.forgotten is not None and stored.standing.forgotten <= now + AHEAD
+
+
+def _ready(stored: StoredRecord, now: datetime) -> datetime:
+    """From when on a record that is not kept may be removed."""
+    said = stored.standing.forgotten if _is_forgotten(stored, now) else None
+    return max((said or now) + GRACE, closes(stored.record.generation))
+
+
+def _removals(facts: Facts, judged: Sequence[Judged]) -> Iterable[Removal]:
+    doomed = [
+        one.stored
+        for one in judged
+        if not one.verdict.kept and _is_forgotten(one.stored, facts.now) and _ready(one.stored, facts.now) <= facts.now
+    ]
+    gone = {one.key for one in doomed}
+    staying = [one for one in facts.records if one.key not in gone]
+    needed = needed_by(staying)
+    named = named_by(facts)
+    generations = {one.generation for one in (*facts.packs, *facts.keys)} | {one.generation for one in facts.indexes}
+    generations |= {one.record.generation for one in facts.records}
+    for generation in sorted(one for one in generations if facts.is_closed(one)):
+        yield from _removals_of(facts, generation, doomed, needed, named)
+    yield from _idle_statements(facts, {one.key for one in staying})
+
+
+def _removals_of(
+    facts: Facts,
+    generation: str,
+    doomed: Sequence[StoredRecord],
+    needed: Needed,
+    named: Named,
+) -> Iterable[Removal]:
+    for one in doomed:
+        if one.record.generation == generation:
+            yield Removal(generation, Kind.RECORD, one.record.object_name, one.size_bytes)
+    unread = {writer for writer, where in facts.unread if where == generation}
+    packs = [one for one in facts.packs if one.generation == generation]
+    free = [one for one in packs if one.sha256 not in needed.get(one.place, ())]
+    going = [one for one in free if _owner_is_known(facts, one, unread)]
+    for pack in going:
+        yield Removal(generation, Kind.PACK, pack.name, pack.size_bytes)
+    names_going = {one.name for one in going}
+    staying = [one for one in packs if one.name not in names_going]
+    staying_names = {one.sha256 for one in staying}
+    indexes = [one for one in facts.indexes if one.generation == generation]
+    for index in indexes:
+        if index.writer not in unread and staying_names.isdisjoint(index.keys):
+            yield Removal(generation, Kind.INDEX, index.name, index.size_bytes)
+    keys = _keys_needed(facts, staying, indexes, named)
+    if keys is not None:
+        for key in facts.keys:
+            if key.generation == generation and key.sha256 not in keys:
+                yield Removal(generation, Kind.KEY, key.name, key.size_bytes)
+
+
+def _owner_is_known(facts: Facts, pack: StoredPack, unread: set[str]) -> bool:
+    """Whether a pack that no record names is certainly none that an unreadable record names."""
+    if not unread:
+        return True
+    front = facts.fronts.get(pack.name)
+    return front is not None and front.writer not in unread
+
+
+def _keys_needed(
+    facts: Facts, staying: Sequence[StoredPack], indexes: Sequence[StoredIndex], named: Named
+) -> set[bytes] | None:
+    """Names of the data keys of packs that stay; None when the key of one of them is not known for certain.
+
+    Everything that anybody says of a pack counts: an index that lies can keep a key, never cost one.
+    """
+    told: dict[bytes, set[bytes]] = {}
+    for index in indexes:
+        for pack, key in index.keys.items():
+            told.setdefault(pack, set()).add(key)
+    own = {(index.writer, pack) for index in indexes for pack in index.keys}
+    keys: set[bytes] = set()
+    for stored in staying:
+        keys |= told.get(stored.sha256, set())
+        front = facts.fronts.get(stored.name)
+        writers = named.get((stored.place, stored.sha256), set())
+        if front is not None:
+            keys.add(front.key)
+        elif not writers or any((writer, stored.sha256) not in own for writer in writers):
+            return None
+    return keys
+
+
+def _idle_statements(facts: Facts, staying: set[str]) -> Iterable[Removal]:
+    """Proofs, keeps and releases that speak only of removed snapshots, and proofs that later ones repeat. What was forgotten stays said:
+    it is why the chain may name records that are gone.
+    """
+    present = {one.key for one in facts.records}
+    forgotten = {record for one in facts.statements if one.verb is Verb.FORGET for record in one.records}
+    newest: dict[str, Statement] = {}
+    for one in facts.statements:
+        if one.verb is Verb.PROOF:
+            for record in one.records:
+                if record not in newest or (newest[record].time, newest[record].name) < (one.time, one.name):
+                    newest[record] = one
+    for one in facts.statements:
+        if one.verb is Verb.FORGET or not _closed_place(facts, one):
+            continue
+        live = [record for record in one.records if record in staying]
+        over = all(record in present or record in forgotten for record in one.records) and not live
+        repeated = one.verb is Verb.PROOF and bool(live) and all(newest[record] is not one for record in one.records)
+        if over or repeated:
+            yield Removal(one.generation, Kind.STATEMENT, one.name, facts.statement_bytes.get(one.name, 0))
+
+
+def _closed_place(facts: Facts, statement: Statement) -> bool:
+    return facts.is_closed(statement.generation) and (statement.writer, statement.generation) not in facts.unread
+
+
+def _later(facts: Facts, judged: Sequence[Judged]) -> tuple[tuple[datetime, int], ...]:
+    """When what is not needed by what is kept can be removed, beyond what can be now."""
+    kept = needed_by(one.stored for one in judged if one.verdict.kept)
+    free: dict[str, dict[bytes, StoredPack]] = {}
+    for pack in facts.packs:
+        if pack.sha256 not in kept.get(pack.place, ()):
+            free.setdefault(pack.place, {})[pack.sha256] = pack
+    freed: dict[datetime, int] = {}
+    going = [(_ready(one.stored, facts.now), one.stored) for one in judged if not one.verdict.kept]
+    # The last snapshot that needs a pack decides when it goes.
+    for when, stored in sorted(going, key=lambda pair: pair[0], reverse=True):
+        here = free.get(stored.place, {})
+        for name in here.keys() & set(stored.record.packs):
+            freed[when] = freed.get(when, 0) + here.pop(name).size_bytes
+    for left in (pack for here in free.values() for pack in here.values()):
+        when = closes(left.generation)
+        freed[when] = freed.get(when, 0) + left.size_bytes
+    return tuple(sorted((when, count) for when, count in freed.items() if when > facts.now and count))
+
+
+def _clock_findings(facts: Facts) -> list[Finding]:
+    """A clock that cannot be believed: then nothing is forgotten or removed, for all of it goes by time."""
+    times = facts.committed_at
+    if not times:
+        return []
+    if facts.now < times[-1] - CLOCK_BACK:
+        said = f"the store's clock says {facts.now:%Y-%m-%d %H:%M}, and it has taken a snapshot at {times[-1]:%Y-%m-%d %H:%M} already"
+        return [_clock_doubtful(said)]
+    moments = [*times, facts.now]
+    gaps = [number for number in range(1, len(moments)) if moments[number] - moments[number - 1] > PAUSE]
+    if gaps and facts.now - moments[gaps[-1]] < GRACE:
+        before, after = moments[gaps[-1] - 1], moments[gaps[-1]]
+        said = (
+            f"nothing was stored between {before:%Y-%m-%d} and {after:%Y-%m-%d}, by the store's clock: either backups had stopped, "
+            "or that clock ran ahead"
+        )
+        return [_clock_doubtful(said)]
+    return []
+
+
+def _clock_doubtful(said: str) -> Finding:
+    hint = f"look at the clock; with `lifeboat backup all` going on for {GRACE.days} days it is believed, and prune works again"
+    return Finding(Level.PROBLEM, CLOCK_DOUBTFUL, "the store's clock", said, hint)
+
+
+def _unread_findings(facts: Facts) -> list[Finding]:
+    return [
+        Finding(
+            Level.PROBLEM,
+            "catalog-not-whole",
+            f"catalog of writer {writer[:8]}, {generation}",
+            f"{why}; which packs that needs is not known, so nothing of it is removed",
+            "`lifeboat verify` says what it is; bring the object back from an older version or a replica",
+        )
+        for (writer, generation), why in sorted(facts.unread.items())
+    ]
+
+
+def _future_findings(judged: Sequence[Judged], now: datetime) -> list[Finding]:
+    return [
+        Finding(
+            Level.WARNING,
+            "snapshot-from-the-future",
+            f"snapshot {one.stored.record.snapshot[:8]}",
+            f"{one.verdict.reason}; it is kept and counts for nothing",
+            "was the store's clock set back, or did somebody forge it? `lifeboat verify` looks closer",
+        )
+        for one in judged
+        if one.verdict.because is Because.FUTURE
+    ]
