@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from lifeboat.retention.due import long_is_due
 from lifeboat.retention.periods import GRACE, closes, end_of, lock_end
 from lifeboat.retention.rules import LONG, SHORT, Rules, RulesKeepNothing
+from lifeboat.retention.succession import Life, counted_together
 from lifeboat.retention.verdicts import AHEAD, Because, Candidate, judge
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
@@ -178,6 +179,17 @@ def test_a_writer_that_was_replaced_keeps_nothing_of_its_own() -> None:
     old = [candidate(NOW - timedelta(days=90, hours=n), key=f"old {n}") for n in range(24)]
     new = [candidate(NOW - timedelta(hours=n), key=f"new {n}") for n in range(24)]
     assert {one.key for one in judge([*old, *new], Rules(daily=0), NOW) if one.kept} == {one.key for one in new}
+
+
+def test_who_takes_another_s_place_carries_on_and_who_lives_beside_it_does_not() -> None:
+    first = Life("a" * 32, "host", at("2026-01-01"), at("2026-05-01"))
+    replaced = Life("b" * 32, "host", at("2026-05-02"), at("2026-11-20"))
+    beside = Life("c" * 32, "host", at("2026-03-01"), at("2026-11-20"))
+    other = Life("d" * 32, "other", at("2026-03-01"), at("2026-11-20"))
+    assert set(counted_together([replaced, first, other]).values()) == {"host", "other"}
+    names = counted_together([replaced, first, beside])
+    assert names["a" * 32] == names["b" * 32] == "host (aaaaaaaa)"
+    assert names["c" * 32] == "host (cccccccc)"
 
 
 def test_rules_that_keep_nothing_are_refused() -> None:

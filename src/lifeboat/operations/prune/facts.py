@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
@@ -11,9 +11,11 @@ from lifeboat.repository.catalog_format import Index
 from lifeboat.repository.names import CATALOG, KEYS, Class, Source, is_generation, packs_prefix, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import HEADER_BYTES, read_header
-from lifeboat.repository.record import Record
+from lifeboat.repository.record import Record, read_time
 from lifeboat.repository.statements import NOTHING_SAID, Standing, Statement, record_digest, standings
 from lifeboat.retention.periods import closes
+from lifeboat.retention.succession import Life, counted_together
+from lifeboat.retention.verdicts import AHEAD
 from lifeboat.storage.errors import ObjectMissing, ObjectTooShort, StorageDenied
 from lifeboat.storage.object_store import StoredObject
 
@@ -27,7 +29,7 @@ class StoredRecord:
     record: Record
     standing: Standing
     label: str
-    """Of the writer's registration: what a recipient signed, not what the record says."""
+    """Who it counts with: of the writer's registration, which a recipient signed, not what the record says."""
     size_bytes: int
 
     @property
@@ -127,15 +129,18 @@ def gather(repository: Repository, progress: Progress) -> Facts:
             # It may be the reason why a snapshot stays.
             unread[place] = _does_not_open(name, statement)
     said = standings(statements)
-    records = []
+    opened: list[Record] = []
     for name, record in repository.records():
         place = _place(name)
         if isinstance(record, Record):
-            label = repository.registrations[record.writer].label
-            standing = said.get(record_digest(record), NOTHING_SAID)
-            records.append(StoredRecord(record, standing, label, sizes.get(name, 0)))
+            opened.append(record)
         elif place is not None:
             unread[place] = _does_not_open(name, record)
+    labels = _labels(repository, opened, now)
+    records = [
+        StoredRecord(one, said.get(record_digest(one), NOTHING_SAID), labels[one.writer], sizes.get(one.object_name, 0))
+        for one in opened
+    ]
     closed = sorted({place for place in map(_place, sizes) if place is not None and closes(place[1]) <= now})
     indexes = _indexes(repository, [one for one in closed if one[0] in repository.secrets], sizes, unread)
     packs = [
@@ -158,6 +163,21 @@ def gather(repository: Repository, progress: Progress) -> Facts:
     )
     facts.fronts.update(_read_fronts(repository, _unclear(facts)))
     return facts
+
+
+def _labels(repository: Repository, records: Iterable[Record], now: datetime) -> dict[str, str]:
+    last: dict[str, datetime] = {}
+    for one in records:
+        if one.finished <= now + AHEAD:
+            last[one.writer] = max(last.get(one.writer, one.finished), one.finished)
+    lives = []
+    for writer, registration in repository.registrations.items():
+        try:
+            registered = read_time(registration.created)
+        except ValueError:
+            registered = datetime.min.replace(tzinfo=UTC)
+        lives.append(Life(writer, registration.label, registered, last.get(writer, registered)))
+    return counted_together(lives)
 
 
 def _place(name: str) -> tuple[str, str] | None:
