@@ -33,7 +33,7 @@ from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
 from lifeboat.operations.doctor.checks import Check, examine, findings_of
 from lifeboat.operations.doctor.store import check_store
-from lifeboat.operations.proofs import Proofs
+from lifeboat.operations.prune.run import look, prune, report_of
 from lifeboat.operations.reports import (
     BackupReport,
     CheckResult,
@@ -41,6 +41,7 @@ from lifeboat.operations.reports import (
     DocumentsRequest,
     ExportReport,
     InitReport,
+    PruneReport,
     RestorePlanReport,
     RestoreReport,
     RestoreRequest,
@@ -216,6 +217,14 @@ class Lifeboat:
         repository = self._open()
         source = SOURCES.get(snapshot)
         return browse.contents(repository, repository.find_snapshot("latest" if source else snapshot, source), path)
+
+    def prune(self, *, dry_run: bool) -> PruneReport:
+        """Let go what the rules keep no longer, and remove what was let go a grace ago; or only say what that would be."""
+        rules = self._settings.retention
+        if dry_run:
+            plan = look(self._open(), rules, self._progress)
+            return report_of(plan, rules, dry_run=True, removed=plan.removals)
+        return prune(self._open(), rules, self._progress)
 
     def plan_restore(self, request: RestoreRequest) -> RestorePlanReport:
         """What a restore would do; changes nothing."""

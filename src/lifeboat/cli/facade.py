@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         DocumentsRequest,
         ExportReport,
         InitReport,
+        PruneReport,
         RestorePlanReport,
         RestoreReport,
         RestoreRequest,
@@ -76,6 +77,8 @@ class Facade(Protocol):
     def release_snapshot(self, snapshot: str) -> "SnapshotRow": ...
 
     def contents(self, snapshot: str, path: str = "") -> "Sequence[ContentRow]": ...
+
+    def prune(self, *, dry_run: bool) -> "PruneReport": ...
 
     def plan_restore(self, request: "RestoreRequest") -> "RestorePlanReport": ...
 

@@ -44,6 +44,7 @@ COMMANDS = {
     "aws": Row("First steps", "the rights each machine needs in the bucket, as JSON"),
     "verify": Row("Every day", "prove that what is stored is whole"),
     "schedule": Row("Every day", "have systemd or cron run it, and be told when it fails"),
+    "prune": Row("Every day", "let old copies go, by rules; --dry-run says why of each"),
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
     "snapshots": Row("Look", "list what is stored, and look inside"),
     "export": Row("Look", "write a snapshot as a mongodump archive or a tar: you can leave"),

@@ -10,6 +10,7 @@ from lifeboat.operations.reports import SnapshotRow, SourceStatus, StatusReport
 from lifeboat.operations.verify.run import check_ages, last_verify
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
+from lifeboat.repository.statements import NOTHING_SAID, record_digest
 from lifeboat.storage.conformance.hooks import Inspectable, unwrapped
 
 
@@ -43,7 +44,12 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
     proofs = Proofs(repository)
     now = repository.store.time_there()
     opened = list(repository.records())
-    records = [record for _, record in opened if isinstance(record, Record)]
+    said = repository.standings()
+    records = [
+        record
+        for _, record in opened
+        if isinstance(record, Record) and said.get(record_digest(record), NOTHING_SAID).forgotten is None
+    ]
     sources = []
     unproved: list[Finding] = []
     for source, objective in objectives.items():

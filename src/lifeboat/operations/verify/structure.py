@@ -2,6 +2,7 @@
 
 What is demanded: a valid description and registrations, the rescue kit, records that open, an unbroken chain that names each of them, every pack
 they need with the size its index states, a data key for each pack, and with the identity every chunk of every list in an index.
+What prune removes may be gone: records that were forgotten, and packs of closed months that no record needs.
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
+from lifeboat.retention.periods import closes
 from lifeboat.storage.errors import ObjectMissing
 
 DAMAGE = (RepositoryDamaged, ObjectMissing)
@@ -131,6 +133,7 @@ def _records(repository: Repository, found: Structure) -> None:
 def _chains(repository: Repository, found: Structure) -> None:
     present = {stated_digest(record.object_name): record for record in found.records}
     broken = {stated_digest(name) for name in found.damaged_objects}
+    pruned = {record for record, standing in repository.standings().items() if standing.forgotten is not None}
     for writer in repository.registrations:
         links = []
         for name, link in repository.links(writer):
@@ -147,7 +150,7 @@ def _chains(repository: Repository, found: Structure) -> None:
         if writer not in repository.secrets:
             continue
         linked = {record for link in links for record in link.records}
-        for gone in sorted(linked - set(present) - broken):
+        for gone in sorted(linked - set(present) - broken - pruned):
             found.findings.append(
                 Finding(
                     Level.PROBLEM,
@@ -216,8 +219,11 @@ def _packs(repository: Repository, found: Structure) -> None:
             breaks(found, record)
             _report(found, where, "pack-not-indexed", "no index says what is in this pack", (name_snapshot(record),))
     needed = {pack for record in found.records for pack in record.packs}
-    for pack, (where, indexed) in found.packs.items():
-        if where not in sizes:
+    now = repository.store.time_there()
+    for pack, (where, indexed) in list(found.packs.items()):
+        if where not in sizes and pack not in needed and closes(where.split("/")[3]) <= now:
+            del found.packs[pack]  # pruned: an index stays as long as any of its packs does
+        elif where not in sizes:
             found.damage.add(pack, _chunks(indexed))
             if pack in needed:
                 _report(found, where, "pack-missing", "the pack is gone")
