@@ -5,7 +5,7 @@ What is tried here is words in and words out. That the real one does what it say
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,8 +24,11 @@ from lifeboat.operations.reports import (
     DocumentsReport,
     DocumentsRequest,
     FoundDocuments,
+    FreedLater,
     InitReport,
     PlanStep,
+    PruneReport,
+    PruneVerdict,
     RestoredPart,
     RestorePlanReport,
     RestoreReport,
@@ -46,6 +49,34 @@ DAMAGE = Finding(
     "the stored bytes are not the ones that were written",
     "bring the object back from another copy, or take a new backup with --new-generation",
     ("snapshot 3f2a91c0: shop.users", "snapshot 3f2a91c0: shop.cases"),
+)
+
+
+def verdict(number: int, kept: bool, because: str, reason: str, source: str = "mongodb") -> PruneVerdict:
+    finished = NOW - timedelta(hours=number)
+    return PruneVerdict(
+        f"{number:08x}" * 4, "shop", source, "short", "2026-11", finished, kept, because, reason, None, None
+    )
+
+
+PRUNED = PruneReport(
+    dry_run=True,
+    now=NOW,
+    rules="24 hourly, 35 daily, 84 monthly",
+    verdicts=(
+        verdict(0, True, "newest", "the newest of its source"),
+        *(verdict(n, True, "rule", f"number {n + 1} of the newest 24 hours") for n in range(1, 24)),
+        *(verdict(n, False, "beyond-the-rules", "not the last of any of the newest 24 hours") for n in range(24, 60)),
+        verdict(3, True, "kept-on-purpose", "kept on purpose: before migration", "files"),
+    ),
+    forgotten=tuple(f"{n:08x}" * 4 for n in range(24, 60)),
+    taken_back=(),
+    snapshots_removed=30,
+    objects_removed=1_204,
+    freed_bytes=3_100_000_000,
+    objects_left=0,
+    later=(FreedLater(NOW + timedelta(days=15), 1_200_000_000),),
+    grace_days=7,
 )
 
 
@@ -137,6 +168,10 @@ class PretendLifeboat:
     def release_snapshot(self, snapshot: str) -> SnapshotRow:
         self._begin("release", snapshot)
         return row()
+
+    def prune(self, *, dry_run: bool) -> PruneReport:
+        self._begin("prune", *(["dry run"] if dry_run else []))
+        return PRUNED if dry_run else replace(PRUNED, dry_run=False)
 
     def contents(self, snapshot: str, path: str = "") -> Sequence[ContentRow]:
         self._begin("contents", snapshot, path)

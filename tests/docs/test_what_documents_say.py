@@ -183,6 +183,9 @@ def test_every_exit_status_is_told() -> None:
         ("restore --filter --dry-run", reports.DocumentRow),
         ("restore --filter", reports.DocumentsReport),
         ("verify", reports.VerifyReport),
+        ("prune", reports.PruneReport),
+        ("prune", reports.PruneVerdict),
+        ("prune", reports.FreedLater),
     ],
 )
 def test_every_key_of_the_json_is_told(command: str, report: type) -> None:

@@ -107,7 +107,7 @@ class World:
                 stream.extend(cutter.feed(raw))
                 stream.extend(cutter.finish())
                 streams.append(stream.finish())
-            root = write_root(run, streams, {}, [])
+            root = write_root(run, streams, {"roots": []}, [])
             record = run.commit(
                 root,
                 point="p",

@@ -11,6 +11,7 @@ from lifeboat.repository.catalog_format import Index
 from lifeboat.repository.names import CATALOG, KEYS, Class, Source, is_generation, packs_prefix, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import HEADER_BYTES, read_header
+from lifeboat.repository.quarantine import quarantined
 from lifeboat.repository.record import Record, read_time
 from lifeboat.repository.statements import NOTHING_SAID, Standing, Statement, record_digest, standings
 from lifeboat.retention.periods import closes
@@ -28,6 +29,8 @@ class StoredRecord:
 
     record: Record
     standing: Standing
+    proved: bool
+    """Somebody said so, nobody took it back, and this machine knows of no damage to it."""
     label: str
     """Who it counts with: of the writer's registration, which a recipient signed, not what the record says."""
     size_bytes: int
@@ -125,8 +128,8 @@ def gather(repository: Repository, progress: Progress) -> Facts:
         place = _place(name)
         if isinstance(statement, Statement):
             statements.append(statement)
-        elif place is not None and name.rsplit("/", 1)[-1].startswith(("keep-", "proof-")):
-            # It may be the reason why a snapshot stays.
+        elif place is not None and name.rsplit("/", 1)[-1].startswith(("keep-", "proof-", "doubt-")):
+            # It may be the reason why a snapshot stays, or why another one must not count as proved.
             unread[place] = _does_not_open(name, statement)
     said = standings(statements)
     opened: list[Record] = []
@@ -137,10 +140,12 @@ def gather(repository: Repository, progress: Progress) -> Facts:
         elif place is not None:
             unread[place] = _does_not_open(name, record)
     labels = _labels(repository, opened, now)
-    records = [
-        StoredRecord(one, said.get(record_digest(one), NOTHING_SAID), labels[one.writer], sizes.get(one.object_name, 0))
-        for one in opened
-    ]
+    spoilt = quarantined(repository.state, repository.id)
+    records = []
+    for one in opened:
+        standing = said.get(record_digest(one), NOTHING_SAID)
+        proved = standing.proved is not None and spoilt.isdisjoint(one.packs)
+        records.append(StoredRecord(one, standing, proved, labels[one.writer], sizes.get(one.object_name, 0)))
     closed = sorted({place for place in map(_place, sizes) if place is not None and closes(place[1]) <= now})
     indexes = _indexes(repository, [one for one in closed if one[0] in repository.secrets], sizes, unread)
     packs = [

@@ -123,7 +123,7 @@ def _candidate(key: str, stored: StoredRecord) -> Candidate:
         finished=record.finished,
         complete=record.complete,
         safety=record.purpose == "safety",
-        proved=standing.proved is not None,
+        proved=stored.proved,
         kept=standing.keep_of(record),
         released=standing.released,
         not_proved_until=lock_end(record.generation),
