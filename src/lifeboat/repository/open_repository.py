@@ -318,7 +318,8 @@ class Repository:
     def statements(self) -> Iterator[tuple[str, Statement | LifeboatError]]:
         """What was said about the snapshots of every writer whose catalog opens; what does not count comes out as its error."""
         for writer in self.secrets:
-            names = [name for verb in Verb for name in self._catalog_names(writer, f"{verb}-")]
+            verbs = tuple(f"{verb}-" for verb in Verb)
+            names = [name for name in self._catalog_names(writer, "") if name.rsplit("/", 1)[-1].startswith(verbs)]
             yield from self._opened(names, lambda raw, name: open_statement(raw, name, self.description))
 
     def standings(self) -> dict[str, Standing]:

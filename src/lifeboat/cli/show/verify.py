@@ -15,7 +15,14 @@ from lifeboat.operations.reports import Rotation, VerifyReport
 ABOUT_AGE = {"no-snapshot", "snapshot-too-old"}
 """Problems that a new backup solves; all others are damage."""
 
-HEALED_BY_BACKUP = {"pack-damaged", "pack-missing", "pack-cut", "data-key-missing"} | ABOUT_AGE
+HEALED_BY_BACKUP = ABOUT_AGE | {
+    "pack-damaged",
+    "pack-missing",
+    "pack-cut",
+    "data-key-missing",
+    "seal-broken",  # of a snapshot whose lists lie in such a pack
+    "chunk-missing",
+}
 """What the next backup of the machine that wrote the packs puts right."""
 
 _DEEPER = {

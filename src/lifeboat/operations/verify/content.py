@@ -221,9 +221,16 @@ class Scrub:
         if unit.indexed is not None:
             sentence = _look_inside(self._repository, self._owners.get(unit.digest), unit, raw, outcome, sentence)
         if sentence:
-            hint = "is there an older version or a replica of it?"
-            outcome.trouble = Finding(Level.PROBLEM, "pack-damaged", unit.name, sentence, hint)
+            outcome.trouble = Finding(Level.PROBLEM, "pack-damaged", unit.name, sentence, self._hint(unit))
         return outcome
+
+    def _hint(self, unit: Unit) -> str:
+        """What to do; only the machine that wrote a pack can store again what it held."""
+        hint = "is there an older version or a replica of it?"
+        owner, ours = self._owners.get(unit.digest), self._repository.state.load_writer()
+        if owner is None or (ours is not None and owner.writer == ours.writer.hex()):
+            return hint
+        return f"{hint} Else, on {owner.label}: `lifeboat backup all --new-generation`"
 
     def _missing(self, outcome: "_Outcome") -> "_Outcome":
         unit = outcome.unit
