@@ -20,6 +20,7 @@ KINDS = {
     "index": r"catalog/.*/index-",
     "snapshot record": r"catalog/.*/snapshot-",
     "link of the chain": r"catalog/.*/link-",
+    "proof": r"catalog/.*/proof-",
 }
 
 
