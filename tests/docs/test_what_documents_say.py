@@ -68,6 +68,7 @@ def parse(typed: str) -> None:
         for beside in ("dry_run", "yes", "resume", "only", "bypass_validators"):
             chosen.pop(beside)
         wanted = chosen.pop("wanted")
+        chosen["paths"] = tuple(chosen["paths"])
         positional = [chosen.pop(one) for one in ("what", "snapshot", "to", "over_live", "renames")]
         if wanted is not None:
             what, snapshot, to, over_live, renames = positional

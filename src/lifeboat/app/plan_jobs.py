@@ -1,6 +1,7 @@
 """What a request means: which snapshots, which target, and a planned job for each of them. Nothing is changed here."""
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +15,17 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.put_back_documents import refuse_single_documents
-from lifeboat.operations.reports import RestoredPart, RestoreRequest
+from lifeboat.operations.reports import PlanStep, RestoredPart, RestoreRequest
 from lifeboat.operations.restore_files import TreeRestore
 from lifeboat.operations.restore_mongodb import DatabaseRestore
+from lifeboat.operations.tree_preview import too_small
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
-from lifeboat.sources.mongodb.connect import address_of, connect
+from lifeboat.sources.mongodb.connect import Client, address_of, connect
 from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target
+from lifeboat.sources.mongodb.server_room import free_bytes_of
 
 ORDER = {"files": Source.FILES, "config": Source.CONFIG, "db": Source.MONGODB}
 """``restore all`` brings files back first: a document is then never younger than the file it names."""
@@ -90,6 +93,7 @@ class PlanJobs:
         if not resume:
             restore.forget_journal()
         plan = restore.plan(resume=resume)
+        steps = restore.steps(plan)
         with_users = request.over_live if request.with_users is None else request.with_users
 
         def carry_out() -> tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]:
@@ -102,8 +106,13 @@ class PlanJobs:
         return Job(
             record=reader.record,
             target=address_of(uri),
-            steps=restore.steps(plan),
-            findings=(*incomplete(reader.record), *plan.findings, *(_told(refusal) for refusal in plan.refusals)),
+            steps=steps,
+            findings=(
+                *incomplete(reader.record),
+                *plan.findings,
+                *_room(client, plan, steps),
+                *(_told(refusal) for refusal in plan.refusals),
+            ),
             refuse=lambda: _raise_first(plan),
             protect=lambda point: self._protecting.databases({one.database for one in plan.landings}, client, point),
             has_begun=any(one.has_begun for one in plan.landings),
@@ -119,13 +128,20 @@ class PlanJobs:
     def _tree_job(self, request: RestoreRequest, reader: SnapshotReader) -> Job:
         target = None if request.over_live else Path(os.path.abspath(os.path.expanduser(request.to or "")))
         restore = TreeRestore(
-            reader, target, include=request.include, exclude=request.exclude, clock=self._clock, progress=self._progress
+            reader,
+            target,
+            include=request.include,
+            exclude=request.exclude,
+            paths=request.paths,
+            clock=self._clock,
+            progress=self._progress,
         )
+        steps = restore.steps()
         return Job(
             record=reader.record,
             target=str(target) if target else ", ".join(str(root.path) for root in restore.roots),
-            steps=restore.steps(),
-            findings=incomplete(reader.record),
+            steps=steps,
+            findings=(*incomplete(reader.record), *restore.room(steps)),
             refuse=restore.refuse,
             protect=lambda point: self._protecting.trees(restore.roots, Source(reader.record.source), point),
             has_begun=True,
@@ -133,6 +149,7 @@ class PlanJobs:
             undo_notes=lambda: {
                 "source": "files" if reader.record.source == Source.FILES else "config",
                 "restored": reader.record.snapshot,
+                **restore.choice.to_json(),
             },
         )
 
@@ -140,6 +157,13 @@ class PlanJobs:
 def _told(refusal: LifeboatError) -> Finding:
     """A refusal as the dry run shows it; the restore itself raises it."""
     return Finding(Level.PROBLEM, refusal.code, "target", refusal.message, refusal.hint)
+
+
+def _room(client: Client, plan: RestorePlan, steps: Sequence[PlanStep]) -> tuple[Finding, ...]:
+    """Whether everything fits beside the live data, as far as the server says; stored bytes are compressed there, so it is at most that."""
+    needed_bytes = sum(step.bytes for step in steps if step.action != "leave")
+    free_bytes = free_bytes_of(client, plan.landings[0].database) if plan.landings else None
+    return () if free_bytes is None else too_small("the server's disk", needed_bytes, free_bytes)
 
 
 def _raise_first(plan: RestorePlan) -> None:

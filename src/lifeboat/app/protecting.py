@@ -39,7 +39,7 @@ class Protecting:
         notes = [{**job.undo_notes(), "safety": job.protect(point)} for job in jobs]
         safety = [note["safety"] for note in notes if note["safety"] is not None]
         which = [*(job.record.snapshot for job in jobs), *map(str, (request.namespaces, request.renames))]
-        which += map(str, (request.include, request.exclude))
+        which += map(str, (request.paths, request.include, request.exclude))
         earlier = state.read_json(UNDO) or {}
         if resume and earlier.get("unfinished") == which and len(earlier["jobs"]) == len(jobs):
             notes = [

@@ -6,6 +6,7 @@ Everything that destroys is planned first; ``restore`` carries out exactly what 
 from contextlib import ExitStack
 from dataclasses import replace
 
+from lifeboat.app.measured_rates import estimate, keep_rate
 from lifeboat.app.plan_jobs import PlanJobs
 from lifeboat.app.protecting import UNDO, Protecting
 from lifeboat.app.restore_job import Job
@@ -17,6 +18,7 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.operations.proofs import prove_restored
 from lifeboat.operations.reports import RestoredPart, RestorePlanReport, RestoreReport, RestoreRequest
 from lifeboat.operations.status import row_of
+from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record, show_time
@@ -38,7 +40,7 @@ class Restoring:
         """What ``restore`` would do; changes nothing."""
         with ExitStack() as stack:
             jobs = self._jobs.plan(request, stack, resume=True)
-            return _plan_report(request, jobs)
+            return _plan_report(request, jobs, self._repository.state)
 
     def restore(self, request: RestoreRequest, *, resume: bool, undoing: bool = False) -> RestoreReport:
         """Carry it out. Over live data a safety snapshot comes first, and ``undo`` goes back to it.
@@ -58,7 +60,13 @@ class Restoring:
             findings: list[Finding] = []
             whole: list[Record] = []
             for job in jobs:
+                job_began = self._clock.monotonic()
                 done, said = job.carry_out()
+                if not (request.over_live and job.record.source != Source.MONGODB):  # in place most is only compared
+                    spent = self._clock.monotonic() - job_began
+                    keep_rate(
+                        self._repository.state, self._clock, job.record.source, sum(one.bytes for one in done), spent
+                    )
                 parts += done
                 findings += [*job.findings, *said]
                 if _read_all_of_it(request, job, said):
@@ -97,13 +105,18 @@ def _read_all_of_it(request: RestoreRequest, job: Job, said: tuple[Finding, ...]
     return not said and all(step.action == "write" for step in job.steps)
 
 
-def _plan_report(request: RestoreRequest, jobs: list[Job]) -> RestorePlanReport:
+def _plan_report(request: RestoreRequest, jobs: list[Job], state: LocalState) -> RestorePlanReport:
     steps = tuple(step for job in jobs for step in job.steps)
+    amounts: dict[str, int] = {}
+    for job in jobs:
+        to_write = sum(step.bytes for step in job.steps if step.action != "leave")
+        amounts[job.record.source] = amounts.get(job.record.source, 0) + to_write
     return RestorePlanReport(
         tuple(row_of(job.record) for job in jobs),
         ", ".join(dict.fromkeys(job.target for job in jobs)),
         steps,
-        sum(step.bytes for step in steps),
+        sum(amounts.values()),
         request.over_live,
         tuple(finding for job in jobs for finding in job.findings),
+        estimate(state, amounts),
     )

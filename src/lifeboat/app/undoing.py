@@ -14,8 +14,9 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.reports import RestoredPart, RestoreReport, RestoreRequest
-from lifeboat.operations.restore_files import remove_what_restore_added, stored_roots
+from lifeboat.operations.restore_files import chooses_something, remove_what_restore_added, stored_roots
 from lifeboat.operations.taking import new_point
+from lifeboat.operations.tree_choice import TreeChoice, inside_tree
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -74,13 +75,17 @@ class Undoing:
                 left.pop()
                 self._repository.state.write_json(UNDO, {**notes, "jobs": left})
                 continue
+            chosen = TreeChoice.from_json(job)
             request = RestoreRequest(
                 source=job["source"],
                 snapshot=job["safety"] or "",
                 over_live=True,
                 namespaces=tuple(job.get("replaced", ())),
+                paths=self._paths_in_safety(job, chosen),
+                include=chosen.include,
+                exclude=chosen.exclude,
             )
-            if job["safety"] is not None and (job["source"] != "db" or job.get("replaced")):
+            if self._replaced_something(job):
                 reports.append(self._restore(request))
             self._protect_added(job)
             self._remove_added(job)
@@ -104,6 +109,23 @@ class Undoing:
         part = RestoredPart(done.target, done.target, undone, done.snapshot.bytes, "each document")
         return RestoreReport((done.snapshot,), done.target, (part,), done.seconds, None, done.findings)
 
+    def _replaced_something(self, job: dict[str, Any]) -> bool:
+        """Whether there is anything to put back, and not only something to remove."""
+        if job["safety"] is None:
+            return False
+        if job["source"] == "db":
+            return bool(job.get("replaced"))
+        with SnapshotReader(self._repository, self._repository.find_snapshot(str(job["safety"]))) as reader:
+            return chooses_something(reader, TreeChoice.from_json(job))
+
+    def _paths_in_safety(self, job: dict[str, Any], choice: TreeChoice) -> tuple[str, ...]:
+        """The chosen paths whose tree was there before; of the others there is nothing to put back."""
+        if job["safety"] is None or not choice.paths:
+            return ()
+        with SnapshotReader(self._repository, self._repository.find_snapshot(str(job["safety"]))) as reader:
+            roots = [str(root.path) for root in stored_roots(reader)]
+        return tuple(path for path in choice.paths if any(inside_tree(root, path) is not None for root in roots))
+
     def _protect_added(self, job: dict[str, Any]) -> None:
         """Keep a copy of what will be removed, where the restore that goes back has not taken one."""
         if job["source"] == "db":
@@ -111,15 +133,15 @@ class Undoing:
             if gone - there:
                 with self._live_client() as client:
                     self._protecting.databases(gone - there, client, new_point())
-        elif job["safety"] is None:
+        elif not self._replaced_something(job):
             restored = self._repository.find_snapshot(str(job["restored"]))
             with SnapshotReader(self._repository, restored) as reader:
                 self._protecting.trees(stored_roots(reader), Source(restored.source), new_point())
 
-    def _remove_added(self, job: dict[str, object]) -> None:
+    def _remove_added(self, job: dict[str, Any]) -> None:
         if job["source"] == "db":
-            added = [str(name) for name in job.get("added", ())]  # type: ignore[attr-defined]
-            accounts = [(str(kind), str(where), str(name)) for kind, where, name in job.get("accounts", ())]  # type: ignore[attr-defined]
+            added = [str(name) for name in job.get("added", ())]
+            accounts = [(str(kind), str(where), str(name)) for kind, where, name in job.get("accounts", ())]
             if added or accounts:
                 with self._live_client() as client:
                     server = TargetServer(client, clock=self._clock)
@@ -132,7 +154,7 @@ class Undoing:
             restored = self._repository.find_snapshot(str(job["restored"]))
             was = None if job["safety"] is None else self._repository.find_snapshot(str(job["safety"]))
             readers = [stack.enter_context(SnapshotReader(self._repository, one)) for one in (restored, was) if one]
-            remove_what_restore_added(readers[0], readers[1] if len(readers) > 1 else None)
+            remove_what_restore_added(readers[0], readers[1] if len(readers) > 1 else None, TreeChoice.from_json(job))
 
     @contextmanager
     def _live_client(self) -> Iterator[Client]:

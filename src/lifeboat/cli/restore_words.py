@@ -42,10 +42,13 @@ def check_request(
         astray = [one for one, (_, new) in zip(renames, pairs, strict=True) if new.partition(".")[0] != to]
         if astray:
             raise click.UsageError(f"--to {to} names one database and --rename {astray[0]} another")
-    for names, place in (("namespaces", "--ns"), ("include", "--include"), ("exclude", "--exclude")):
+    beside = (("namespaces", "--ns"), ("include", "--include"), ("exclude", "--exclude"), ("paths", "a path"))
+    for names, place in beside:
         wrong = what in ("files", "config") if names == "namespaces" else what == "db"
-        if chosen[names] and wrong:
+        if chosen.get(names) and wrong:
             raise click.UsageError(f"{place} does not go with `restore {what}`")
+    if chosen.get("paths") and what == "all":
+        raise click.UsageError("a path goes with `restore files` or `restore config`")
     return RestoreRequest(what, snapshot, to, over_live, renames=tuple(pairs), **chosen)
 
 

@@ -4,22 +4,17 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from lifeboat.foundation.errors import LifeboatError
 from lifeboat.operations.reports import ContentRow
 from lifeboat.operations.restore_files import stored_roots
 from lifeboat.operations.restore_mongodb import stored_collections
+from lifeboat.operations.tree_choice import PathUnknown
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
 from lifeboat.sources.files.entry import Entry, show
 from lifeboat.sources.files.manifest import decode
-
-
-class PathUnknown(LifeboatError):
-    """The snapshot holds nothing under this name."""
-
-    code = "path-unknown"
+from lifeboat.sources.mongodb.shape_words import shape_in_words
 
 
 def contents(repository: Repository, record: Record, path: str) -> list[ContentRow]:
@@ -39,11 +34,15 @@ def contents(repository: Repository, record: Record, path: str) -> list[ContentR
 
 
 def _collections(reader: SnapshotReader, path: str) -> list[ContentRow]:
-    return [
-        ContentRow(one.entry.namespace, one.entry.kind, None if one.stream is None else one.documents, one.bytes)
-        for one in stored_collections(reader)
-        if path in ("", one.entry.database, one.entry.namespace)
-    ]
+    """Collections; of one that is named, its indexes and options too. Never its documents: they are not everybody's to see."""
+    rows = []
+    for one in stored_collections(reader):
+        if path in ("", one.entry.database, one.entry.namespace):
+            items = None if one.stream is None else one.documents
+            rows.append(ContentRow(one.entry.namespace, one.entry.kind, items, one.bytes))
+        if path == one.entry.namespace:
+            rows += [ContentRow(*words, None, 0) for words in shape_in_words(one.entry)]
+    return rows
 
 
 def _names(reader: SnapshotReader, path: str) -> list[ContentRow]:

@@ -96,6 +96,8 @@ class RestoreRequest:
     over_live: bool = False
     namespaces: tuple[str, ...] = ()
     renames: tuple[tuple[str, str], ...] = ()
+    paths: tuple[str, ...] = ()
+    """Files and folders, whole or relative to their tree; with ``include`` they are added to what that chooses."""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     compare: str = "full"
@@ -128,6 +130,8 @@ class RestorePlanReport:
     safety_snapshot: bool
     """Whether what is there now is backed up first, so that ``restore --undo`` can go back."""
     findings: tuple[Finding, ...] = ()
+    estimated_seconds: float | None = None
+    """By the rate of the last restore of this source on this machine; None when none was measured yet."""
 
 
 @dataclass(frozen=True, slots=True)

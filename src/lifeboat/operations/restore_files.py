@@ -20,6 +20,8 @@ from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.reports import PlanStep, RestoredPart
+from lifeboat.operations.tree_choice import TreeChoice, whole_paths
+from lifeboat.operations.tree_preview import preview_tree, room_for
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.files.directories import Directories
@@ -27,6 +29,7 @@ from lifeboat.sources.files.entry import Entry, Piece, walk_order
 from lifeboat.sources.files.errors import PathRefused
 from lifeboat.sources.files.manifest import decode
 from lifeboat.sources.files.patterns import Patterns
+from lifeboat.sources.files.target import make_ready, remove_mark
 from lifeboat.sources.files.walk import open_root
 from lifeboat.sources.files.write import TreeWriter
 
@@ -35,6 +38,8 @@ BATCH_BYTES = 256 * MIB
 """Content of one batch: read ahead ends at its end, so it is large against one round trip to a far store."""
 KEPT_CHUNKS = 4
 """Chunks of small files kept for the next file: an unchanged group with one changed file in it is not read twice."""
+
+EVERYTHING = TreeChoice()
 
 Line = tuple[Entry, tuple[Piece, ...]]
 
@@ -67,24 +72,34 @@ class TreeRestore:
         reader: SnapshotReader,
         target: Path | None,
         *,
-        include: Sequence[str],
-        exclude: Sequence[str],
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        paths: Sequence[str] = (),
         clock: Clock,
         progress: Progress,
     ) -> None:
         self._reader = reader
         self._target = target
-        self._patterns = Patterns(include=include, exclude=exclude)
         self._clock = clock
         self._progress = progress
         self._streams = reader.streams()
         self.roots = stored_roots(reader)
+        self.choice = TreeChoice(
+            tuple(include), tuple(exclude), tuple(whole_paths([root.path for root in self.roots], paths))
+        )
+        self._patterns = {root.path: self.choice.patterns(root.path) for root in self.roots}
+        if paths:
+            self.roots = [root for root in self.roots if self._patterns[root.path] is not None]
         self._findings: list[Finding] = []
+        self._too_small: list[Finding] = []
 
     def steps(self) -> tuple[PlanStep, ...]:
-        """What goes where, with the sizes of what the patterns choose."""
-        steps = []
+        """What goes where, with the sizes of what the patterns choose; in place, by what is new, changed and the same."""
+        steps: list[PlanStep] = []
         for root in self.roots:
+            if self._target is None:
+                steps += self._steps_in_place(root)
+                continue
             items, size = root.entries, self._reader.record.total_bytes
             if self._picky:
                 items = size = 0
@@ -94,6 +109,20 @@ class TreeRestore:
             exists = where.is_dir() and any(where.iterdir())
             steps.append(PlanStep(str(root.path), str(where), "replace" if exists else "write", items, size))
         return tuple(steps)
+
+    def _steps_in_place(self, root: StoredRoot) -> Iterator[PlanStep]:
+        preview = preview_tree(root.path, (entry for entry, _ in self._chosen(root)))
+        named = (("write", preview.new), ("replace", preview.changed), ("leave", preview.same))
+        for action, amount in named:
+            if amount.items:
+                yield PlanStep(str(root.path), str(root.path), action, amount.items, amount.bytes)
+        self._too_small += room_for(root.path, preview.needed_bytes)
+
+    def room(self, steps: Sequence[PlanStep]) -> tuple[Finding, ...]:
+        """What is to be said of the room at the target, after ``steps``."""
+        if self._target is None:
+            return tuple(self._too_small)
+        return room_for(self._target, sum(step.bytes for step in steps))
 
     def refuse(self) -> None:
         """Raise what must stop this restore before anything is protected or written."""
@@ -105,13 +134,19 @@ class TreeRestore:
     def carry_out(self) -> tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]:
         """Write everything; returns what was written and what is to be said of it."""
         self._progress.begin("restoring files", self._reader.record.total_bytes)
-        return tuple(self._restore(root) for root in self.roots), tuple(self._findings)
+        if self._target is None or len(self.roots) == 1:
+            return tuple(self._restore(root) for root in self.roots), tuple(self._findings)
+        # One mark over all trees, which goes last: a tree that is finished is gone on with until all of them are.
+        make_ready(self._target, in_place=False, label=self._reader.record.snapshot.encode())
+        parts = tuple(self._restore(root, goes_on=True) for root in self.roots)
+        remove_mark(self._target)
+        return parts, tuple(self._findings)
 
     @property
     def _picky(self) -> bool:
-        return self._patterns.excludes_some or self._patterns.includes_only
+        return not self.choice.is_everything
 
-    def _restore(self, root: StoredRoot) -> RestoredPart:
+    def _restore(self, root: StoredRoot, *, goes_on: bool = False) -> RestoredPart:
         where = self._place(root)
         items = size = 0
         in_place = self._target is None
@@ -122,6 +157,7 @@ class TreeRestore:
                 mode="in-place" if in_place else "new-place",
                 label=self._reader.record.snapshot.encode(),
                 compare_content=in_place,
+                goes_on=goes_on,
                 on_trouble=self._findings.append,
                 clock=self._clock,
             ) as writer,
@@ -159,13 +195,16 @@ class TreeRestore:
 
     def _chosen(self, root: StoredRoot) -> Iterator[Line]:
         lines = (decode(line) for line in self._reader.lines(self._streams[root.stream]))
-        return self._with_own_links(self._patterns.select(lines, lambda line: line[0])) if self._picky else lines
+        patterns = self._patterns[root.path]
+        if patterns is None or not self._picky:
+            return lines
+        return self._with_own_links(patterns, patterns.select(lines, lambda line: line[0]))
 
-    def _with_own_links(self, chosen: Iterator[Line]) -> Iterator[Line]:
+    def _with_own_links(self, patterns: Patterns, chosen: Iterator[Line]) -> Iterator[Line]:
         """Let hard links whose first name is not chosen refer to the first that is: what lies under the other name is not ours."""
         first_chosen: dict[bytes, bytes] = {}
         for entry, pieces in chosen:
-            if entry.hard_link_to and not _takes(self._patterns, entry.hard_link_to):
+            if entry.hard_link_to and not _takes(patterns, entry.hard_link_to):
                 first = first_chosen.setdefault(entry.hard_link_to, entry.path)
                 yield entry._replace(hard_link_to=b"" if first == entry.path else first), pieces
             else:
@@ -187,6 +226,18 @@ def stored_roots(reader: SnapshotReader) -> list[StoredRoot]:
         return roots
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ObjectDamaged(f"the root of snapshot {reader.record.snapshot[:8]} names no trees") from error
+
+
+def chooses_something(reader: SnapshotReader, choice: TreeChoice) -> bool:
+    """Whether any name of the snapshot is chosen."""
+    for root in stored_roots(reader):
+        patterns = choice.patterns(root.path)
+        if patterns is None:
+            continue
+        entries = (decode(line)[0] for line in _lines(reader, root.stream))
+        if any(True for _ in patterns.select(entries, lambda entry: entry)):
+            return True
+    return False
 
 
 class _Untouched:
@@ -234,13 +285,23 @@ def content_of(reader: SnapshotReader, root: StoredRoot) -> Iterator[tuple[Entry
                     pass
 
 
-def remove_what_restore_added(restored: SnapshotReader, before: SnapshotReader | None) -> None:
-    """Delete the names that are in one snapshot and not in the other: what a restore in place had added."""
+def remove_what_restore_added(
+    restored: SnapshotReader, before: SnapshotReader | None, choice: TreeChoice = EVERYTHING
+) -> None:
+    """Delete the names that are in one snapshot and not in the other: what a restore in place had added.
+
+    Args:
+        choice: That of the restore: what it did not choose it did not add, and somebody made it since.
+    """
     earlier = {root.path: root for root in stored_roots(before)} if before else {}
     for root in stored_roots(restored):
+        patterns = choice.patterns(root.path)
+        if patterns is None or not root.path.is_dir():
+            continue
         was = earlier.get(root.path)
         kept = _paths(before, was.stream) if before and was else iter(())
-        added = list(_only_in_first(_paths(restored, root.stream), kept))
+        chosen = patterns.select((decode(line)[0] for line in _lines(restored, root.stream)), lambda entry: entry)
+        added = list(_only_in_first((entry.path for entry in chosen), kept))
         directories = open_root(root.path)
         try:
             for path in reversed(added):
@@ -258,7 +319,11 @@ def remove_what_restore_added(restored: SnapshotReader, before: SnapshotReader |
 
 
 def _paths(reader: SnapshotReader, stream: str) -> Iterator[bytes]:
-    return (decode(line)[0].path for line in reader.lines(reader.streams()[stream]))
+    return (decode(line)[0].path for line in _lines(reader, stream))
+
+
+def _lines(reader: SnapshotReader, stream: str) -> Iterator[bytes]:
+    return reader.lines(reader.streams()[stream])
 
 
 def _only_in_first(first: Iterator[bytes], second: Iterator[bytes]) -> Iterator[bytes]:

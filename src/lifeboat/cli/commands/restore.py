@@ -22,6 +22,7 @@ STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_
         ("restore --undo", "go back to what was there before that"),
         ("restore db --to env:STAGING_URI", "to another server"),
         ("restore files 3f2a91c0 --to /srv/restored", "the files, into an empty folder"),
+        ("restore files latest contracts/2026/7.pdf --over-live", "one file, or one folder, where it was"),
         ("restore db --over-live --ns shop.users", "one collection"),
         (
             """restore db --over-live --ns shop.users --filter '{"email": "x@y"}'""",
@@ -31,6 +32,7 @@ STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_
 )
 @click.argument("what", required=False, type=click.Choice(["all", "db", "files", "config"]))
 @click.argument("snapshot", required=False, default="latest")
+@click.argument("paths", required=False, nargs=-1)
 @click.option("--to", metavar="TARGET", help="A folder, a database's name, a MongoDB URI, or env:VARIABLE naming one.")
 @click.option("--over-live", is_flag=True, help="Replace the live data; what is there now is backed up first.")
 @click.option("--ns", "namespaces", multiple=True, metavar="DB.COLL", help="Only this collection; DB.* for all of one.")
@@ -67,6 +69,7 @@ def command(
     run: Run,
     what: str | None,
     snapshot: str,
+    paths: tuple[str, ...],
     to: str | None,
     over_live: bool,
     renames: tuple[str, ...],
@@ -79,7 +82,8 @@ def command(
     bypass_validators: bool,
     **chosen: object,
 ) -> ExitStatus:
-    """Bring back the database, the files, the configuration, or all, as of SNAPSHOT (else the latest).
+    """Bring back the database, the files, the configuration, or all, as of SNAPSHOT (else the latest); of files,
+    only PATHS if some are named.
 
     It needs a target: --to somewhere else, or --over-live. Everything lands beside the live data and is compared; only
     then is it swapped in, collection by collection, or file by file.
@@ -89,6 +93,7 @@ def command(
     if undo:
         others = [
             what,
+            paths,
             to,
             over_live,
             renames,
@@ -98,12 +103,12 @@ def command(
         ]
         return _undo(run, yes, alone=not any(others) and chosen["with_users"] is None)
     if wanted is not None:
-        asked = check_documents(run.folder, what, snapshot, to, over_live, wanted, renames, chosen)
+        asked = check_documents(run.folder, what, snapshot, to, over_live, wanted, renames, {**chosen, "paths": paths})
         note_password(run, "db", to)
         return restore_documents(run, asked, only, bypass_validators=bypass_validators, dry_run=dry_run, yes=yes)
     if only or bypass_validators:
         raise click.UsageError("--only and --bypass-validators go with --filter")
-    request = check_request(what, snapshot, to, over_live, renames, chosen)
+    request = check_request(what, snapshot, to, over_live, renames, {**chosen, "paths": paths})
     note_password(run, request.source, to)
     # Beside the live data nothing is harmed: where nobody can be asked, nobody has to be.
     asks = not dry_run and (must_be_confirmed(run, yes) if request.over_live else run.asks and not yes)

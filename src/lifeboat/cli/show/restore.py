@@ -33,9 +33,12 @@ def draw_plan(plan: RestorePlanReport, now: datetime) -> list[RenderableType]:
             show_bytes(step.bytes),
         )
     drawn: list[RenderableType] = [_origin(plan.snapshots, plan.target, now), "", table, *_left_out(len(plan.steps))]
-    actions = Counter(step.action for step in plan.steps)
+    actions: Counter[str] = Counter()
+    for step in plan.steps:
+        # Of a tree its names are counted, of a database its collections.
+        actions[step.action] += (step.items or 0) if step.where.startswith("/") else 1
     summary = ", ".join(f"{action} {number:,}" for action, number in actions.items())
-    drawn += ["", text(f"{summary or 'nothing to do'}; {show_bytes(plan.total_bytes)} to read")]
+    drawn += ["", text(f"{summary or 'nothing to do'}; {show_bytes(plan.total_bytes)} to read; {_duration(plan)}")]
     if actions["replace"] and plan.safety_snapshot:
         drawn.append(
             text("replaced: what is there now is backed up first; `lifeboat restore --undo` goes back to it", DOUBTFUL)
@@ -73,6 +76,12 @@ def draw_restored(report: RestoreReport, now: datetime, with_origin: bool) -> li
             return drawn + next_steps(("lifeboat snapshots", "what it replaced is there, marked `before a restore`"))
         return drawn + next_steps(("lifeboat restore --undo", "go back to what was there before"))
     return drawn
+
+
+def _duration(plan: RestorePlanReport) -> str:
+    if plan.estimated_seconds is None:
+        return "no restore measured yet, so no estimate of the time"
+    return f"about {show_seconds(plan.estimated_seconds)}, as fast as the last one"
 
 
 def _left_out(number: int) -> list[RenderableType]:

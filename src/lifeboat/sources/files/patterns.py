@@ -236,5 +236,10 @@ def _join(expressions: list[str]) -> Matcher | None:
     return re.compile("|".join(f"(?:{expression})" for expression in expressions), re.DOTALL).fullmatch
 
 
+def exactly(path: str) -> str:
+    """The pattern that matches this very path from the root, and all below it when it is a directory."""
+    return "/" + re.sub(r"([\\\\*?\[])", r"\\\1", path.strip("/"))
+
+
 NOTHING_SAID = Patterns()
 """Takes everything."""

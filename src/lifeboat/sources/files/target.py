@@ -6,6 +6,7 @@ mix its files into it. Invariant: nothing a person had is deleted; what is in th
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from lifeboat.foundation.clock import Clock
@@ -49,6 +50,19 @@ def make_ready(target: Path, in_place: bool, label: bytes) -> bool:
             f"{target} cannot be written: {(error.strerror or str(error)).lower()}", "run as a user who may write there"
         ) from error
     return resumed
+
+
+def remove_mark(target: Path) -> None:
+    """Take the mark away; the directory keeps its time."""
+    before = os.stat(target)
+    with suppress(FileNotFoundError):
+        os.unlink(os.fsencode(target) + b"/" + RESTORING_NAME)
+        os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+    descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_other(target: Path, names: set[bytes] | set[str], label: bytes) -> None:

@@ -2,8 +2,8 @@
 
 How: content goes to one temporary name in its directory and is renamed when it is complete and has its metadata.
 A directory gets its own when the walk has left it. Limits: memory is the branch of directories being written;
-entries come in walk order, one thread at a time. Nothing is forced to the disk before ``finish``, which forces all
-of it: a power cut before that can cost any file of the target, and the same restore run again writes those anew.
+entries come in walk order, one thread at a time. Nothing is forced to the disk before ``finish``, which forces the
+file systems that were written to: a power cut before that can cost any file of the target, and the same restore run again writes those anew.
 Invariant: each step is relative to an open directory and follows no symlink, so neither a hostile manifest nor a
 symlink in the way leads outside; a real name never holds partial content; what the manifest does not name stays.
 """
@@ -22,7 +22,8 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.files.content import what_differs, write_content
 from lifeboat.sources.files.directories import Directories
 from lifeboat.sources.files.entry import PARTIAL_NAME, RESTORING_NAME, Entry, show
-from lifeboat.sources.files.errors import ContentMismatch, OnTrouble, not_written, refuse_target
+from lifeboat.sources.files.errors import ContentMismatch, OnTrouble, TargetUnwritable, not_written, refuse_target
+from lifeboat.sources.files.make_durable import WrittenTo
 from lifeboat.sources.files.metadata import Metadata, drop_default_acl
 from lifeboat.sources.files.target import check_path, make_ready, move_aside, open_for_us
 from lifeboat.sources.files.walk import KIND_OF
@@ -41,6 +42,7 @@ class TreeWriter:
             ``in-place`` writes over what differs and deletes nothing.
         owner: Whether to give files their owners; None: only root does.
         label: What is restored, such as the snapshot's name: only the same may go on in an unfinished target.
+        goes_on: The target is known to be an unfinished restore of the same label, though it may not be marked as one.
         compare_content: Do not trust size and time of a file that is there: compare every byte.
         on_trouble: Hears of each name that could not be written, and of what stood in the way.
 
@@ -56,6 +58,7 @@ class TreeWriter:
         owner: bool | None = None,
         label: bytes = b"",
         compare_content: bool = False,
+        goes_on: bool = False,
         on_trouble: OnTrouble,
         clock: Clock,
     ) -> None:
@@ -67,10 +70,12 @@ class TreeWriter:
             owner=os.geteuid() == 0 if owner is None else owner, inherits=in_place, on_trouble=on_trouble
         )
         self._branch: list[Entry] = []
-        resumed = make_ready(target, in_place, label)
-        self._something_there = in_place or resumed
+        resumed = make_ready(target, in_place or goes_on, label)
+        self._something_there = in_place or resumed or goes_on
         self._directories = Directories(os.fsencode(target))
         self._sources = Directories(os.fsencode(target))
+        self._written_to = WrittenTo()
+        self._written_to.note(self._directories.root_fd)
         if not in_place:
             drop_default_acl(self._directories.root_fd)
 
@@ -80,6 +85,7 @@ class TreeWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._directories.close()
         self._sources.close()
+        self._written_to.close()
 
     def already_there(self, entry: Entry) -> bool:
         """Whether a name is there as it should be, so that its content need not be fetched; a directory never is.
@@ -116,6 +122,7 @@ class TreeWriter:
                 return
             parent, _, name = entry.path.rpartition(b"/")
             fd = self._directories.open(parent, make=True)
+            self._written_to.note(fd)
             if entry.kind == "directory":
                 self._put_directory(fd, name, entry)
             else:
@@ -130,8 +137,14 @@ class TreeWriter:
         """Give the last directories their modes and times, and make everything outlast a power cut."""
         self._leave_directories(b"")
         # All is on the disk before the mark that says otherwise goes away.
-        os.sync()
         root_fd = self._directories.root_fd
+        try:
+            self._written_to.force()
+        except OSError as error:
+            raise refuse_target(b"", error) or TargetUnwritable(
+                f"the disk did not take all of it: {(error.strerror or str(error)).lower()}",
+                "look at the kernel's log, then run the same restore again",
+            ) from error
         before = os.stat(root_fd)
         try:
             os.unlink(RESTORING_NAME, dir_fd=root_fd)
