@@ -297,3 +297,12 @@ def test_everything_comes_back_on_a_standalone_too() -> None:
         report = restore(client, kept, Target.OVER_LIVE)
         assert everything_in(client, "shop") == before
         assert not any_problem(report.findings)
+
+
+def test_a_chunk_larger_than_a_command_may_be_comes_whole(client: Client, database: str) -> None:
+    """A chunk ends behind the document that its cut falls into, so a few large ones can exceed 16 MiB together."""
+    client[database].large.insert_many({"_id": n, "text": "x" * size} for n, size in enumerate([3_900_000, 15_000_000]))
+    before, kept = everything_in(client, database), Kept(client, database)
+    kept.blocks[f"{database}.large"] = [b"".join(kept.blocks[f"{database}.large"])]
+    restore(client, kept, Target.EMPTY_PLACE, renames=[f"{database}={database}_copy"])
+    assert everything_in(client, database + "_copy") == before

@@ -1,34 +1,33 @@
 """Back up a MongoDB server: one instant, every collection a stream of whole documents.
 
-Two collections are read at once, in the order of their names. If a collection is dropped or renamed while the capture
-runs, all of it begins anew at a new instant: what was stored already is recognised and costs no second upload.
+If a collection is dropped or renamed while the capture runs and this user may not follow it through the oplog, all of it begins anew
+at a new instant: what was stored already is recognised and costs no second upload.
 """
 
 import json
-import struct
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from lifeboat.chunking.cut import Boundary, Cutter, after_document, after_line
+from lifeboat.chunking.cut import Cutter, after_line
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SourceError
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.dump_mongodb import Dump, dump
+from lifeboat.operations.read_collections import AfterBlock, CollectionReader, ReadCollection, go_on
 from lifeboat.operations.taking import Taken, Taking, finding_to_json
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
-from lifeboat.repository.writing import Run, RunAborted
+from lifeboat.repository.writing import Run
 from lifeboat.sources.mongodb.capture import Capture, capture
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import CaptureMoved
+from lifeboat.sources.mongodb.target_server import TargetServer
 
 TRIES = 4
 """A capture that DDL disturbs begins anew this often; an application that renames every few seconds needs a quiet minute."""
-READERS = 2
 
 
 class DatabaseEmpty(SourceError):
@@ -37,48 +36,34 @@ class DatabaseEmpty(SourceError):
     code = "database-empty"
 
 
-@dataclass(frozen=True, slots=True)
-class _ReadCollection:
-    entry: CollectionEntry
-    stream: WrittenStream | None
-    documents: int
-
-
-class _CountingBoundary:
-    """``after_document`` that also counts the documents of the chunk it just ended."""
-
-    def __init__(self) -> None:
-        self.documents = 0
-
-    def __call__(self, buffer: memoryview, start: int, cut: int) -> int:
-        stop = after_document(buffer, start, cut)
-        if stop >= 0:
-            self.documents += count_documents(buffer[start:stop])
-        return stop
-
-
-def count_documents(documents: bytes | memoryview) -> int:
-    """How many BSON documents follow each other here."""
-    unpack, position, count, end = struct.Struct("<i").unpack_from, 0, 0, len(documents)
-    while position < end:
-        position += unpack(documents, position)[0]
-        count += 1
-    return count
-
-
 def backup_mongodb(
-    taking: Taking, client: Client, databases: Sequence[str] | None, *, clock: Clock, progress: Progress
+    taking: Taking,
+    client: Client,
+    databases: Sequence[str] | None,
+    *,
+    clock: Clock,
+    progress: Progress,
+    after_block: AfterBlock = go_on,
 ) -> Taken:
     """Take one snapshot of the server.
+
+    Args:
+        after_block: Called after each block of documents that was read.
 
     Raises:
         SourceError kinds: The server cannot be read, or not as promised.
     """
+
+    def look() -> Capture:
+        with capture(client, databases, clock=clock) as captured:
+            return captured
+
+    server = TargetServer(client, clock=clock, progress=progress)
     for attempt in range(1, TRIES + 1):
         with taking.run() as run:
             try:
-                with capture(client, databases, clock=clock) as captured:
-                    return _take(taking, run, captured, databases, progress)
+                reader = CollectionReader(taking, run, server, progress, threading.Event(), after_block)
+                return _take(taking, run, server.repeat(look), reader)
             except CaptureMoved as moved:
                 if attempt == TRIES:
                     raise
@@ -86,79 +71,58 @@ def backup_mongodb(
     raise AssertionError("not reached")
 
 
-def _take(taking: Taking, run: Run, captured: Capture, databases: Sequence[str] | None, progress: Progress) -> Taken:
+def _take(taking: Taking, run: Run, captured: Capture, reader: CollectionReader) -> Taken:
     if not captured.collections:
         raise DatabaseEmpty(
-            f"there is nothing to back up in {', '.join(databases) if databases else 'this server'}",
+            f"there is nothing to back up in {', '.join(captured.databases) if captured.databases else 'this server'}",
             "does MONGODB_URI name the right server and the right database?",
         )
-    progress.begin("database", taking.expected_bytes)
-    stop = threading.Event()
-    with ThreadPoolExecutor(READERS, thread_name_prefix="collection") as pool:
-        reading = [
-            pool.submit(_read_collection, taking, run, captured, entry, progress, stop)
-            for entry in captured.collections
-        ]
-        collections = _all_or_first_failure(reading, stop)
-    streams = [one.stream for one in collections if one.stream is not None]
-    streams.append(_write_catalog(taking, run, collections))
-    streams.append(_write_documents(run, "users", captured.users()))
-    streams.append(_write_documents(run, "roles", captured.roles()))
-    details: dict[str, Any] = {
-        "server": {
-            "version": captured.server.version,
-            "set_name": captured.server.set_name,
-            "feature_version": captured.server.feature_version,
-        },
-        "cluster_time": list(captured.cluster_time) if captured.cluster_time else None,
-        "databases": sorted({entry.database for entry in captured.collections}),
-    }
-    findings = captured.findings
-    root = write_root(run, streams, details, [finding_to_json(one) for one in findings if one.level is not Level.OK])
+    reader.progress.begin("database", taking.expected_bytes)
+    done = dump(captured, reader)
+    streams = [one.stream for one in done.collections if one.stream is not None]
+    streams.append(_write_catalog(taking, run, done.collections))
+    streams.append(_write_documents(run, "users", done.capture.users()))
+    streams.append(_write_documents(run, "roles", done.capture.roles()))
+    if done.oplog is not None:
+        streams.append(done.oplog)
+    findings = done.capture.findings
+    said = [finding_to_json(one) for one in findings if one.level is not Level.OK]
+    root = write_root(run, streams, _details(done), said)
     return taking.commit(
         run,
         root,
-        instant=captured.instant,
-        one_instant=captured.consistent and not any(entry.kind == "capped" for entry in captured.collections),
+        instant=done.capture.instant,
+        one_instant=done.one_instant,
         total_bytes=sum(stream.total_bytes for stream in streams),
-        items=sum(one.documents for one in collections),
+        items=sum(one.documents for one in done.collections),
         findings=findings,
     )
 
 
-def _read_collection(
-    taking: Taking, run: Run, captured: Capture, entry: CollectionEntry, progress: Progress, stop: threading.Event
-) -> _ReadCollection:
-    if entry.kind == "view":
-        return _ReadCollection(entry, None, 0)
-    boundary = _CountingBoundary()
-    stream = StreamWriter(run, f"documents/{entry.database}.{entry.stored_as}", Kind.CONTENT)
-    for chunk in _cut(taking.cutting_seed, boundary, captured.blocks(entry), progress, stop):
-        stream.append(chunk)
-    progress.advance(done_items=boundary.documents)
-    return _ReadCollection(entry, stream.finish(), boundary.documents)
-
-
-def _cut(
-    seed: int, boundary: Boundary, blocks: Iterator[bytes], progress: Progress, stop: threading.Event
-) -> Iterator[memoryview]:
-    cutter = Cutter(seed, boundary)
-    for block in blocks:
-        if stop.is_set():
-            raise RunAborted("another collection failed")
-        yield from cutter.feed(block)
-        progress.advance(len(block))
-    yield from cutter.finish()
+def _details(done: Dump) -> dict[str, Any]:
+    server, time = done.capture.server, done.capture.cluster_time
+    details: dict[str, Any] = {
+        "server": {
+            "version": server.version,
+            "set_name": server.set_name,
+            "feature_version": server.feature_version,
+        },
+        "cluster_time": list(time) if time else None,
+        "databases": sorted({one.entry.database for one in done.collections}),
+    }
+    if done.window_from and time:
+        details["window"] = {"from": list(done.window_from), "to": list(time), "changes": done.changes}
+    return details
 
 
 def write_catalog(
     taking: Taking, run: Run, collections: Sequence[tuple[CollectionEntry, WrittenStream, int]]
 ) -> WrittenStream:
     """The catalog of collections that were written elsewhere; with each its stream and how many documents are in it."""
-    return _write_catalog(taking, run, [_ReadCollection(*one) for one in collections])
+    return _write_catalog(taking, run, [ReadCollection(*one) for one in collections])
 
 
-def _write_catalog(taking: Taking, run: Run, collections: Sequence[_ReadCollection]) -> WrittenStream:
+def _write_catalog(taking: Taking, run: Run, collections: Sequence[ReadCollection]) -> WrittenStream:
     stream = StreamWriter(run, "catalog", Kind.LINES)
     cutter = Cutter(taking.cutting_seed, after_line)
     lines = b"".join(_catalog_line(one) for one in collections)
@@ -167,7 +131,7 @@ def _write_catalog(taking: Taking, run: Run, collections: Sequence[_ReadCollecti
     return stream.finish()
 
 
-def _catalog_line(one: _ReadCollection) -> bytes:
+def _catalog_line(one: ReadCollection) -> bytes:
     value = {
         "database": one.entry.database,
         "collection": one.entry.name,
@@ -175,6 +139,7 @@ def _catalog_line(one: _ReadCollection) -> bytes:
         "documents": one.documents,
         "stream": one.stream.name if one.stream else None,
         "metadata": one.entry.metadata,
+        **({"later": True} if one.later else {}),
     }
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii") + b"\n"
 
@@ -184,17 +149,3 @@ def _write_documents(run: Run, name: str, documents: Sequence[bytes]) -> Written
     if documents:
         stream.append(b"".join(documents))
     return stream.finish()
-
-
-def _all_or_first_failure(reading: Sequence["Future[_ReadCollection]"], stop: threading.Event) -> list[_ReadCollection]:
-    """All results in order; the first failure ends the others at their next block and is raised."""
-    try:
-        done, _ = wait(reading, return_when=FIRST_EXCEPTION)
-        for one in done:
-            one.result()
-        return [one.result() for one in reading]
-    except BaseException:
-        stop.set()
-        for one in reading:
-            one.cancel()
-        raise

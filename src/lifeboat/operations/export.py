@@ -24,6 +24,7 @@ from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.dump.archive_write import write_archive
 from lifeboat.sources.mongodb.dump.dumped import Dump, Dumped, accounts
 from lifeboat.sources.mongodb.dump.folder_write import GZIP_LEVEL, ExportRefused, write_folder
+from lifeboat.sources.mongodb.oplog.named import as_named
 
 ARCHIVE, FOLDER, TAR = "mongodump-archive", "mongodump-dir", "tar"
 FORMATS = {Source.MONGODB: (ARCHIVE, FOLDER), Source.FILES: (TAR,), Source.CONFIG: (TAR,)}
@@ -111,11 +112,12 @@ def _dump_of(reader: SnapshotReader, chosen: Sequence[StoredCollection], with_us
 
     server = reader.details.get("server")
     version = str(server.get("version", "")) if isinstance(server, dict) else ""
+    names = {one.entry.uuid: f"{one.entry.database}.{one.entry.stored_as}" for one in chosen if one.entry.uuid}
     return Dump(
         version or "6.0.0",
         accounts(documents("users"), documents("roles")),
         tuple(map(collection, chosen)),
-        (lambda: blocks(streams[OPLOG])) if OPLOG in streams else None,
+        (lambda: as_named(blocks(streams[OPLOG]), names)) if OPLOG in streams else None,
     )
 
 

@@ -18,6 +18,8 @@ from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.connect import Client
+from lifeboat.sources.mongodb.documents import spans_of
+from lifeboat.sources.mongodb.land_window import Changes
 from lifeboat.sources.mongodb.restore import carry_out
 from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target, plan_restore
 from lifeboat.sources.mongodb.target_server import TargetServer
@@ -32,6 +34,8 @@ class StoredCollection:
     documents: int
     bytes: int
     stream: str | None
+    later: bool = False
+    """It was read while it changed; the changes are in the stream ``oplog``."""
 
 
 def stored_collections(reader: SnapshotReader) -> list[StoredCollection]:
@@ -44,10 +48,22 @@ def stored_collections(reader: SnapshotReader) -> list[StoredCollection]:
             entry = CollectionEntry(value["database"], value["collection"], value["kind"], value["metadata"])
             stream = value["stream"]
             size = 0 if stream is None else streams[stream].total_bytes
-            found.append(StoredCollection(entry, int(value["documents"]), size, stream))
+            later = value.get("later") is True
+            found.append(StoredCollection(entry, int(value["documents"]), size, stream, later))
         except (KeyError, TypeError, ValueError) as error:
             raise ObjectDamaged(f"the catalog of snapshot {reader.record.snapshot[:8]} is not readable") from error
     return found
+
+
+def changes_of(reader: SnapshotReader, stored: StoredCollection) -> int:
+    """How many changes follow the documents of a collection; 0 where all was read as of one instant."""
+    stream = reader.streams().get("oplog")
+    if stream is None:
+        return 0
+    mark = b"\x05ui\0\x10\0\0\0\x04" + stored.entry.uuid
+    return sum(
+        1 for chunk in reader.stream(stream) for begin, end in spans_of(chunk) if mark in chunk[begin : begin + 512]
+    )
 
 
 @dataclass
@@ -111,6 +127,7 @@ class DatabaseRestore:
                 progress=_OneTask(progress),
                 finished=self._finished(),
                 mark=self._mark,
+                changes=self._changes(),
             )
         except LifeboatError:
             progress.note(
@@ -126,7 +143,7 @@ class DatabaseRestore:
                 one.namespace,
                 one.documents,
                 one.size_bytes,
-                "definition" if came[one.namespace].kind == "view" else how,
+                "definition" if came[one.namespace].kind == "view" else _how_compared(how, one.changes),
             )
             for one in report.collections
         )
@@ -143,6 +160,13 @@ class DatabaseRestore:
     def _read_chunks(self, entry: CollectionEntry) -> Iterator[bytes]:
         stream = self._stored[entry.namespace].stream
         return iter(()) if stream is None else self.reader.stream(self.reader.streams()[stream])
+
+    def _changes(self) -> Changes | None:
+        stream = self.reader.streams().get("oplog")
+        if stream is None:
+            return None
+        later = frozenset(name for name, one in self._stored.items() if one.later)
+        return Changes(lambda: self.reader.stream(stream), later)
 
     def _documents(self, name: str) -> list[bytes]:
         raw = b"".join(self.reader.stream(self.reader.streams()[name]))
@@ -162,6 +186,11 @@ class DatabaseRestore:
 
     def _note(self, **fields: object) -> None:
         self.state.write_json(self._journal, {**(self.state.read_json(self._journal) or {}), **fields})
+
+
+def _how_compared(how: str, changes: int | None) -> str:
+    """What was compared with what is stored, and what came after that: nobody stored what the result of it should be."""
+    return how if changes is None else f"{how}; then {changes:,} changes replayed"
 
 
 class _OneTask:

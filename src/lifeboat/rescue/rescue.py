@@ -15,7 +15,7 @@ What to type:
     export LIFEBOAT_KEY='LIFEBOAT1-...'           or --key-file FILE, or be asked; never as an argument
     python rescue.py list REPO                    what there is, newest first
     python rescue.py files REPO latest OUT        the uploaded files ("latest-config": the configuration files)
-    python rescue.py dump REPO latest OUT         the database; then: mongorestore --uri=... OUT
+    python rescue.py dump REPO latest OUT         the database; then what it tells you: mongorestore ... OUT
     python rescue.py check REPO                   read and check every object
 
 A snapshot is named by `latest`, or by its id or the first digits of it as `list` shows them. OUT must be empty or new.
@@ -874,10 +874,11 @@ def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bo
     """Write what `mongodump` would have written."""
     _, contents = open_contents(repository, snapshot, rebuild_index)
     prepare_out(out, sum(stream.length for stream in contents.streams.values()))
-    collections = 0
+    collections, names = 0, dict[bytes, bytes]()
     for line in contents.lines("catalog"):
         database, collection = take(line, "database", str), take(line, "collection", str)
         try:
+            names |= uuid_and_name(line, database, collection)
             with reading(f"{database}.{collection}"):
                 dump_collection(contents, line, database, collection, out)
                 collections += 1
@@ -896,7 +897,16 @@ def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bo
     if isinstance(version, str):
         prelude = json.dumps({"ServerVersion": version, "ToolVersion": "100.12.0"}).encode()
         write_whole(out, "", "prelude.json", iter([prelude]))
-    say(f"{collections} collections and views written; now: mongorestore --uri=... {out}")
+    replay = ""
+    if "oplog" in contents.streams:
+        with reading("oplog"):
+            write_whole(out, "", "oplog.bson", changes_by_name(contents.read(contents.streams["oplog"]), names))
+        replay = "--oplogReplay "
+    say(f"{collections} collections and views written; now: mongorestore {replay}--uri=... {out}")
+    if replay:
+        say(
+            "without --oplogReplay the collections are not of one instant: it brings all of them to that of the snapshot"
+        )
 
 
 def dump_collection(contents: Contents, line: dict[str, Any], database: str, collection: str, out: str) -> None:
@@ -908,6 +918,53 @@ def dump_collection(contents: Contents, line: dict[str, Any], database: str, col
         data = dump_file_name(f"system.buckets.{collection}") if line.get("kind") == "timeseries" else escaped
         write_whole(out, database, f"{data}.bson", contents.read(stream))
     write_whole(out, database, f"{escaped}.metadata.json", iter([metadata.encode()]))
+
+
+def uuid_and_name(line: dict[str, Any], database: str, collection: str) -> dict[bytes, bytes]:
+    """The UUID by which changes name the collection that holds the documents, and what that is called."""
+    uuid = from_json(take(line, "metadata", str).encode()).get("uuid")
+    if not isinstance(uuid, str) or not uuid:
+        return {}
+    stored_as = f"system.buckets.{collection}" if line.get("kind") == "timeseries" else collection
+    return {from_hex(uuid, 16): f"{database}.{stored_as}".encode()}
+
+
+def changes_by_name(pieces: Iterator[bytes], names: dict[bytes, bytes]) -> Iterator[bytes]:
+    """The stored changes of the collections in the snapshot, under the names these have in it (section 11)."""
+    rest = b""
+    for piece in pieces:
+        content, at = rest + piece, 0
+        while at + 4 <= len(content) and at + (length := int.from_bytes(content[at : at + 4], "little")) <= len(
+            content
+        ):
+            if length < 5:
+                raise Trouble("a change in it is not whole")
+            yield change_by_name(content[at : at + length], names)
+            at += length
+        rest = content[at:]
+    if rest:
+        raise Trouble("it ends in the middle of a change")
+
+
+def change_by_name(change: bytes, names: dict[bytes, bytes]) -> bytes:
+    """One change with ``ns`` replaced; nothing when its collection is not in the snapshot."""
+    fixed = {0x11: 8, 0x12: 8}
+    counted = {0x02: 4, 0x05: 5, 0x03: 0}  # string, binary, document: what the length at the beginning leaves out
+    elements, at = dict[bytes, bytes](), 4
+    try:
+        while change[at]:
+            kind, value = change[at], change.index(0, at + 1) + 1
+            size = fixed.get(kind) or counted[kind] + int.from_bytes(change[value : value + 4], "little")
+            elements[change[at + 1 : value - 1]] = change[at : value + size]
+            at = value + size
+        name = names.get(elements[b"ui"][-16:])
+    except (IndexError, KeyError, ValueError):
+        raise Trouble("a change in it is not what it should be") from None
+    if name is None:
+        return b""
+    elements[b"ns"] = b"\x02ns\0" + (len(name) + 1).to_bytes(4, "little") + name + b"\0"
+    body = b"".join(elements.values())
+    return (len(body) + 5).to_bytes(4, "little") + body + b"\0"
 
 
 def dump_file_name(collection: str) -> str:

@@ -64,8 +64,13 @@ class _Listed:
         return "timeseries" in self.options and not self.is_buckets
 
 
-def read_catalog(client: Client, facts: ServerFacts, databases: Sequence[str] | None) -> CatalogRead:
+def read_catalog(
+    client: Client, facts: ServerFacts, databases: Sequence[str] | None, at: Timestamp | None = None
+) -> CatalogRead:
     """List what is to be captured and fix T.
+
+    Args:
+        at: T, when it is not to be chosen here; where the rights leave no choice, T is a later one.
 
     Raises:
         DatabaseRightMissing: Neither way is open to this user.
@@ -74,30 +79,32 @@ def read_catalog(client: Client, facts: ServerFacts, databases: Sequence[str] | 
     with in_our_words("reading the list of collections"):
         if facts.checks_collection_uuid:
             try:
-                listed, time = _by_list_catalog(client, facts)
+                listed, time = _by_list_catalog(client, facts, at)
             except OperationFailure as refusal:
                 if refusal.code != UNAUTHORIZED or databases is None:
                     raise
                 listed, time = _by_listings(client, facts, databases)
         else:
             listed, time = _by_listings(client, facts, databases or _all_databases(client))
-        wanted = [each for each in listed if _is_wanted(each.database, databases)]
+        wanted = [each for each in listed if is_wanted(each.database, databases)]
         wanted = [_refused_to_read(client, each) if each.is_buckets else each for each in wanted]
     return _sort_out(wanted, time, databases)
 
 
-def _is_wanted(database: str, databases: Sequence[str] | None) -> bool:
+def is_wanted(database: str, databases: Sequence[str] | None) -> bool:
     if databases is None:
         return database not in NEVER_CAPTURED and not database.startswith("__mdb_internal")
     return database in databases
 
 
-def _by_list_catalog(client: Client, facts: ServerFacts) -> tuple[list[_Listed], Timestamp | None]:
+def _by_list_catalog(
+    client: Client, facts: ServerFacts, at: Timestamp | None
+) -> tuple[list[_Listed], Timestamp | None]:
     admin = client.get_database("admin", codec_options=EXACT)
     pipeline: list[Mapping[str, Any]] = [{"$listCatalog": {}}]
     if not facts.in_a_set:
         return [_from_catalog(entry) for entry in admin.aggregate(pipeline)], None
-    with session_at(client, None) as session:
+    with session_at(client, at) as session:
         listed = [_from_catalog(entry) for entry in admin.aggregate(pipeline, session=session)]
         return listed, time_of(session)
 
@@ -116,7 +123,7 @@ def _from_catalog(entry: Mapping[str, Any]) -> _Listed:
 
 
 def _all_databases(client: Client) -> list[str]:
-    return [name for name in client.list_database_names() if _is_wanted(name, None)]
+    return [name for name in client.list_database_names() if is_wanted(name, None)]
 
 
 def _by_listings(
@@ -204,8 +211,6 @@ def _sort_out(listed: list[_Listed], time: Timestamp | None, databases: Sequence
         if reason is None:
             entry = describe(each.database, each.name, each.options, each.indexes, each.uuid)
             entries.append(entry)
-            if entry.kind == "capped" and time:
-                findings.append(_capped(entry.namespace))
         elif reason == "leftover":
             findings.append(_leftover(f"{each.database}.{each.name}"))
     if not entries:
@@ -267,15 +272,6 @@ def _data_without_series(namespace: str) -> Finding:
         f"there is data of a time-series collection {namespace}, but not the collection: it is NOT in this backup",
         "run the restore that was cut off again, or give the data its name back: db.createCollection with the same options",
         (namespace,),
-    )
-
-
-def _capped(namespace: str) -> Finding:
-    return Finding(
-        Level.WARNING,
-        "capped-not-at-one-instant",
-        namespace,
-        f"{namespace} is capped: servers do not read those at one instant, it is a few moments younger than the rest",
     )
 
 

@@ -49,6 +49,13 @@ class Tally:
             (self.digest + other.digest) % _MODULUS,
         )
 
+    def __sub__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.documents - other.documents,
+            self.size_bytes - other.size_bytes,
+            (self.digest - other.digest) % _MODULUS,
+        )
+
 
 def tally_of(block: bytes) -> Tally:
     """Count and digest one block."""

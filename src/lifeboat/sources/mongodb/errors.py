@@ -84,6 +84,18 @@ class CaptureTooSlow(SourceError):
     code = "capture-too-slow"
 
 
+class OplogGap(SourceError):
+    """Entries of the oplog that are needed are there no more: it was overwritten, or the server went back behind them."""
+
+    code = "oplog-gap"
+
+
+class OplogNotFollowed(SourceError):
+    """The oplog holds something whose effect on documents is not known: what came before cannot be brought to what comes after."""
+
+    code = "oplog-not-followed"
+
+
 class CatalogUnreadable(SourceError):
     """What was stored about a collection is not what a capture writes."""
 

@@ -9,6 +9,7 @@ are equal, and stops the restore when they are not. Order is kept: what an inter
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -22,8 +23,8 @@ from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer
 
 RUN_AT_MOST_BYTES = 16 * MIB
 """The driver refuses anything larger that it takes for one document."""
-BATCH_AT_MOST_BYTES = 40 * MIB
-"""A message has 48,000,000 bytes at most."""
+BATCH_AT_MOST_BYTES = 16 * MIB
+"""The driver refuses a command that is larger as a whole, though a message may have 48,000,000 bytes."""
 BATCH_AT_MOST_DOCUMENTS = 100_000
 DUPLICATE_KEY = 11000
 ASKED_AT_MOST_BYTES = 4 * MIB
@@ -41,27 +42,48 @@ class DocumentRun(RawBSONDocument):
         return self._run
 
 
-def insert_chunk(server: TargetServer, database: str, name: str, chunk: bytes) -> None:
+def insert_chunk(
+    server: TargetServer, database: str, name: str, chunk: bytes, *, may_repeat: bool = False
+) -> list[bytes]:
     """Insert every document of a chunk, waiting for a majority.
+
+    Args:
+        may_repeat: The stream it is of may hold an ``_id`` twice: deleted and inserted again while it was read. The first stays.
+
+    Returns:
+        What was left out for that reason.
 
     Raises:
         LandingDiffers: The server did not take a document, or has another under its ``_id``.
     """
+    left_out: list[bytes] = []
     singly: list[bytes] = []
     if may_hold_empty_timestamps(chunk):
         documents = [chunk[begin:end] for begin, end in spans_of(chunk)]
         singly = [document for document in documents if has_empty_timestamp(document)]
         if singly:
             chunk = b"".join(document for document in documents if not has_empty_timestamp(document))
-    for batch in _batches(chunk):
-        server.repeat(lambda batch=batch: _insert(server, database, name, batch))  # type: ignore[misc]
+    for batch in batches_of(chunk):
+        left_out += server.repeat(partial(_insert, server, database, name, batch, _Doubts(may_repeat)))
         server.progressed()
     for document in singly:
-        server.repeat(lambda document=document: _upsert(server, database, name, document))  # type: ignore[misc]
+        left_out += server.repeat(partial(_upsert, server, database, name, document, _Doubts(may_repeat)))
         server.progressed()
+    return left_out
 
 
-def _batches(chunk: bytes) -> Iterator[list[bytes]]:
+class _Doubts:
+    """What a document that is there already means.
+
+    It is one of an earlier try of ours, when there was one; else, where an ``_id`` may come twice, an earlier of that ``_id``.
+    """
+
+    def __init__(self, may_repeat: bool) -> None:
+        self.may_repeat = may_repeat
+        self.tries = 0
+
+
+def batches_of(chunk: bytes) -> Iterator[list[bytes]]:
     """Cut a chunk into runs, and gather these into what one command may carry."""
     batch: list[bytes] = []
     batch_bytes = documents = run_begin = run_end = 0
@@ -83,7 +105,8 @@ def _batches(chunk: bytes) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _insert(server: TargetServer, database: str, name: str, batch: list[bytes]) -> None:
+def _insert(server: TargetServer, database: str, name: str, batch: list[bytes], doubts: _Doubts) -> list[bytes]:
+    doubts.tries += 1
     answer = server.send(
         database,
         f"writing into {database}.{name}",
@@ -98,13 +121,24 @@ def _insert(server: TargetServer, database: str, name: str, batch: list[bytes]) 
     for error in errors:
         if error.get("code") != DUPLICATE_KEY:
             raise _not_taken(f"{database}.{name}", error)
-    if errors:
-        documents = [run[begin:end] for run in batch for begin, end in spans_of(run)]
-        _accept_if_there(server, database, name, [documents[int(error["index"])] for error in errors], errors[0])
+    if not errors:
+        return []
+    documents = [run[begin:end] for run in batch for begin, end in spans_of(run)]
+    refused = [documents[int(error["index"])] for error in errors]
+    if doubts.may_repeat and doubts.tries == 1:
+        return refused
+    there = _those_there(server, database, name, refused)
+    others = [document for document in refused if document not in there]
+    if others and not doubts.may_repeat:
+        raise _not_taken(f"{database}.{name}", errors[0])
+    return others
 
 
-def _upsert(server: TargetServer, database: str, name: str, document: bytes) -> None:
+def _upsert(server: TargetServer, database: str, name: str, document: bytes, doubts: _Doubts) -> list[bytes]:
     """The one way that keeps ``Timestamp(0, 0)``; it replaces, so that repeating it does no harm."""
+    doubts.tries += 1
+    if doubts.may_repeat and (there := _those_there(server, database, name, [document])):
+        return [] if doubts.tries > 1 and document in there else [document]
     update = {
         "q": _by_id(document),
         "u": [{"$replaceWith": {"$literal": RawBSONDocument(document)}}],
@@ -116,18 +150,19 @@ def _upsert(server: TargetServer, database: str, name: str, document: bytes) -> 
     )
     for error in answer.get("writeErrors") or []:
         raise _not_taken(f"{database}.{name}", error)
+    return []
 
 
-def _accept_if_there(server: TargetServer, database: str, name: str, documents: Sequence[bytes], error: Any) -> None:
-    """Written by a try of which nothing was heard: each must be there with the same bytes, and a majority have it."""
+def _those_there(server: TargetServer, database: str, name: str, documents: Sequence[bytes]) -> set[bytes]:
+    """What is there under the ``_id`` of these; a majority has it."""
+    there: set[bytes] = set()
     with server.client.start_session(causal_consistency=True) as session:
         server.confirm(database, name, session)
         for some in _questions(documents):
             with in_our_words(f"reading back from {database}.{name}"):
                 found = server.database(database)[name].find_raw_batches(_by_ids(some), session=session)
-                there = {bytes(block[begin:end]) for block in found for begin, end in spans_of(block)}
-            if not there.issuperset(some):
-                raise _not_taken(f"{database}.{name}", error)
+                there.update(bytes(block[begin:end]) for block in found for begin, end in spans_of(block))
+    return there
 
 
 def _questions(documents: Sequence[bytes]) -> Iterator[list[bytes]]:

@@ -7,11 +7,11 @@ touches a live collection. Memory: one chunk for each inserting thread, one batc
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.sources.mongodb.blueprint import create_options, differing_indexes, indexes_to_build, same_options
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, Document
 from lifeboat.sources.mongodb.documents import Tally, count_of, tally_of
@@ -66,37 +66,80 @@ class _Stream:
         if self.order is not None:
             self.order.update(block)
 
+    def leave_out(self, documents: list[bytes]) -> None:
+        """What the target did not take because the stream holds its ``_id`` twice; the order is then not the stream's."""
+        if documents:
+            self.tally -= self.count(b"".join(documents))
+            self.order = None
+
     def is_like(self, other: "_Stream") -> bool:
-        same_order = self.order is None or self.order.digest() == other.order.digest()
-        return self.tally == other.tally and same_order
+        unordered = self.order is None or other.order is None
+        return self.tally == other.tally and (unordered or self.order.digest() == other.order.digest())
 
 
-def land(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How) -> Landed:
+def land(
+    server: TargetServer,
+    landing: Landing,
+    read_chunks: ReadChunks,
+    how: How,
+    *,
+    documents_only: bool = False,
+    may_repeat: bool = False,
+) -> Landed:
     """Land one collection.
 
     Where what landed differs and the server was away meanwhile, it lands once more from the beginning: an order given
     to a server that froze can still be carried out when that wakes up, after the same order was given again.
 
+    Args:
+        documents_only: Its changes come next, then ``finish_landing``; with unique indexes these could not come.
+        may_repeat: It was read while it changed: the stream may hold a document that was deleted and inserted again twice.
+
     Raises:
         LandingDiffers: What landed is not what was captured.
     """
+    once = _land_documents if documents_only else _land_whole
     for _ in range(LANDINGS_AT_MOST - 1):
         troubles = server.troubles
         try:
-            return _land_once(server, landing, read_chunks, how)
+            return once(server, landing, read_chunks, how, may_repeat)
         except LandingDiffers as differs:
             if server.troubles == troubles:
                 raise
             how.progress.note(f"{differs.message}, and the database was away meanwhile; landing it once more")
-    return _land_once(server, landing, read_chunks, how)
+    return once(server, landing, read_chunks, how, may_repeat)
 
 
-def _land_once(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How) -> Landed:
+def finish_landing(server: TargetServer, landing: Landing, landed: Landed) -> Landed:
+    """Build the indexes of what landed without them, compare its options, count it anew."""
+    findings = _build_indexes(server, landing)
+    _compare_shape(server, landing, landed.uuid, {finding.hurts[0] for finding in findings})
+    counted = _read_back(server, landing, How(full=False, threads=1, progress=Silent()))
+    return Landed(landed.uuid, replace(landed.tally, documents=counted.tally.documents), tuple(findings))
+
+
+def _land_documents(
+    server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How, may_repeat: bool
+) -> Landed:
+    uuid = _begin(server, landing)
+    sent = _load(server, landing, read_chunks, how, may_repeat)
+    there = _read_back(server, landing, how)
+    if not (there.is_like(sent) if how.full else there.tally.documents == sent.tally.documents):
+        raise _differs(landing, sent.tally, there.tally)
+    return Landed(uuid, sent.tally)
+
+
+def _begin(server: TargetServer, landing: Landing) -> str:
     server.repeat(lambda: _make_room(server, landing))
     uuid = server.uuid_behind(landing.database, landing.temporary)
     if uuid is None:
         raise LandingDiffers(f"the collection for {landing.namespace} is gone again", "is another restore running?")
-    sent = _load(server, landing, read_chunks, how)
+    return uuid
+
+
+def _land_whole(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How, may_repeat: bool) -> Landed:
+    uuid = _begin(server, landing)
+    sent = _load(server, landing, read_chunks, how, may_repeat)
     # Building indexes keeps the server busy, comparing keeps us busy: together they take as long as the longer.
     there, findings = both(lambda: _read_back(server, landing, how), lambda: _build_indexes(server, landing))
     if not (there.is_like(sent) if how.full else there.tally.documents == sent.tally.documents):
@@ -120,7 +163,7 @@ def _make_room(server: TargetServer, landing: Landing) -> None:
     server.send(landing.database, doing, "create", landing.temporary, **options, writeConcern=MAJORITY)
 
 
-def _load(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How) -> _Stream:
+def _load(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How, may_repeat: bool) -> _Stream:
     """Insert all chunks, several at once; a chunk is taken from the stream by one thread at a time."""
     stream = _Stream.watch(landing.entry, how)
     chunks = read_chunks(landing.entry)
@@ -134,8 +177,10 @@ def _load(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: 
                     chunk = next(chunks, None)
                 if chunk is None:
                     return
-                insert_chunk(server, landing.database, landing.temporary, chunk)
+                left_out = insert_chunk(server, landing.database, landing.temporary, chunk, may_repeat=may_repeat)
                 seen = _watch_chunk(stream, chunk, counting)
+                with counting:
+                    stream.leave_out(left_out)
                 how.progress.advance(done_bytes=seen.size_bytes, done_items=seen.documents)
         except BaseException:
             failed.set()

@@ -184,6 +184,11 @@ ROLE_HINT = (
     "give the user the role `backup` for backups, `restore` and `readWriteAnyDatabase` for restores (all in admin)"
 )
 
+OPLOG_HINT = (
+    "let the user read local.oplog.rs (the role `backup` may): the backup then follows what changes while it reads, "
+    "and all of it is one instant"
+)
+
 
 def _short(foreign: Exception) -> str:
     details = getattr(foreign, "details", None)

@@ -3,12 +3,13 @@
 Invariant: until every collection has landed and was compared, nothing live is touched; from then on each live
 collection is the old one whole or the new one whole, and a run that was killed is finished by running it again with what
 it had marked. Marks (``mark(step, namespace)``, given back as ``finished`` in the form ``"step namespace"``):
-``compared:<uuid>`` before the swap, ``armed`` when a collection is done, ``viewed`` for a view.
+``landed:<uuid>`` and ``replayed:<uuid>`` where changes follow the documents, ``compared:<uuid>`` before the swap,
+``armed`` when a collection is done, ``viewed`` for a view.
 """
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lifeboat.foundation.clock import Clock
@@ -18,7 +19,9 @@ from lifeboat.sources.mongodb.arm import arm
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.documents import Tally
 from lifeboat.sources.mongodb.land import How, Landed, ReadChunks, land
+from lifeboat.sources.mongodb.land_window import REPLAYS_AT_MOST, Changes, finish_after_replay, place_of, staged
 from lifeboat.sources.mongodb.meaning import in_our_words
+from lifeboat.sources.mongodb.oplog.replay import replay
 from lifeboat.sources.mongodb.restore_plan import SERVER_SCRIPTS, Found, Landing, RestorePlan
 from lifeboat.sources.mongodb.restore_views import drop_views_in_the_way, restore_view
 from lifeboat.sources.mongodb.series_swap import allow_mixed_buckets, swap_in_series, tidy_series
@@ -40,6 +43,8 @@ class CollectionReport:
     size_bytes: int
     seconds: float
     result: str
+    changes: int | None = None
+    """How many were replayed after the comparison; None where none were to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ def carry_out(
     progress: Progress | None = None,
     finished: AbstractSet[str] = frozenset(),
     mark: Callable[[str, str], None] = _no_mark,
+    changes: Changes | None = None,
 ) -> RestoreReport:
     """Do what the plan says.
 
@@ -84,6 +90,7 @@ def carry_out(
         users: Raw documents; those missing on the server are added. Give none to leave users alone.
         finished: What an earlier, killed run of the same restore marked.
         mark: Called when a step is done; must have stored it durably when it returns.
+        changes: What happened to the documents since they were read, if they were not all read as of one instant.
 
     Raises:
         TargetNotEmpty, RestorePlanInvalid: The plan has refusals; nothing was done.
@@ -95,7 +102,7 @@ def carry_out(
     server = TargetServer(client, clock=clock, progress=progress)
     how = How(compare == "full", max(1, threads), progress or Silent())
     run = _Run(plan, server, how, finished, mark)
-    run.land_all(read_chunks)
+    run.land_all(read_chunks) if changes is None else run.land_and_replay(read_chunks, changes)
     run.swap_all()
     run.put_views()
     findings = [*plan.findings, *run.findings, *restore_users(server, users, roles)]
@@ -119,6 +126,7 @@ class _Run:
         self._finished = finished
         self._mark = mark
         self._landed: dict[str, tuple[Landed, float]] = {}
+        self._changes: dict[str, int] = {}
         self.findings: list[Finding] = []
         self.reports: list[CollectionReport] = []
 
@@ -132,6 +140,52 @@ class _Run:
                 self._mark(f"compared:{landed.uuid}", landing.namespace)
             self.findings += landed.findings
             self._landed[landing.namespace] = (landed, self._server.clock.monotonic() - began)
+
+    def land_and_replay(self, read_chunks: ReadChunks, changes: Changes) -> None:
+        """Documents of all; then the changes, in one go; then indexes. Nothing is replayed onto an index: it could be unique."""
+        waiting: list[tuple[Landing, Landed, float]] = []
+        for landing in self._collections():
+            self._how.progress.begin(f"restoring {landing.namespace}")
+            began = self._server.clock.monotonic()
+            landed = self._landed_before(landing)
+            if landed is not None:
+                self._landed[landing.namespace] = (landed, 0.0)
+                continue
+            stage = staged(landing)
+            landed = self._marked("landed", landing, stage.temporary)
+            if landed is None:
+                again = landing.entry.namespace in changes.later
+                landed = land(self._server, stage, read_chunks, self._how, documents_only=True, may_repeat=again)
+                self._mark(f"landed:{landed.uuid}", landing.namespace)
+            waiting.append((landing, landed, self._server.clock.monotonic() - began))
+        self._replay([(landing, landed) for landing, landed, _ in waiting], changes)
+        for landing, landed, seconds in waiting:
+            self._how.progress.begin(f"finishing {landing.namespace}")
+            began = self._server.clock.monotonic()
+            done = finish_after_replay(self._server, landing, landed, self._how)
+            self._mark(f"compared:{done.uuid}", landing.namespace)
+            self.findings += done.findings
+            self._landed[landing.namespace] = (done, seconds + self._server.clock.monotonic() - began)
+
+    def _replay(self, landings: Sequence[tuple[Landing, Landed]], changes: Changes) -> None:
+        still = [
+            (landing, landed)
+            for landing, landed in landings
+            if f"replayed:{landed.uuid} {landing.namespace}" not in self._finished
+        ]
+        if not still:
+            return
+        self._how.progress.begin("replaying what happened meanwhile")
+        places = {landing.entry.uuid: place_of(landing) for landing, _ in still}
+        for _ in range(REPLAYS_AT_MOST):
+            troubles = self._server.troubles
+            counts = replay(self._server, places, changes.chunks(), self._how.progress)
+            if self._server.troubles == troubles:
+                break
+            # An order given to a server that froze may have been carried out behind later ones; all of it again puts that right.
+        for landing, landed in still:
+            self._changes[landing.namespace] = counts[landing.entry.uuid]
+            self._mark(f"replayed:{landed.uuid}", landing.namespace)
 
     def swap_all(self) -> None:
         self._how.progress.begin("swapping in", total_items=len(self._landed))
@@ -148,7 +202,8 @@ class _Run:
                     not_built = {finding.hurts[0] for finding in landed.findings}
                     self.findings += arm(self._server, landing, not_built)
                 self._mark("armed", landing.namespace)
-            self.reports.append(_report(landing, landed.tally, seconds))
+            changes = self._changes.get(landing.namespace)
+            self.reports.append(replace(_report(landing, landed.tally, seconds), changes=changes))
             self._how.progress.advance(done_items=1)
 
     def _swap(self, landing: Landing, landed: Landed) -> None:
@@ -180,9 +235,13 @@ class _Run:
 
     def _landed_before(self, landing: Landing) -> Landed | None:
         """What a killed run had already compared, under its temporary or its final name."""
-        name = landing.final if landing.found is Found.RESTORED else landing.temporary
+        return self._marked(
+            "compared", landing, landing.final if landing.found is Found.RESTORED else landing.temporary
+        )
+
+    def _marked(self, step: str, landing: Landing, name: str) -> Landed | None:
         uuid = self._server.uuid_behind(landing.database, name)
-        if f"compared:{uuid} {landing.namespace}" not in self._finished or uuid is None:
+        if f"{step}:{uuid} {landing.namespace}" not in self._finished or uuid is None:
             return None
         return Landed(uuid, Tally(documents=self._server.repeat(lambda: self._count(landing, name))))
 

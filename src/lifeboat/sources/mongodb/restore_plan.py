@@ -96,6 +96,11 @@ class Landing:
         return note_name(self.name)
 
     @property
+    def name_of_stage(self) -> str:
+        """Stands for the ordinary collection in which a capped one is put together; never a name on the server."""
+        return f"{self.name} (before it is capped)"
+
+    @property
     def aside(self) -> str:
         return aside_name(self.name)
 
@@ -176,6 +181,7 @@ def plan_restore(
     )
     ours = {(one.database, name) for one in landings for name in (one.temporary, one.aside, one.note)}
     ours |= {(one.database, prefix + landing_name(one.name)) for one in landings for prefix in ("", BUCKETS)}
+    ours |= {(landing.database, landing_name(landing.name_of_stage)) for landing in landings}
     return RestorePlan(
         target,
         landings,

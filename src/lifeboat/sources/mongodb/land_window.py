@@ -1,0 +1,69 @@
+"""Landing where documents are followed by changes: as they were read, then the changes, then indexes; capped collections last of all.
+
+A capped collection pushes out documents of its own accord, so its documents and changes land in an ordinary one beside it (``staged``)
+and are copied in their order when they are what they should be.
+"""
+
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from bson import SON
+
+from lifeboat.sources.mongodb.catalog import CollectionEntry, describe
+from lifeboat.sources.mongodb.land import How, Landed, finish_landing, land
+from lifeboat.sources.mongodb.meaning import in_our_words
+from lifeboat.sources.mongodb.oplog.replay import Place
+from lifeboat.sources.mongodb.restore_plan import Landing
+from lifeboat.sources.mongodb.target_server import TargetServer
+
+REPLAYS_AT_MOST = 3
+_CAP = ("capped", "size", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened since the documents were read.
+
+    Args:
+        chunks: Begins the stored changes from the first; each chunk holds whole ones.
+        later: Namespaces whose documents were read while they changed.
+    """
+
+    chunks: Callable[[], Iterable[bytes]]
+    later: AbstractSet[str]
+
+
+def staged(landing: Landing) -> Landing:
+    """Where documents and changes land."""
+    if landing.entry.kind != "capped":
+        return landing
+    entry = landing.entry
+    options = SON((key, value) for key, value in entry.options.items() if key not in _CAP)
+    ordinary = describe(entry.database, entry.name, options, (), entry.uuid)
+    # Still of the kind that is loaded by one thread and compared in its order.
+    return replace(landing, entry=replace(ordinary, kind="capped"), name=landing.name_of_stage)
+
+
+def place_of(landing: Landing) -> Place:
+    at = staged(landing)
+    return Place(at.database, at.temporary, in_order=landing.entry.kind == "capped")
+
+
+def finish_after_replay(server: TargetServer, landing: Landing, landed: Landed, how: How) -> Landed:
+    """Cap what is to be capped; then indexes, options, count."""
+    if landing.entry.kind != "capped":
+        return finish_landing(server, landing, landed)
+    stage = staged(landing)
+
+    def documents(entry: CollectionEntry) -> Iterable[bytes]:
+        with in_our_words(f"putting {landing.namespace} in order"):
+            collection = server.database(stage.database)[stage.temporary]
+            with server.client.start_session(causal_consistency=True) as session:
+                server.confirm(stage.database, stage.temporary, session)
+                with collection.aggregate_raw_batches([], session=session) as cursor:
+                    yield from cursor
+
+    capped = land(server, landing, documents, how)  # type: ignore[arg-type]
+    server.drop(stage.database, stage.temporary)
+    return capped

@@ -1,0 +1,136 @@
+"""One change of one document, as the oplog tells it and as it is stored (docs/format.md, stream ``oplog``).
+
+Invariant: nothing inside a document is decoded. ``o``, ``o2`` and ``_id`` pass as the bytes they are.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from bson import Timestamp
+
+from lifeboat.sources.mongodb.empty_timestamps import end_of_value
+from lifeboat.sources.mongodb.errors import BlockUnreadable
+
+Element = tuple[int, bytes]
+"""BSON type and raw value."""
+
+STRING, DOCUMENT, ARRAY, BINARY, BOOL, TIMESTAMP, INT64 = 0x02, 0x03, 0x04, 0x05, 0x08, 0x11, 0x12
+KINDS = frozenset("iud")
+_UUID_SUBTYPE = 4
+_VERSION = b"\x12v\0" + (2).to_bytes(8, "little")
+_READ_LENGTH = struct.Struct("<i")
+_READ_TIMESTAMP = struct.Struct("<II")
+
+
+def elements_of(document: bytes) -> dict[bytes, Element]:
+    """The fields of a document, undecoded; of fields that share a name, the first."""
+    found: dict[bytes, Element] = {}
+    at = 4
+    try:
+        while document[at] != 0:
+            kind = document[at]
+            name_end = document.index(0, at + 1)
+            end = end_of_value(document, kind, name_end + 1)
+            found.setdefault(document[at + 1 : name_end], (kind, document[name_end + 1 : end]))
+            at = end
+    except (IndexError, ValueError, struct.error) as trouble:
+        raise BlockUnreadable("an entry of the oplog is not whole", "is it a stream of an oplog?") from trouble
+    return found
+
+
+def document_of(elements: bytes) -> bytes:
+    """A document around its raw elements."""
+    return _READ_LENGTH.pack(len(elements) + 5) + elements + b"\0"
+
+
+def read_timestamp(value: bytes) -> Timestamp:
+    increment, seconds = _READ_TIMESTAMP.unpack(value)
+    return Timestamp(seconds, increment)
+
+
+def write_timestamp(when: Timestamp) -> bytes:
+    return _READ_TIMESTAMP.pack(when.inc, when.time)
+
+
+def text_of(element: Element | None) -> str:
+    """A string's text; empty for anything else."""
+    return element[1][4:-1].decode("utf-8", "replace") if element and element[0] == STRING else ""
+
+
+def uuid_of(element: Element | None) -> bytes:
+    """The 16 bytes of a UUID; empty for anything else."""
+    return element[1][5:] if element and element[0] == BINARY and len(element[1]) == 21 else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One document inserted (``i``), updated (``u``) or deleted (``d``).
+
+    Args:
+        when, term: Of the entry that made it count: of a transaction, the commit's.
+        namespace: The collection's name at that moment; the collection itself is ``uuid``.
+        o: The document, the diff or what was deleted. o2: ``{_id}``; None where there is none.
+    """
+
+    when: Timestamp
+    term: bytes
+    kind: str
+    namespace: str
+    uuid: bytes
+    o: bytes
+    o2: bytes | None
+
+    @property
+    def document_id(self) -> Element:
+        """Of the document it changes."""
+        holder = self.o2 if self.kind == "u" and self.o2 is not None else self.o
+        found = elements_of(holder).get(b"_id")
+        if found is None:
+            raise BlockUnreadable(f"a change of {self.namespace} names no document", "is it a stream of an oplog?")
+        return found
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether ``o`` is the whole document afterwards. A diff begins with ``$``, a stored document with its ``_id``."""
+        return self.kind == "i" or (self.kind == "u" and self.o[5:9] == b"_id\0")
+
+    def to_bson(self) -> bytes:
+        """As it is stored, and as ``mongorestore --oplogReplay`` takes it."""
+        name = self.namespace.encode() + b"\0"
+        parts = [
+            b"\x11ts\0" + write_timestamp(self.when),
+            b"\x12t\0" + self.term,
+            _VERSION,
+            b"\x02op\0\x02\0\0\0" + self.kind.encode() + b"\0",
+            b"\x02ns\0" + _READ_LENGTH.pack(len(name)) + name,
+            b"\x05ui\0" + _READ_LENGTH.pack(16) + bytes([_UUID_SUBTYPE]) + self.uuid,
+            b"\x03o\0" + self.o,
+        ]
+        if self.o2 is not None:
+            parts.append(b"\x03o2\0" + self.o2)
+        return document_of(b"".join(parts))
+
+
+def read_change(stored: bytes) -> Change:
+    """Read what ``to_bson`` wrote.
+
+    Raises:
+        BlockUnreadable: It is something else.
+    """
+    fields = elements_of(stored)
+    try:
+        o2 = fields.get(b"o2")
+        change = Change(
+            when=read_timestamp(fields[b"ts"][1]),
+            term=fields[b"t"][1],
+            kind=text_of(fields[b"op"]),
+            namespace=text_of(fields[b"ns"]),
+            uuid=uuid_of(fields[b"ui"]),
+            o=fields[b"o"][1],
+            o2=o2[1] if o2 else None,
+        )
+    except (KeyError, struct.error) as trouble:
+        raise BlockUnreadable("a stored change is not whole", "does `lifeboat verify` find more?") from trouble
+    if change.kind not in KINDS or not change.uuid:
+        raise BlockUnreadable("a stored change is of an unknown kind", "was it written by a newer Lifeboat?")
+    return change

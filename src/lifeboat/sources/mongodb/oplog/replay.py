@@ -1,0 +1,135 @@
+"""Bring landed collections from the instant they were read at to the end of a window, by ordinary writes.
+
+Limits: only where no unique index but that of ``_id`` exists yet. What was half done is done again without harm. Ordinary collections
+take a window of folded writes in any order; a capped one takes them in the order in which its documents were inserted, in
+a place that is not capped yet: a capped one would push out documents of its own accord. Memory: one folded window.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lifeboat.foundation.progress import Progress
+from lifeboat.sources.mongodb.documents import spans_of
+from lifeboat.sources.mongodb.errors import LandingDiffers
+from lifeboat.sources.mongodb.insert_raw import RUN_AT_MOST_BYTES, DocumentRun, batches_of, insert_chunk
+from lifeboat.sources.mongodb.oplog.change import Change, Element, read_change
+from lifeboat.sources.mongodb.oplog.fold import Write, Writes, windows
+from lifeboat.sources.mongodb.oplog.statements import delete_statement, statements_apart, update_statement
+from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer
+
+ID_ALTERED = 66
+"""The document that is there has an ``_id`` that is equal to the server and written differently, as ``a`` and ``A`` under a collation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the changes of a collection go. Args: in_order: inserts stand in the order in which they happened."""
+
+    database: str
+    name: str
+    in_order: bool
+
+
+def replay(
+    server: TargetServer, places: Mapping[bytes, Place], chunks: Iterable[bytes], progress: Progress
+) -> dict[bytes, int]:
+    """Apply the changes of some collections, by UUID; returns how many there were of each.
+
+    Args:
+        chunks: Stored changes, whole ones in each chunk; those of other collections are passed over.
+
+    Raises:
+        LandingDiffers: The server does not take a change.
+    """
+    counts = dict.fromkeys(places, 0)
+    for collections in windows(_chosen(chunks, counts, progress)):
+        for uuid, writes in collections.items():
+            _apply(server, places[uuid], writes)
+    return counts
+
+
+def _chosen(chunks: Iterable[bytes], counts: dict[bytes, int], progress: Progress) -> Iterator[Change]:
+    for chunk in chunks:
+        for begin, end in spans_of(chunk):
+            change = read_change(chunk[begin:end])
+            if change.uuid in counts:
+                counts[change.uuid] += 1
+                yield change
+        progress.advance(len(chunk))
+
+
+def _apply(server: TargetServer, place: Place, writes: Writes) -> None:
+    # Deletes first: an _id that is gone can be equal, to the server, to one that came.
+    gone = [key for key, write in writes.items() if write.deleted or (place.in_order and write.inserted)]
+    _delete(server, place, gone)
+    changed = [(key, write) for key, write in writes.items() if not write.deleted]
+    waiting: list[tuple[Element, Write, bytes]] = []
+    for key, write in changed:
+        statement = update_statement(key, write)
+        if len(statement) <= RUN_AT_MOST_BYTES:
+            waiting.append((key, write, statement))
+            continue
+        if place.in_order:
+            _update(server, place, waiting)
+            waiting = []
+        _update_large(server, place, key, write)
+    _update(server, place, waiting)
+
+
+def _delete(server: TargetServer, place: Place, keys: list[Element]) -> None:
+    statements = b"".join(map(delete_statement, keys))
+    for batch in batches_of(statements):
+        answer = server.repeat(lambda batch=batch: _send(server, place, "delete", "deletes", batch))  # type: ignore[misc]
+        for error in answer.get("writeErrors") or []:
+            raise _not_taken(place, error)
+        server.progressed()
+
+
+def _update(server: TargetServer, place: Place, waiting: list[tuple[Element, Write, bytes]]) -> None:
+    while waiting:
+        batch = next(batches_of(b"".join(statement for _, _, statement in waiting)))
+        sent = sum(1 for run in batch for _ in spans_of(run))
+        answer = server.repeat(lambda batch=batch: _send(server, place, "update", "updates", batch))  # type: ignore[misc]
+        server.progressed()
+        errors = answer.get("writeErrors") or []
+        for error in errors:
+            key, write, statement = waiting[int(error["index"])]
+            if error.get("code") != ID_ALTERED or write.whole is None:
+                raise _not_taken(place, error)
+            _delete(server, place, [key])
+            again = server.repeat(lambda one=statement: _send(server, place, "update", "updates", [one]))  # type: ignore[misc]
+            for trouble in again.get("writeErrors") or []:
+                raise _not_taken(place, trouble)
+        # In order, nothing behind the first error was carried out.
+        waiting = waiting[int(errors[-1]["index"]) + 1 if place.in_order and errors else sent :]
+
+
+def _update_large(server: TargetServer, place: Place, key: Element, write: Write) -> None:
+    """A write too large for one statement: the document as it is stored, then its diffs."""
+    if write.whole is not None:
+        _delete(server, place, [key])
+        insert_chunk(server, place.database, place.name, write.whole)
+    _update(server, place, [(key, Write(diffs=[]), statement) for statement in statements_apart(key, write)])
+
+
+def _send(server: TargetServer, place: Place, command: str, holder: str, batch: list[bytes]) -> Any:
+    statements: dict[str, Any] = {holder: [DocumentRun(run) for run in batch]}
+    if command == "update":
+        statements["bypassDocumentValidation"] = True
+    return server.send(
+        place.database,
+        f"replaying changes into {place.database}.{place.name}",
+        command,
+        place.name,
+        ordered=place.in_order,
+        writeConcern=MAJORITY,
+        **statements,
+    )
+
+
+def _not_taken(place: Place, error: Any) -> LandingDiffers:
+    return LandingDiffers(
+        f"the server did not take a change of {place.database}.{place.name}: {str(error.get('errmsg'))[:200]}",
+        "is the target older than the server that was backed up, or is somebody writing where the restore lands?",
+    )
