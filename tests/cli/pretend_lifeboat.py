@@ -230,6 +230,9 @@ class PretendLifeboat:
             "s3://traf3li-backups", "5f" * 16, "simple", sources, 3_600_000_000, "9f" * 32, self.findings
         )
 
+    def key_is_stored(self, key: Secret, how: str) -> None:
+        self._begin("key_is_stored", key.reveal(), how)
+
     def doctor(self, only: Sequence[str] = ()) -> Sequence[CheckResult]:
         self._begin("doctor", *only)
         warning = Finding(Level.WARNING, "same-machine", "/srv/b", "lies on the machine it protects", "name a bucket")

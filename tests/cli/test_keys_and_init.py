@@ -1,6 +1,8 @@
 """``keygen`` and ``init``: a key is never lost, never shown where it could be kept, never in the clear on disk."""
 
 import json
+import os
+import re
 import stat
 from pathlib import Path
 
@@ -103,35 +105,70 @@ def test_the_guarded_key_is_never_kept_and_never_piped(shell: Shell) -> None:
     assert not list(shell.folder.rglob("identity.key"))
 
 
+def pretend_crontab(folder: Path) -> dict[str, str]:
+    """A ``crontab`` that takes what it is given, so that none of this machine's is touched."""
+    (folder / "bin").mkdir(exist_ok=True)
+    program = folder / "bin/crontab"
+    program.write_text(f'#!/bin/sh\n[ "$1" = - ] && cat > {folder}/the-crontab\n')
+    program.chmod(0o755)
+    return {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+
+
+def types_the_groups(person: Person, spoilt: str = "") -> None:
+    """Read the key off the screen, as if it had been stored, and type what is asked for."""
+    person.sees("From the stored copy: groups ")
+    person.sees(" of 10")
+    [numbers] = re.findall(r"groups (\d+) and (\d+) of 10", person.screen)[-1:]
+    groups = re.findall(r"LIFEBOAT1-([A-Z2-7-]+)", person.screen)[-1].split("-")
+    assert len(groups) == 10
+    person.types(" ".join(groups[int(number) - 1] for number in numbers) + spoilt)
+
+
 def test_a_newcomer_answers_questions_and_finds_the_answers_kept(tmp_path: Path) -> None:
     (tmp_path / "uploads").mkdir()
-    environment = {"HOME": str(tmp_path)}
+    environment = {"HOME": str(tmp_path), **pretend_crontab(tmp_path)}
     with Person(tmp_path, environment, "init") as person:
-        person.sees("Where shall the backups lie?")
-        person.types("http://nowhere")
-        person.sees("is no place Lifeboat can store in")
-        person.types("s3://traf3li-backups/prod")
-        person.sees("MongoDB URI")
+        person.sees("1 of 4. MongoDB URI")
         person.types("mongodb://app:pl4nted@db/shop")
-        person.sees("Folder of the uploaded files")
+        person.sees("trying the database")
+        person.sees("2 of 4. Folder of the uploaded files")
         person.types("no-such-folder")
         person.sees("is no folder")
         person.types("uploads")
-        person.sees("Which key?")
+        person.sees("3 of 4. Where shall the backups lie?")
+        person.types("http://nowhere")
+        person.sees("is no place Lifeboat can store in")
+        person.types("s3://traf3li-backups/prod")
+        person.sees("Access key id")
+        person.types("AKIA-PLANTED")
+        person.sees("Secret access key")
+        person.types("pl4nted-too")
+        person.sees("Address of the S3")
+        person.types("")
+        person.sees("Region of the bucket")
+        person.types("me-south-1")
+        person.sees("4 of 4. Which key?")
         person.types("1")
         person.sees("This file is the only copy of the key.")
+        types_the_groups(person, "X")
+        person.sees("that is not what stands there")
+        types_the_groups(person)
+        person.sees("it is remembered that the key is stored")
         person.sees("Take the first backup now?")
         person.types("y")
-        assert person.leaves() == 0
         person.sees("stored whole")
+        person.sees("Back up by itself from now on")
+        person.types("n")
+        assert person.leaves() == 0
     assert "pl4nted" not in person.screen
-    assert "LIFEBOAT1" not in person.screen
+    assert person.screen.count("LIFEBOAT1-") == 1
     assert "pl4nted" not in (tmp_path / "lifeboat.toml").read_text()
     state = tmp_path / ".local/state/lifeboat"
-    assert private(state / "mongodb-uri")
+    assert private(state / "mongodb-uri") and private(state / "s3-secret-access-key")
     settings = read_settings(None, {**environment, "LIFEBOAT_STATE": str(state)}, tmp_path)
     assert str(settings.need_repository()) == "s3://traf3li-backups/prod"
     assert settings.need_mongodb().reveal() == "mongodb://app:pl4nted@db/shop"
+    assert settings.repository.secret_access_key and settings.repository.region == "me-south-1"
     assert settings.need_files().paths == (tmp_path / "uploads",)
     assert settings.need_key() == key_in(state / "identity.key").to_text()
 
@@ -140,10 +177,15 @@ def test_only_what_is_not_set_is_asked_and_an_existing_file_keeps_its_words(shel
     del shell.environment["LIFEBOAT_REPOSITORY"]
     before = '# ours\n[repository]\nregion = "eu"  # Frankfurt\n[limits]\nthreads = 2\n'
     (tmp_path / "lifeboat.toml").write_text(before)
-    with Person(tmp_path, shell.environment, "init") as person:
+    with Person(tmp_path, {**shell.environment, **pretend_crontab(tmp_path)}, "init") as person:
         person.sees("Where shall the backups lie?")
         person.types("backups")
+        person.sees("Is the key stored in two places outside this machine?")
+        person.types("n")
+        person.sees("lifeboat keygen --stored")
         person.sees("Take the first backup now?")
+        person.types("n")
+        person.sees("Back up by itself from now on")
         person.types("n")
         assert person.leaves() == 0
     assert "MongoDB URI" not in person.screen
@@ -152,17 +194,64 @@ def test_only_what_is_not_set_is_asked_and_an_existing_file_keeps_its_words(shel
     assert read_settings(None, {"HOME": str(tmp_path)}, tmp_path).repository.location == tmp_path / "backups"
 
 
-def test_the_guarded_key_is_shown_once_and_has_to_be_confirmed(shell: Shell, tmp_path: Path) -> None:
+def test_the_guarded_key_is_shown_once_and_has_to_be_typed_from_where_it_is_stored(
+    shell: Shell, tmp_path: Path
+) -> None:
     del shell.environment["BACKUP_ENCRYPTION_KEY"]
     with Person(tmp_path, shell.environment, "init", "--guarded") as person:
         person.sees("Which key?")
         person.types("1")
-        person.sees("LIFEBOAT1-")
-        person.sees("Type stored to go on")
-        person.types("no")
+        for _ in range(3):
+            types_the_groups(person, "X")
+            person.sees("that is not what stands there")
         assert person.leaves() == 130
         assert person.screen.count("LIFEBOAT1-") == 1
         assert "the repository is made" not in person.screen
+    with Person(tmp_path, {**shell.environment, **pretend_crontab(tmp_path)}, "init", "--guarded") as person:
+        person.sees("Which key?")
+        person.types("1")
+        types_the_groups(person)
+        person.sees("the repository is made")
+        person.sees("Take the first backup now?")
+        person.types("n")
+        person.sees("Back up by itself")
+        person.types("n")
+        assert person.leaves() == 0
+
+
+def test_a_key_of_ones_own_is_checked_by_eight_digits(shell: Shell, tmp_path: Path) -> None:
+    with Person(tmp_path, shell.environment, "keygen", "--stored") as person:
+        person.sees("From the stored copy: groups ")
+        person.types("abababab")
+        person.sees("that is not what stands there; groups are 8 digits")
+        person.types("ABABABAB abababab")
+        person.sees("it is remembered")
+        assert person.leaves() == 0
+    assert shell("keygen", "--stored").status == 2
+
+
+def test_the_timer_that_is_offered_is_installed_with_who_is_told(shell: Shell, tmp_path: Path) -> None:
+    """What only this shell has is refused by name at the end, and everything before it stays done."""
+    with Person(tmp_path, {**shell.environment, **pretend_crontab(tmp_path)}, "init") as person:
+        person.sees("Is the key stored in two places")
+        person.types("n")
+        person.sees("Take the first backup now?")
+        person.types("n")
+        person.sees("Back up by itself from now on")
+        person.types("y")
+        person.sees("Who is told when a backup fails?")
+        person.types("ops")
+        person.sees("it looks like")
+        person.types("ops@example.com")
+        person.sees("Mail server")
+        person.types("127.0.0.1:1")
+        person.sees("User there")
+        person.types("")
+        person.sees("set in this shell only")
+        person.sees("lifeboat schedule install")
+        assert person.leaves() == 0
+    assert not (tmp_path / "the-crontab").exists()
+    assert 'email = ["ops@example.com"]' in (tmp_path / "lifeboat.toml").read_text()
 
 
 class Exists(SettingsError):

@@ -33,6 +33,7 @@ from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
 from lifeboat.operations.doctor.checks import Check, examine, findings_of
 from lifeboat.operations.doctor.store import check_store
+from lifeboat.operations.key_escrow import remember_escrow
 from lifeboat.operations.prune.run import look, prune, report_of
 from lifeboat.operations.reports import (
     BackupReport,
@@ -309,6 +310,16 @@ class Lifeboat:
     def status(self) -> StatusReport:
         """How safe everything is right now."""
         return status(self._open(), self._objectives(), self._settings.objectives.proved_seconds)
+
+    def key_is_stored(self, key: Secret, how: str) -> None:
+        """Remember that somebody showed to have the key outside this machine.
+
+        Args:
+            how: In words, for ``doctor``.
+        """
+        fingerprint = Identity.from_text(key.reveal()).recipient.fingerprint_short
+        store = build_store(self._settings, self._clock)
+        remember_escrow(LocalState(self._settings.state, store.describe()), fingerprint, how, self._clock.now())
 
     def doctor(self, only: Sequence[str] = ()) -> list[CheckResult]:
         """Everything that a backup or a restore would stumble over; or the checks with these names."""

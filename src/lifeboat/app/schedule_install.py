@@ -138,12 +138,12 @@ class Scheduling:
 
     def _installation(self, manager: Manager, system: bool, environment_file: Path | None) -> Installation:
         settings, place = self._settings, self._settings.need_repository()
+        environment = self._handed_on(environment_file)
         user = self._user() if system else None
         if system and os.geteuid() != 0:
             raise ScheduleRefused("only root installs for the whole system", "say it with sudo, or leave --system away")
         if environment_file and manager == "cron":
             raise ScheduleRefused("cron reads no file of variables", "put them into .env in this folder")
-        environment = self._handed_on(environment_file)
         writable = [settings.state, *([place] if isinstance(place, Path) else [])]
         touched = [*writable, *settings.files.paths, *settings.config.paths, self._folder]
         root = system and user == "root"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lifeboat.app.settings_file import SettingsFileInvalid, read_settings_file
 
-Answers = Mapping[tuple[str, str], str | list[str]]
+Answers = Mapping[tuple[str, str], str | list[str] | int]
 """(table, name) to value: ``{("repository", "location"): "s3://bucket"}``. Never a secret."""
 
 HEADING = """\

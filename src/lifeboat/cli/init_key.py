@@ -7,10 +7,13 @@ it, before the repository exists. A key is shown on a terminal only.
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from lifeboat.app.settings import Settings
-from lifeboat.cli.ask import ask_hidden, ask_text, confirm_typing
+from lifeboat.cli.ask import ask_hidden, ask_text
 from lifeboat.cli.commands.keygen import write_key
 from lifeboat.cli.failures import CannotAsk
+from lifeboat.cli.key_stored import show_and_check
 from lifeboat.cli.run import Run
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.secret import Secret
@@ -27,6 +30,8 @@ class ChosenKey:
     kept_in: str | None
     found_in: str = ""
     made_now: bool = False
+    is_stored: bool = False
+    """Somebody showed to have it outside this machine."""
 
 
 def choose_key(run: Run, settings: Settings, guarded: bool, out: Path | None, yes: bool) -> ChosenKey:
@@ -50,9 +55,8 @@ def choose_key(run: Run, settings: Settings, guarded: bool, out: Path | None, ye
     key, fingerprint = identity.to_text(), identity.recipient.fingerprint_short
     run.hidden.add(key.reveal())
     if guarded and out is None:
-        if is_new:
-            _show_once(run, key, fingerprint, asks)
-        return ChosenKey(key, fingerprint, is_new, None)
+        stored = _show_once(run, key, fingerprint, asks) if is_new else False
+        return ChosenKey(key, fingerprint, is_new, None, is_stored=stored)
     path = run.folder / out if out else settings.identity_file
     write_key(run, path, key, fingerprint)
     return ChosenKey(key, fingerprint, is_new, str(path), made_now=True)
@@ -68,22 +72,27 @@ def _ask_for_key(run: Run) -> Secret | None:
     run.say("")
     choice = ""
     while choice not in ("1", "2"):
-        choice = ask_text("Which key? 1 make a new one, 2 use one that exists", "1")
+        choice = ask_text("4 of 4. Which key? 1 make a new one, 2 use one that exists", "1")
     return Secret(ask_hidden("The key")) if choice == "2" else None
 
 
-def _show_once(run: Run, key: Secret, fingerprint: str, asks: bool) -> None:
-    """Show the key of the guarded profile, which is kept nowhere here."""
+def _show_once(run: Run, key: Secret, fingerprint: str, asks: bool) -> bool:
+    """Show the key of the guarded profile, which is kept nowhere here; returns whether it was shown to be stored."""
     if not run.at_terminal:
         raise CannotAsk(
             "the guarded profile shows its new key once, and this is no terminal",
             "write it to a file with --out FILE, and take that file away from this machine; or set the key first",
         )
-    run.write(
-        run.out,
-        f"\nThe key of this repository, fingerprint {fingerprint}. It is shown this once and not kept here:\n\n"
-        f"  {key.reveal()}\n\n"
-        "Store it in two places outside this machine. Without it no backup can ever be read.\n\n",
-    )
-    if asks:
-        confirm_typing(run, "stored", "Is it stored?")
+    if not asks:
+        run.write(
+            run.out,
+            f"\nThe key of this repository, fingerprint {fingerprint}. It is shown this once and not kept here:\n\n"
+            f"  {key.reveal()}\n\n"
+            "Store it in two places outside this machine. Without it no backup can ever be read.\n\n",
+        )
+        return False
+    run.say("\nThis machine does not keep it: it is shown this once.")
+    if not show_and_check(run, key, fingerprint, later_allowed=False):
+        run.when_stopped = "that was not it; nothing was changed"
+        raise click.Abort
+    return True

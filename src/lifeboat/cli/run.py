@@ -78,12 +78,12 @@ class Run:
         self._settings = None
 
     @contextmanager
-    def lifeboat(self) -> Iterator[Facade]:
-        """The application for the present settings, with progress drawn if somebody watches."""
+    def lifeboat(self, settings: "Settings | None" = None) -> Iterator[Facade]:
+        """The application for the present settings, or for others, with progress drawn if somebody watches."""
         from lifeboat.cli.show.progress import watch
 
         with watch(self) as progress:
-            yield self._opener(self.settings(), self.clock, progress)
+            yield self._opener(settings or self.settings(), self.clock, progress)
 
     def show(self, report: object, draw: Callable[[], Sequence["RenderableType"]]) -> None:
         """Give the result: as JSON, or drawn for people."""

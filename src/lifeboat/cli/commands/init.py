@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.run import Run
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import any_problem
+
+if TYPE_CHECKING:
+    from lifeboat.cli.init_key import ChosenKey
 
 
 @lifeboat_command(
@@ -34,11 +38,12 @@ from lifeboat.foundation.finding import any_problem
 def command(run: Run, guarded: bool, writer: Path | None, out: Path | None, yes: bool) -> ExitStatus:
     """Make a repository and its key, and test everything.
 
-    Asks only what is not set yet, and only at a terminal: where the repository lies, the MongoDB URI, the folder of the
-    uploads, which key. The answers go to lifeboat.toml; a secret goes to a file of its own that only you can read.
+    Asks only what is not set yet, and only at a terminal: the database, the folder of the uploads, where the copies go, which key.
+    The answers go to lifeboat.toml; a secret goes to a file of its own that only you can read. Then the first backup, and whether
+    it shall happen by itself from now on.
 
     With BACKUP_ENCRYPTION_KEY set that key is used. Without one a new key is made and kept in a file on this machine:
-    store a copy of it elsewhere at once. With --guarded the key is shown once and never kept here.
+    store a copy of it elsewhere at once; you are asked to type some of it from there. With --guarded the key is never kept here.
     """
     if writer is not None:
         from lifeboat.cli.init_writer import become_writer
@@ -68,15 +73,50 @@ def command(run: Run, guarded: bool, writer: Path | None, out: Path | None, yes:
         report = replace(report, key_created=chosen.kept_in)
     run.show(
         report,
-        lambda: [*draw_initialised(report), *draw_key_kept(chosen, guarded), *draw_next(guarded)],
+        lambda: [
+            *draw_initialised(report),
+            *draw_key_kept(chosen, guarded),
+            *(draw_next(guarded) if guarded or not asks else []),
+        ],
     )
     if run.quiet and chosen.is_new and chosen.kept_in:
         run.say(f"the only copy of the key is {chosen.kept_in}: store another outside this machine")
+    if asks or chosen.is_stored:
+        _have_it_stored(run, chosen, guarded)
     if any_problem(report.findings):
         return ExitStatus.FINDINGS
-    if asks and (settings.mongodb.uri or settings.files.paths) and ask_yes("\nTake the first backup now?", True):
+    if not asks or not (settings.mongodb.uri or settings.files.paths):
+        return ExitStatus.DONE
+    return _first_backup(run)
+
+
+def _have_it_stored(run: Run, chosen: "ChosenKey", guarded: bool) -> None:
+    """Ask for the key's second home, and remember it only if it was shown to be one."""
+    from lifeboat.cli import key_stored
+
+    stored = chosen.is_stored
+    if not stored and not guarded:
+        if chosen.is_new:
+            stored = key_stored.show_and_check(run, chosen.key, chosen.fingerprint, later_allowed=True)
+        else:
+            stored = key_stored.ask_and_check(run, chosen.key)
+    if stored:
+        with run.lifeboat() as lifeboat:
+            lifeboat.key_is_stored(chosen.key, key_stored.HOW)
+    elif not guarded:
+        run.say(
+            "do it soon: store the key in two places, then `lifeboat keygen --stored`; `lifeboat doctor` reminds you"
+        )
+
+
+def _first_backup(run: Run) -> ExitStatus:
+    """Take it, and offer that the next one comes by itself."""
+    from lifeboat.cli.init_schedule import offer_schedule
+
+    status = ExitStatus.DONE
+    if ask_yes("\nTake the first backup now?", True):
         from lifeboat.cli.commands.backup import command as backup
 
-        status: ExitStatus = click.get_current_context().invoke(backup, what="all", new_generation=False)
-        return status
-    return ExitStatus.DONE
+        status = click.get_current_context().invoke(backup, what="all", new_generation=False)
+    offer_schedule(run)
+    return status

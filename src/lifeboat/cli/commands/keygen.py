@@ -18,6 +18,7 @@ from lifeboat.foundation.secret import Secret
         ("keygen --out backup.key", "a new key, in a file that only you can read"),
         ("keygen --recipient", "the public half of the key in the settings"),
         ("keygen --recipient --from backup.key", "the public half of that key"),
+        ("keygen --stored", "check that the key in use is stored elsewhere, and remember the day"),
     ),
 )
 @click.option(
@@ -25,7 +26,8 @@ from lifeboat.foundation.secret import Secret
 )
 @click.option("--recipient", is_flag=True, help="Make no key; print the public half of one.")
 @click.option("--from", "source", metavar="FILE", help="With --recipient: the key's file, or - for standard input.")
-def command(run: Run, out: Path | None, recipient: bool, source: str | None) -> ExitStatus:
+@click.option("--stored", is_flag=True, help="Make no key; have some of the one in use typed in from its stored copy.")
+def command(run: Run, out: Path | None, recipient: bool, source: str | None, stored: bool) -> ExitStatus:
     """Make a key, or print the public half of one.
 
     Whoever has the key can read every backup made for it; without it nobody can, you included. Store it where this
@@ -33,6 +35,8 @@ def command(run: Run, out: Path | None, recipient: bool, source: str | None) -> 
 
     The public half (recipient) only locks: it is safe to hand around.
     """
+    if stored:
+        return _check_stored(run)
     if recipient:
         return _print_recipient(run, source, out)
     if source:
@@ -60,6 +64,19 @@ def command(run: Run, out: Path | None, recipient: bool, source: str | None) -> 
             f"To use it: LIFEBOAT_KEY_FILE={out.resolve()} in .env",
         ],
     )
+    return ExitStatus.DONE
+
+
+def _check_stored(run: Run) -> ExitStatus:
+    from lifeboat.cli.key_stored import HOW, check_stored
+
+    key = run.settings().need_key()
+    if not run.asks:
+        raise CannotAsk("some of the key has to be typed in, and nobody is here", "type it at a terminal")
+    if not check_stored(run, key, later_allowed=False):
+        return ExitStatus.FINDINGS
+    with run.lifeboat() as lifeboat:
+        lifeboat.key_is_stored(key, HOW)
     return ExitStatus.DONE
 
 

@@ -79,10 +79,14 @@ def install(
         keep_notices(run, list(notify_email), notify_webhook)
     scheduling = scheduling_of(run)
     chosen: Any = manager or ("systemd" if has_systemd() else "cron")
-    whole_machine = os.geteuid() == 0 if system is None else system
     beside = (run.folder / environment_file) if environment_file else None
-    plan = scheduling.plan(chosen, system=whole_machine, environment_file=beside)
+    plan = scheduling.plan(chosen, system=whole_machine(system), environment_file=beside)
     return install_plan(run, scheduling, plan, only_print)
+
+
+def whole_machine(said: bool | None) -> bool:
+    """Whether to install for the whole machine: as said, else if root asks."""
+    return os.geteuid() == 0 if said is None else said
 
 
 def install_plan(run: Run, scheduling: "Scheduling", plan: Any, only_print: bool = False) -> ExitStatus:
