@@ -216,12 +216,12 @@ def test_cron_installs_again_removes_and_doctor_knows(machine: Machine) -> None:
     kept.write_text("5 4 * * * mine\n")
     machine.run("schedule", "status", code=3, PATH=path)
     shown = machine.run("schedule", "install", "cron", "--user", "--print", PATH=path)
-    assert kept.read_text() == "5 4 * * * mine\n" and shown.count("schedule run") == 3
+    assert kept.read_text() == "5 4 * * * mine\n" and shown.count("schedule run") == 4
     machine.run("schedule", "install", "cron", "--user", PATH=path)
     machine.run("schedule", "install", "cron", "--user", PATH=path)
     assert kept.read_text() == "5 4 * * * mine\n" + shown
     status = machine.json("schedule", "status", PATH=path)
-    assert [job["job"] for job in status["jobs"]] == ["db", "all", "verify"] and status["tested"]
+    assert [job["job"] for job in status["jobs"]] == ["db", "all", "verify", "prune"] and status["tested"]
     # Each line does what it says, in the surroundings of cron.
     [line] = [one for one in shown.splitlines() if "run db" in one]
     poor = {"HOME": "/nonexistent", "LOGNAME": "x", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "LANG": "C"}

@@ -33,6 +33,7 @@ ARGUMENTS = {
     "files": ("backup", "files"),
     "all": ("backup", "all"),
     "verify": ("verify", "--level", "full", "--max-minutes", str(VERIFY_MINUTES)),
+    "prune": ("prune", "--yes"),
 }
 """What each job types; a unit or a crontab names the job only, so that a newer Lifeboat may type something better."""
 
@@ -49,7 +50,7 @@ def plan_jobs(db_seconds: float | None, files_seconds: float | None, *, can_prun
             jobs.append(_backup(name, title, _step_within(objective)))
     jobs.append(Job("all", "backup of everything", DAY, "0 2 * * *", "*-*-* 02:00:00"))
     jobs.append(Job("verify", "verification", DAY, "30 3 * * *", "*-*-* 03:30:00"))
-    if can_prune and "prune" in ARGUMENTS:
+    if can_prune:
         jobs.append(Job("prune", "prune", WEEK, "30 5 * * 0", "Sun *-*-* 05:30:00"))
     return jobs
 
