@@ -188,6 +188,23 @@ def test_a_snapshot_that_names_too_few_packs_is_not_proved(tmp_path: Path) -> No
     assert report.proved == (record.snapshot,) and report.unproved == len(record.packs)
 
 
+def test_lists_that_snapshots_share_are_read_once(tmp_path: Path) -> None:
+    holder = Identity.generate()
+    repository, store, clock = make(tmp_path, identities=[holder])
+    for _ in range(12):
+        back_up(repository, clock, CONTENT)
+    spans: list[str] = []
+
+    class Counting(Passing):
+        def read(self, name: str, span: tuple[int, int] | None = None) -> bytes:
+            spans.extend([name] if span else [])
+            return self._around(Call("read", name), lambda: self.inner.read(name, span))
+
+    report = check(reopen(Counting(store), tmp_path, holder), clock, "structure")
+    assert problems(report) == {} and report.snapshots == 12
+    assert 12 <= len(spans) <= 12 + 2 * len(CONTENT), "one root for each, the lists once"
+
+
 def test_an_index_that_lies_keeps_its_packs_from_proving_anything(tmp_path: Path) -> None:
     store, clock, holder, record = built(tmp_path)
     repository = reopen(store, tmp_path, holder)

@@ -173,6 +173,10 @@ class SnapshotReader:
                 plain_bytes = int.from_bytes(rows[start + 32 : start + 36], "big")
                 count, total_bytes = count + 1, total_bytes + plain_bytes
                 yield rows[start : start + 32], plain_bytes
+        self.refuse_other_totals(stream, count, total_bytes)
+
+    def refuse_other_totals(self, stream: StreamEntry, count: int, total_bytes: int) -> None:
+        """Raise ``ObjectDamaged`` when the lists of a stream do not come to what the root says."""
         if (count, total_bytes) != (stream.chunks, stream.total_bytes):
             raise ObjectDamaged(
                 f"{stream.name} has {total_bytes} bytes in {count} chunks, and the root of snapshot "

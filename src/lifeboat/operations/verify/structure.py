@@ -7,12 +7,12 @@ What prune removes may be gone: records that were forgotten, and packs of closed
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.verify.damage import Damage, name_snapshot
+from lifeboat.operations.verify.lists import ListCheck
 from lifeboat.repository.catalog_format import Index, IndexedPack
 from lifeboat.repository.chain import Link, faults_in_chain
 from lifeboat.repository.description import strange_descriptions
@@ -263,19 +263,17 @@ def _keys(repository: Repository, found: Structure) -> None:
 
 def _lists(repository: Repository, found: Structure, progress: Progress) -> None:
     progress.begin("checking lists", total_items=len(found.records))
+    lists, table = ListCheck(), None
     for record, reader in readers(repository, found.records):
+        if reader.table is not table:
+            lists, table = ListCheck(), reader.table
         try:
-            streams = reader.streams()
-            for stream in streams.values():
-                listed = (chunk for chunk, _ in reader.chunk_list(stream))
-                for chunk in chain((record.root,), stream.lists, listed):
-                    if reader.place_of(chunk) is None:
-                        raise_missing = (
-                            f"chunk {chunk.hex()[:16]} of {stream.name} is in no pack that the snapshot names"
-                        )
-                        breaks(found, record)
-                        _report(found, record.object_name, "chunk-missing", raise_missing, (name_snapshot(record),))
-                        break
+            missing = lists.first_missing(reader)
+            if missing is not None:
+                stream, chunk = missing
+                sentence = f"chunk {chunk.hex()[:16]} of {stream} is in no pack that the snapshot names"
+                breaks(found, record)
+                _report(found, record.object_name, "chunk-missing", sentence, (name_snapshot(record),))
         except LifeboatError as error:
             if error.worth_retrying:
                 raise
