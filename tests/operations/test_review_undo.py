@@ -103,6 +103,44 @@ def test_a_restore_begun_again_much_later_protects_what_was_written_in_between(o
     assert office.live["cases"].find_one({"_id": "a week of work"}) is not None
 
 
+def test_each_collection_goes_back_to_just_before_the_run_that_replaced_it(office: Office) -> None:
+    for name in ("a", "b", "c"):
+        office.live[name].insert_one({"_id": "as backed up"})
+    office.live.create_collection("some", viewOn="a", pipeline=[{"$limit": 2}])
+    snapshot = backed_up(office)["mongodb"]
+    office.live["c"].drop()
+    for name in ("a", "b"):
+        office.live[name].insert_one({"_id": "before the first run"})
+    with pytest.raises(KeyboardInterrupt):
+        office.restore(snapshot, progress=StopsWhenOneIsSwapped(office.live["a"]))
+    assert [each["_id"] for each in office.live["a"].find()] == ["as backed up"]
+    for name in ("a", "b"):
+        office.live[name].insert_one({"_id": "between the runs"})
+    office.restore(snapshot)
+    assert [each["_id"] for each in office.live["b"].find()] == ["as backed up"]
+    office.undo()
+    assert {each["_id"] for each in office.live["a"].find()} == {"as backed up", "before the first run"}
+    everything = {"as backed up", "before the first run", "between the runs"}
+    assert {each["_id"] for each in office.live["b"].find()} == everything
+    assert sorted(office.live.list_collection_names(filter={"type": "collection"})) == [
+        "a",
+        "b",
+        "cases",
+        "system.views",
+    ]
+
+
+class StopsWhenOneIsSwapped(Silent):
+    """Ctrl-C when a collection is the restored one, and the next ones are not."""
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+
+    def advance(self, done_bytes: int = 0, done_items: int = 0) -> None:
+        if not done_bytes and self._collection.count_documents({}) == 1:
+            raise KeyboardInterrupt
+
+
 def test_undoing_what_filled_an_empty_place_keeps_what_was_done_there_since(office: Office) -> None:
     taken = backed_up(office)
     office.live["cases"].drop()

@@ -116,6 +116,7 @@ class PlanJobs:
             refuse=lambda: _raise_first(plan),
             protect=lambda point: self._protecting.databases({one.database for one in plan.landings}, client, point),
             has_begun=any(one.has_begun for one in plan.landings),
+            begun=frozenset(one.namespace for one in plan.landings if one.has_begun),
             carry_out=carry_out,
             undo_notes=lambda: {
                 "source": "db",
@@ -145,6 +146,7 @@ class PlanJobs:
             refuse=restore.refuse,
             protect=lambda point: self._protecting.trees(restore.roots, Source(reader.record.source), point),
             has_begun=True,
+            begun=None,
             carry_out=restore.carry_out,
             undo_notes=lambda: {
                 "source": "files" if reader.record.source == Source.FILES else "config",

@@ -1,6 +1,12 @@
-"""Safety snapshots of what a restore will replace or an undo remove, and the notes by which ``undo`` goes back to them."""
+"""Safety snapshots of what a restore will replace or an undo remove, and the notes by which ``undo`` goes back to them.
 
-from collections.abc import Sequence
+Invariant: each collection goes back to how it was just before it was replaced, whichever run of the restore did that. A note of
+a database has ``replaced`` and ``added`` (namespaces), ``safety`` (the snapshot of just before), and ``before``: such notes of
+earlier, killed runs of the same restore, with what those had replaced and added.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from lifeboat.app.build import build_limits
 from lifeboat.app.restore_job import Job
@@ -32,8 +38,8 @@ class Protecting:
     def protect(self, request: RestoreRequest, jobs: list[Job], *, resume: bool, undoing: bool) -> str | None:
         """Safety snapshots of all that will be replaced, noted for ``undo`` before anything is.
 
-        A restore that was killed and is run again keeps the first run's notes where that had begun to replace: what there is now is
-        half of it. Protected it is all the same: somebody may have worked in it since.
+        A restore that was killed and is run again keeps the first run's notes of what that had replaced. Protected it is all
+        the same: somebody may have worked in it since.
         """
         state, point = self._repository.state, new_point()
         notes = [{**job.undo_notes(), "safety": job.protect(point)} for job in jobs]
@@ -42,9 +48,7 @@ class Protecting:
         which += map(str, (request.paths, request.include, request.exclude))
         earlier = state.read_json(UNDO) or {}
         if resume and earlier.get("unfinished") == which and len(earlier["jobs"]) == len(jobs):
-            notes = [
-                first if job.has_begun else note for job, first, note in zip(jobs, earlier["jobs"], notes, strict=True)
-            ]
+            notes = [joined(*each) for each in zip(jobs, earlier["jobs"], notes, strict=True)]
         if not undoing:
             state.write_json(UNDO, {"at": show_time(self._clock.now()), "jobs": notes, "unfinished": which})
         return str(safety[-1]) if safety else None
@@ -69,3 +73,28 @@ class Protecting:
         return Taking(
             self._repository, writer, source, point, self._clock, build_limits(self._settings), purpose="safety"
         )
+
+
+def joined(job: Job, first: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The note of a restore that is run again, out of what its killed run noted and of how things are now."""
+    if not job.has_begun:
+        return now
+    if job.begun is None:
+        return first
+    before = [_about(note, job.begun) for note in runs_of(first)]
+    begun = {name for note in before for name in (*note["replaced"], *note["added"])}
+    rest = _about(now, {*now["replaced"], *now["added"]} - begun)
+    # Accounts come last of all: while a collection is left, none has been added.
+    accounts = now["accounts"] if rest["replaced"] or rest["added"] else first["accounts"]
+    return {**rest, "accounts": accounts, "before": before}
+
+
+def runs_of(note: dict[str, Any]) -> list[dict[str, Any]]:
+    """A note and those of earlier runs within it, oldest first."""
+    return [*note.get("before", ()), {name: value for name, value in note.items() if name != "before"}]
+
+
+def _about(note: dict[str, Any], namespaces: Iterable[str]) -> dict[str, Any]:
+    chosen = set(namespaces)
+    parts = {part: [name for name in note[part] if name in chosen] for part in ("replaced", "added")}
+    return {**note, **parts, "accounts": []}

@@ -28,6 +28,8 @@ class Job:
     """Take the safety snapshot of a recovery point; returns its id, or None when there is nothing to protect."""
     has_begun: bool
     """Whether an earlier run of the same restore may have replaced something already."""
+    begun: frozenset[str] | None
+    """Of a database: the collections for which that is so; None where it is not known one by one."""
     carry_out: Callable[[], tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]]
     undo_notes: Callable[[], dict[str, object]]
     """What ``undo`` must know of how things are now, before anything is written."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from lifeboat.app.build import build_client
-from lifeboat.app.protecting import UNDO, Protecting
+from lifeboat.app.protecting import UNDO, Protecting, runs_of
 from lifeboat.app.settings import Settings
 from lifeboat.app.single_documents import undo_single_documents
 from lifeboat.foundation.clock import Clock
@@ -67,7 +67,7 @@ class Undoing:
         if notes is None or not notes.get("jobs"):
             raise NothingToUndo("no restore over live data was made on this machine", "see `lifeboat snapshots`")
         reports = []
-        left = list(notes["jobs"])
+        left = [run for job in notes["jobs"] for run in runs_of(job)]
         while left:
             job = left[-1]
             if job["source"] == "documents":

@@ -214,7 +214,9 @@ def _landing(
     entry, database, name = place
     there = live.get(name)
     if there is None:
-        return Landing(entry, database, name, Found.NOTHING)
+        # A killed run may have taken away what was there: a view, or a collection now aside.
+        has_begun = aside_name(name) in live or is_marked(live.get(landing_name(name)), f"{database}.{name}", finished)
+        return Landing(entry, database, name, Found.NOTHING, has_begun=has_begun)
     if there["type"] == "timeseries":
         return Landing(entry, database, name, *_series_there(server, database, name, live))
     if there["type"] != "collection":
@@ -223,7 +225,7 @@ def _landing(
     if f"compared:{uuid_in(there)} {database}.{name}" in finished:
         # The server's scripts are copied, not renamed: theirs is the right collection before it holds all.
         is_done = name != SERVER_SCRIPTS or f"armed {database}.{name}" in finished
-        return Landing(entry, database, name, Found.RESTORED if is_done else Found.EMPTY, has_begun=is_done)
+        return Landing(entry, database, name, Found.RESTORED if is_done else Found.EMPTY, has_begun=True)
     documents = server.repeat(lambda: _documents_in(server, database, name))
     return Landing(entry, database, name, Found.COLLECTION if documents else Found.EMPTY, documents)
 
