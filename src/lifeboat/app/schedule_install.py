@@ -73,7 +73,7 @@ class Scheduling:
     def plan(self, manager: Manager, *, system: bool, environment_file: Path | None = None) -> SchedulePlan:
         """Plan an installation; raises ``ScheduleRefused``."""
         installation = self._installation(manager, system, environment_file)
-        when = {job.name: job.cron if manager == "cron" else job.calendar for job in installation.jobs}
+        when = {job.name: job.when for job in installation.jobs}
         if manager == "cron":
             text = cron.block(installation)
             if cron.too_long(text):

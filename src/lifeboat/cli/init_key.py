@@ -92,7 +92,7 @@ def _show_once(run: Run, key: Secret, fingerprint: str, asks: bool) -> bool:
         )
         return False
     run.say("\nThis machine does not keep it: it is shown this once.")
-    if not show_and_check(run, key, fingerprint, later_allowed=False):
+    if not show_and_check(run, key, fingerprint, None):
         run.when_stopped = "that was not it; nothing was changed"
         raise click.Abort
     return True

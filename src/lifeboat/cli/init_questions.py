@@ -102,7 +102,7 @@ def _try_database(run: Run, settings: Settings) -> bool:
         for finding in result.findings or ():
             good = good and finding.level is not Level.PROBLEM
             word = {"ok": "good", "warning": "look", "problem": "mend"}[finding.level.value]
-            run.say(f"  {word}  {finding.message}")
+            run.say(f"  {word}  {result.title}: {finding.message}")
             if finding.level is not Level.OK and finding.hint:
                 run.say(f"        {finding.hint}")
     return good

@@ -17,19 +17,21 @@ TRIES = 3
 _HEX_GROUP = 8
 
 
-def show_and_check(run: Run, key: Secret, fingerprint: str, *, later_allowed: bool) -> bool:
+def show_and_check(run: Run, key: Secret, fingerprint: str, kept_in: str | None) -> bool:
     """Show a new key, have it stored, and check that it was; returns whether it was.
 
     Args:
-        later_allowed: The key is kept on this machine too, so that nothing is lost yet if it is stored later.
+        kept_in: The file that holds it here; None where it is not kept, and so cannot be stored later.
     """
+    here = f"This machine's own copy is {kept_in}; it dies with the machine.\n" if kept_in else ""
     run.write(
         run.out,
         f"\nThe key of your backups, fingerprint {fingerprint}:\n\n  {key.reveal()}\n\n"
         "Without it no backup can ever be read, by you neither. Store it now in two places outside this\n"
-        "machine: a password manager, and paper in a safe. Then type some of it from what you stored.\n\n",
+        "machine: a password manager, and paper in a safe. Then type some of it from what you stored.\n"
+        f"{here}\n",
     )
-    return check_stored(run, key, later_allowed=later_allowed)
+    return check_stored(run, key, later_allowed=kept_in is not None)
 
 
 def ask_and_check(run: Run, key: Secret) -> bool:

@@ -71,12 +71,14 @@ def command(run: Run, guarded: bool, writer: Path | None, out: Path | None, yes:
         raise
     if chosen.is_new and chosen.kept_in and not report.key_created:
         report = replace(report, key_created=chosen.kept_in)
+    # A person at a terminal sees the key itself in a moment, and is led on from there.
+    is_led_on = asks and not guarded
     run.show(
         report,
         lambda: [
             *draw_initialised(report),
-            *draw_key_kept(chosen, guarded),
-            *(draw_next(guarded) if guarded or not asks else []),
+            *([] if is_led_on and chosen.is_new else draw_key_kept(chosen, guarded)),
+            *([] if is_led_on else draw_next(guarded)),
         ],
     )
     if run.quiet and chosen.is_new and chosen.kept_in:
@@ -97,7 +99,7 @@ def _have_it_stored(run: Run, chosen: "ChosenKey", guarded: bool) -> None:
     stored = chosen.is_stored
     if not stored and not guarded:
         if chosen.is_new:
-            stored = key_stored.show_and_check(run, chosen.key, chosen.fingerprint, later_allowed=True)
+            stored = key_stored.show_and_check(run, chosen.key, chosen.fingerprint, chosen.kept_in)
         else:
             stored = key_stored.ask_and_check(run, chosen.key)
     if stored:

@@ -26,7 +26,8 @@ def draw_installed(plan: SchedulePlan, doubts: list[str]) -> list[RenderableType
     table = columns("job", "when", fold=("when",))
     for job, when in plan.jobs.items():
         table.add_row(safe(job), safe(when))
-    where = {"cron": "the crontab"}.get(plan.manager, "systemd")
+    first = next(iter(plan.files))
+    where = "your crontab" if first == "crontab" else first if plan.manager == "cron" else "systemd"
     drawn: list[RenderableType] = [
         text(f"installed in {where}; it runs in {plan.folder} from now on", GOOD),
         "",

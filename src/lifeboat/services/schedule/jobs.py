@@ -26,6 +26,8 @@ class Job:
     """Five fields of a crontab."""
     calendar: str
     """The same for ``OnCalendar=``."""
+    when: str
+    """The same for people."""
 
 
 ARGUMENTS = {
@@ -48,10 +50,10 @@ def plan_jobs(db_seconds: float | None, files_seconds: float | None, *, can_prun
     for name, title, objective in (("db", "the database", db_seconds), ("files", "the files", files_seconds)):
         if objective is not None and objective < DAY:
             jobs.append(_backup(name, title, _step_within(objective)))
-    jobs.append(Job("all", "backup of everything", DAY, "0 2 * * *", "*-*-* 02:00:00"))
-    jobs.append(Job("verify", "verification", DAY, "30 3 * * *", "*-*-* 03:30:00"))
+    jobs.append(Job("all", "backup of everything", DAY, "0 2 * * *", "*-*-* 02:00:00", "every day at 02:00"))
+    jobs.append(Job("verify", "verification", DAY, "30 3 * * *", "*-*-* 03:30:00", "every day at 03:30"))
     if can_prune:
-        jobs.append(Job("prune", "prune", WEEK, "30 5 * * 0", "Sun *-*-* 05:30:00"))
+        jobs.append(Job("prune", "prune", WEEK, "30 5 * * 0", "Sun *-*-* 05:30:00", "Sundays at 05:30"))
     return jobs
 
 
@@ -65,8 +67,10 @@ def _backup(name: str, title: str, step: int) -> Job:
     if step < HOUR:
         minutes = step // MINUTE
         cron, calendar = f"*/{minutes} * * * *", f"*-*-* *:00/{minutes}:00"
+        when = f"every {minutes} minutes"
     else:
         hours = [hour for hour in range(0, 24, step // HOUR) if hour != 2]
+        when = "every hour" if step == HOUR else f"every {step // HOUR} hours"
         cron = f"0 {','.join(map(str, hours))} * * *"
         calendar = f"*-*-* {','.join(f'{hour:02}' for hour in hours)}:00:00"
-    return Job(name, f"backup of {title}", step, cron, calendar)
+    return Job(name, f"backup of {title}", step, cron, calendar, when)
