@@ -1,7 +1,5 @@
 """What a verification found."""
 
-import math
-
 from rich.console import RenderableType
 
 from lifeboat.cli.show.console import BAD, DOUBTFUL, GOOD, facts, line, next_steps
@@ -46,9 +44,16 @@ def say_rotation(rotation: Rotation, since_seconds: float = 0.0) -> str:
     elif rotation.oldest_check_seconds is not None and rotation.checked_packs < rotation.packs:
         said.append(f"the oldest check is {_age(rotation.oldest_check_seconds + since_seconds)} old")
     if rotation.days_for_all is not None:
-        days = max(1, math.ceil(rotation.days_for_all))
-        said.append(f"at this rate all of it every {count(days, 'day')}")
+        days = max(1, round(rotation.days_for_all))
+        said.append(f"at this rate all of it every {'day' if days == 1 else f'{days:,} days'}")
     return "; ".join(said)
+
+
+def _say_proved(report: VerifyReport) -> str:
+    if not report.proved and not report.unproved:
+        return "all snapshots, already before this run"
+    left = f"{report.unproved:,} not yet" if report.unproved else "with that, all are"
+    return f"{count(len(report.proved), 'snapshot')} now; {left}"
 
 
 def _age(seconds: float) -> str:
@@ -68,8 +73,7 @@ def draw_verified(report: VerifyReport) -> list[RenderableType]:
         limit = {"bytes": "--max-bytes", "minutes": "--max-minutes"}.get(report.stopped_by, report.stopped_by)
         rows.append(("stopped by", f"{limit}; the next run goes on from here"))
     if report.proved or (report.rotation and report.chunks):
-        left = f"; {report.unproved:,} not yet" if report.unproved else "; with that, all are"
-        rows.append(("proved", f"{count(len(report.proved), 'snapshot')} now{left}"))
+        rows.append(("proved", _say_proved(report)))
     rows.append(("took", show_seconds(report.seconds)))
     drawn: list[RenderableType] = [facts(rows)]
     if shown := draw_findings(report.findings):

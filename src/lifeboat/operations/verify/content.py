@@ -212,17 +212,23 @@ class Scrub:
     def _check(self, unit: Unit) -> "_Outcome":
         outcome = _Outcome(unit)
         try:
-            raw = self._repository.store.read(unit.name)
+            raw, outcome.hash_is_right = self._read(unit)
+            if not outcome.hash_is_right:
+                # A bit that flipped on the way is no damage: what is stored is asked for once more.
+                raw, outcome.hash_is_right = self._read(unit)
         except ObjectMissing:
             return self._missing(outcome)
         outcome.size = len(raw)
-        outcome.hash_is_right = digest(raw) == unit.digest.hex()
         sentence = "" if outcome.hash_is_right else "its bytes do not have the hash in its name"
         if unit.indexed is not None:
             sentence = _look_inside(self._repository, self._owners.get(unit.digest), unit, raw, outcome, sentence)
         if sentence:
             outcome.trouble = Finding(Level.PROBLEM, "pack-damaged", unit.name, sentence, self._hint(unit))
         return outcome
+
+    def _read(self, unit: Unit) -> tuple[bytes, bool]:
+        raw = self._repository.store.read(unit.name)
+        return raw, digest(raw) == unit.digest.hex()
 
     def _hint(self, unit: Unit) -> str:
         """What to do; only the machine that wrote a pack can store again what it held."""
