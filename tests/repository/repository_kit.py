@@ -43,7 +43,11 @@ class HandClock:
 
 
 def make(
-    folder: Path, *, identities: Sequence[Identity] | None = None, clock: HandClock | None = None
+    folder: Path,
+    *,
+    identities: Sequence[Identity] | None = None,
+    clock: HandClock | None = None,
+    profile: str = "simple",
 ) -> tuple[Repository, MemoryStore, HandClock]:
     clock = clock or HandClock()
     store = MemoryStore(clock)
@@ -52,7 +56,7 @@ def make(
         store,
         identity=identities[0],
         recipients=[NamedRecipient(f"holder {n}", one.recipient) for n, one in enumerate(identities)],
-        profile="simple",
+        profile=profile,
         state=LocalState(folder, store.describe()),
         label="host",
         now=clock.now(),

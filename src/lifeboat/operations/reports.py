@@ -340,7 +340,8 @@ class StatusReport:
     repository_id: str
     profile: str
     sources: tuple[SourceStatus, ...]
-    stored_bytes: int
+    stored_bytes: int | None
+    """None where this machine may not list everything."""
     head: str
     findings: tuple[Finding, ...] = ()
     last_restore_seconds: float | None = None

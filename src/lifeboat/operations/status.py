@@ -12,6 +12,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.statements import NOTHING_SAID, record_digest
 from lifeboat.storage.conformance.hooks import Inspectable, unwrapped
+from lifeboat.storage.errors import StorageDenied
 
 
 def row_of(record: Record, proved: datetime | None = None) -> SnapshotRow:
@@ -91,12 +92,20 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
         repository_id=repository.id.hex(),
         profile=repository.description.profile,
         sources=tuple(sources),
-        stored_bytes=sum(stored.size_bytes for stored in repository.store.list_under("")),
+        stored_bytes=_stored_bytes(repository),
         head=repository.head(),
         findings=tuple(findings),
         last_restore_seconds=restored.get("seconds"),
         last_verify=last_verify(repository),
     )
+
+
+def _stored_bytes(repository: Repository) -> int | None:
+    """None where the rights end before everything: a guarded writer's do."""
+    try:
+        return sum(stored.size_bytes for stored in repository.store.list_under(""))
+    except StorageDenied:
+        return None
 
 
 def check_proofs(

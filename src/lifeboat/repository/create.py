@@ -49,8 +49,12 @@ def create_repository(
 
 def store_rescue_kit(store: ObjectStore, script: str, readme: str) -> tuple[str, str]:
     """Put the stand-alone reader and a note for whoever finds the bucket beside the data; returns their names."""
-    script_raw, readme_raw = script.encode(), readme.encode()
-    names = rescue_name(digest(script_raw)), readme_name(digest(readme_raw))
-    write_named(store, names[0], script_raw)
-    write_named(store, names[1], readme_raw)
+    names = names_of_rescue_kit(script, readme)
+    for name, text in zip(names, (script, readme), strict=True):
+        write_named(store, name, text.encode())
     return names
+
+
+def names_of_rescue_kit(script: str, readme: str) -> tuple[str, str]:
+    """Where they lie."""
+    return rescue_name(digest(script.encode())), readme_name(digest(readme.encode()))

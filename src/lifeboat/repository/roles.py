@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lifeboat.repository.names import CATALOG, CONFIG, KEYS, PROBES, Source
-from lifeboat.repository.statements import Verb
+from lifeboat.repository.statements import CUSTODIANS_MAY_SAY
 
 
 class Role(StrEnum):
@@ -34,7 +34,7 @@ EVERYTHING = ("*",)
 PACKS = tuple(f"{source}/pack/*" for source in Source)
 OPLOG = "mongodb/oplog/*"
 SCRATCH = f"{PROBES}*"
-SAID_BY_CUSTODIANS = tuple(f"{CATALOG}*/{verb}-*" for verb in Verb if verb is not Verb.PROOF)
+SAID_BY_CUSTODIANS = tuple(f"{CATALOG}*/{verb}-*" for verb in CUSTODIANS_MAY_SAY)
 
 
 def rights_of(role: Role, writer: str = "") -> Rights:

@@ -43,6 +43,10 @@ class Verb(StrEnum):
     """Takes back a ``keep`` (also one that the record itself states) or a ``forget``: the rules decide again, after the grace."""
 
 
+CUSTODIANS_MAY_SAY = (Verb.FORGET, Verb.KEEP, Verb.RELEASE)
+"""Who opens no content can neither prove nor doubt it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement. Args: records: SHA-256 (hex) of record objects; signer: fingerprint (hex) of who said it."""
@@ -183,7 +187,7 @@ def _after(before: Standing, said: Statement) -> Standing:
 
 def _may_say(verb: Verb, description: Description) -> Sequence[Recipient]:
     recipients = [named.recipient for named in description.recipients]
-    if verb not in (Verb.PROOF, Verb.DOUBT):
+    if verb in CUSTODIANS_MAY_SAY:
         recipients += [named.recipient for named in description.custodians]
     return recipients
 

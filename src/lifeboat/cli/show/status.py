@@ -23,7 +23,7 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
     rows = [
         ("repository", report.repository),
         ("profile", f"{report.profile}, id {short_id(report.repository_id)}"),
-        ("stored", show_bytes(report.stored_bytes)),
+        ("stored", "not to be seen from here" if report.stored_bytes is None else show_bytes(report.stored_bytes)),
         ("last restore took", rto),
         ("last verify", _last_verify(report, now)),
     ]

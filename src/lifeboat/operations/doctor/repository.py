@@ -2,9 +2,12 @@
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.status import same_machine_warning
-from lifeboat.repository.create import store_rescue_kit
+from lifeboat.repository.create import names_of_rescue_kit, store_rescue_kit
+from lifeboat.repository.custodians import open_catalogs
 from lifeboat.repository.names import CONFIG
 from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.writers import not_opened_to
+from lifeboat.storage.errors import StorageDenied
 
 
 def check_repository(repository: Repository) -> list[Finding]:
@@ -27,16 +30,47 @@ def check_profile(repository: Repository) -> list[Finding]:
             Level.WARNING,
             "simple-profile",
             "profile",
-            "simple: a thief of this machine can read all backups and, without Object Lock, destroy them",
+            "simple: a thief of this machine can read all backups and, where the bucket's rights let him, destroy them",
             "`lifeboat init --guarded` makes a repository that the application's host can neither read nor destroy",
         )
     ]
 
 
+def check_custodians(repository: Repository) -> list[Finding]:
+    """Who prunes without reading; where the key is, catalogs that are still closed to one are opened."""
+    custodians = repository.description.custodians
+    if not custodians:
+        return [Finding(Level.OK, "custodians", "custodians", "there is none: who has the key prunes")]
+    names = ", ".join(f"{one.name} ({one.recipient.fingerprint_short})" for one in custodians)
+    opened = open_catalogs(repository) if repository.identity is not None else 0
+    if opened:
+        return [
+            Finding(Level.OK, "custodians", "custodians", f"{names}: {opened} catalogs were opened to them just now")
+        ]
+    closed = not_opened_to(repository.registrations.values(), custodians)
+    if closed:
+        message = f"{names}: the catalogs of {len(closed)} writers are closed to one of them"
+        hint = "`lifeboat doctor` on the machine with the key opens them"
+        return [Finding(Level.WARNING, "custodians-closed-out", "custodians", message, hint)]
+    return [Finding(Level.OK, "custodians", "custodians", f"{names} list and prune, and open no content")]
+
+
 def check_rescue_kit(repository: Repository, script: str, readme: str) -> list[Finding]:
     """Put a missing or outdated rescue kit back."""
-    store_rescue_kit(repository.store, script, readme)
-    return [Finding(Level.OK, "rescue-kit", CONFIG, "the stand-alone reader lies in the repository")]
+    good = Finding(Level.OK, "rescue-kit", CONFIG, "the stand-alone reader lies in the repository")
+    try:
+        store_rescue_kit(repository.store, script, readme)
+    except StorageDenied:
+        # A guarded writer may not put it there; another machine did, or has to.
+        names = {stored.name for stored in repository.store.list_under(CONFIG)}
+        if not set(names_of_rescue_kit(script, readme)) <= names:
+            message = "the stand-alone reader in the repository is missing or of another version, and this machine may not store it"
+            return [
+                Finding(
+                    Level.WARNING, "rescue-kit", CONFIG, message, "`lifeboat doctor` on the keeper's machine stores it"
+                )
+            ]
+    return [good]
 
 
 def check_other_machine(repository: Repository) -> list[Finding]:

@@ -27,6 +27,19 @@ class Inspectable(Protocol):
         ...
 
 
+@runtime_checkable
+class Provokable(Protocol):
+    """A store behind which somebody's rights stand: ways to find out what they are that no ordinary caller needs."""
+
+    def write_over(self, name: str, content: Content) -> None:
+        """Write whether or not the name is taken; raises ``StorageDenied`` where that is refused."""
+        ...
+
+    def delete_a_version(self, name: str) -> None:
+        """Ask for the removal of a version that is not there; raises ``StorageDenied`` where the right to remove any is missing."""
+        ...
+
+
 def unwrapped(store: ObjectStore) -> object:
     """The store below all wrappers, which name what they hold ``inner``."""
     innermost: object = store

@@ -129,7 +129,22 @@ class S3Store:
         place = f"s3://{self._bucket}/{self._settings.prefix}".rstrip("/")
         return f"{place} at {self._settings.endpoint_url}" if self._settings.endpoint_url else place
 
-    # What conformance asks for; see its ``Inspectable``.
+    # What conformance and the look at rights ask for; see ``conformance/hooks.py``.
+
+    def write_over(self, name: str, content: Content) -> None:
+        """Write whether or not the name is taken; raises ``StorageDenied`` where a policy wants the condition."""
+        check_name(name)
+        with self._in_our_words("write", name):
+            self._client.put_object(Bucket=self._bucket, Key=self._before + name, Body=joined(content))
+
+    def delete_a_version(self, name: str) -> None:
+        """Ask for the removal of a version that is not there; raises ``StorageDenied`` without s3:DeleteObjectVersion."""
+        check_name(name)
+        try:
+            with self._in_our_words("delete a version of", name):
+                self._client.delete_object(Bucket=self._bucket, Key=self._before + name, VersionId="null")
+        except ObjectMissing:
+            return
 
     def write_with_wrong_hash(self, name: str, content: Content) -> None:
         """Send a body with the hash of another; a store that checks raises ``ContentRefused``."""

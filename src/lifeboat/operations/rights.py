@@ -1,0 +1,236 @@
+"""What can the credentials of this machine really do in the store, against what its role needs? Said plainly, before a thief finds out.
+
+Tried without touching anything stored: what is written is scratch; what is "deleted" never was; bodies that would land elsewhere are
+sent with a wrong hash, which a store that checks hashes refuses only after it has let the request in.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lifeboat.foundation.errors import StorageError
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.repository.names import CATALOG, CONFIG, PROBES, Class, Source, catalog_prefix, key_name, pack_name
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.roles import Role
+from lifeboat.storage.conformance.hooks import Inspectable, Provokable, SendsHash, unwrapped
+from lifeboat.storage.errors import ContentRefused, ObjectMissing, StorageDenied
+
+NEVER = "2000-01"
+"""A generation in which nothing was ever stored."""
+POLICY = "`lifeboat aws policy {role}` prints the rights that are enough"
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the present credentials can do; None: could not be found out."""
+
+    list_everything: bool
+    list_own: bool
+    read_own: bool
+    read_packs: bool | None
+    write_scratch: bool
+    write_own: bool | None
+    """Packs, keys and its own catalog."""
+    write_catalogs: bool | None
+    """Into the catalogs of others."""
+    overwrite: bool | None
+    """Replace an object instead of creating one."""
+    delete: bool
+    delete_versions: bool | None
+    keeps_versions: bool | None
+
+
+def role_of(repository: Repository) -> Role:
+    """What this machine is, by the keys at hand."""
+    if repository.custodian is not None:
+        return Role.CUSTODIAN
+    if repository.description.profile == "simple":
+        return Role.SIMPLE
+    return Role.WRITER if repository.identity is None else Role.KEEPER
+
+
+def check_rights(repository: Repository, is_protected: bool) -> list[Finding]:
+    """Compare what this machine can do with what its role needs.
+
+    Args:
+        is_protected: Whether it backs something of its own up: then a key lies beside what it protects from.
+    """
+    role = role_of(repository)
+    can = find_abilities(repository)
+    where = repository.store.describe()
+    found = _missing(can, role, where)
+    if role is Role.KEEPER and is_protected:
+        message = "the key is on a machine that makes backups of its own: a thief of this machine can read all backups"
+        hint = "take the key to a second machine, the keeper: this one needs none to back up"
+        found.append(Finding(Level.WARNING, "key-on-writer", "profile", message, hint))
+    found += _too_wide(can, role, where)
+    found += _destroying(can, role, where, isinstance(unwrapped(repository.store), Provokable))
+    return found or [Finding(Level.OK, "rights-fit", where, f"the rights here are those that a {role} needs")]
+
+
+def find_abilities(repository: Repository) -> Abilities:
+    """Try everything."""
+    store, place = repository.store, unwrapped(repository.store)
+    local = repository.state.load_writer()
+    mine = local.writer.hex() if local is not None else "0" * 32
+    scratch = f"{PROBES}{os.urandom(8).hex()}"
+    names = [f"{scratch}/{part}" for part in ("written", "versions")]
+    never = os.urandom(32).hex()
+    never_pack = pack_name(Source.FILES, Class.SHORT, NEVER, never)
+    sends_hash = place if isinstance(place, SendsHash) else None
+    provokable = place if isinstance(place, Provokable) else None
+    try:
+        writes = _may(lambda: store.write(names[0], b"written by doctor"))
+        checked = sends_hash is not None and writes and _refuses_wrong_hash(sends_hash, f"{scratch}/hash", names)
+
+        def may_write(name: str) -> bool | None:
+            if sends_hash is None or not checked:
+                return None
+            return _may(lambda: sends_hash.write_with_wrong_hash(name, b"x"))
+
+        own = [
+            may_write(name)
+            for name in (never_pack, key_name(NEVER, never), f"{catalog_prefix(mine, NEVER)}index-{never}")
+        ]
+        return Abilities(
+            list_everything=_may(lambda: next(store.list_under(""), None)),
+            list_own=_may(lambda: next(store.list_under(catalog_prefix(mine)), None))
+            and _may(lambda: next(store.list_under(CONFIG), None)),
+            read_own=_may(lambda: store.read(f"{catalog_prefix(mine, NEVER)}index-{never}"))
+            or _reads_own(repository, mine),
+            read_packs=_may_read_packs(repository),
+            write_scratch=writes,
+            write_own=None if None in own else all(own),
+            write_catalogs=may_write(f"{CATALOG}{'f' * 32}/{NEVER}/index-{never}"),
+            overwrite=_may(lambda: provokable.write_over(names[0], b"again")) if provokable and writes else None,
+            delete=_may(lambda: store.delete(never_pack)),
+            delete_versions=_may(lambda: provokable.delete_a_version(never_pack)) if provokable else None,
+            keeps_versions=_keeps_versions(place, names[1]) if writes else None,
+        )
+    finally:
+        for name in names:
+            with suppress(StorageError):
+                store.delete(name)
+
+
+def _may(attempt: Callable[[], object]) -> bool:
+    """Whether it is let in: refused for another reason than rights counts as let in."""
+    try:
+        attempt()
+    except StorageDenied:
+        return False
+    except (ContentRefused, ObjectMissing):
+        return True
+    return True
+
+
+def _refuses_wrong_hash(place: SendsHash, name: str, names: list[str]) -> bool:
+    try:
+        place.write_with_wrong_hash(name, b"x")
+    except ContentRefused:
+        return True
+    except StorageError:
+        return False
+    names.append(name)
+    return False
+
+
+def _reads_own(repository: Repository, mine: str) -> bool:
+    """An object that is not there is told as denied to who may not list: so try one that is."""
+    try:
+        first = next(repository.store.list_under(catalog_prefix(mine)), None)
+    except StorageDenied:
+        return False
+    return first is None or _may(lambda: repository.store.read(first.name))
+
+
+def _may_read_packs(repository: Repository) -> bool | None:
+    record = next(iter(repository.snapshots()), None)
+    if record is None or not record.packs:
+        return None
+    name = pack_name(Source(record.source), Class(record.class_), record.generation, record.packs[0].hex())
+    return _may(lambda: repository.store.read(name, (0, 1)))
+
+
+def _keeps_versions(place: object, name: str) -> bool | None:
+    if not isinstance(place, Inspectable):
+        return None
+    try:
+        return place.keeps_versions(name, b"a version")
+    except StorageError:
+        return None
+
+
+def _missing(can: Abilities, role: Role, where: str) -> list[Finding]:
+    lacks = []
+    if not can.list_own:
+        lacks.append("list its own catalog and config/")
+    if not can.read_own:
+        lacks.append("read its own catalog")
+    if not can.write_scratch:
+        lacks.append(f"write below {PROBES}")
+    if role is not Role.CUSTODIAN and can.write_own is False:
+        lacks.append("write packs, keys and its own catalog")
+    if role is not Role.WRITER and not can.list_everything:
+        lacks.append("list everything")
+    if role in (Role.KEEPER, Role.SIMPLE) and can.read_packs is False:
+        lacks.append("read packs")
+    if role is Role.CUSTODIAN and not can.delete:
+        lacks.append("delete packs")
+    if not lacks:
+        return []
+    message = f"the rights here are not enough for a {role}: it may not {', '.join(lacks)}"
+    return [Finding(Level.PROBLEM, "right-missing", where, message, POLICY.format(role=role))]
+
+
+def _too_wide(can: Abilities, role: Role, where: str) -> list[Finding]:
+    """More than the role needs, short of destroying anything."""
+    if role not in (Role.WRITER, Role.CUSTODIAN):
+        return []
+    wide = []
+    if role is Role.WRITER and can.list_everything:
+        wide.append("list everything")
+    if can.read_packs:
+        wide.append("read packs (sealed: it cannot open them)")
+    if role is Role.WRITER and can.write_catalogs:
+        wide.append("write into the catalogs of others")
+    if not wide:
+        return []
+    message = f"the rights here are wider than a {role} needs: it may also {', '.join(wide)}"
+    return [Finding(Level.WARNING, "rights-wider", where, message, POLICY.format(role=role))]
+
+
+def _destroying(can: Abilities, role: Role, where: str, has_rights: bool) -> list[Finding]:
+    """Whether a thief of this machine could destroy what is stored."""
+    recoverable = bool(can.keeps_versions) and can.delete_versions is False
+    if can.delete and role is not Role.CUSTODIAN:
+        how = (
+            "older versions are kept, and it may not remove those: its owner can bring them back"
+            if recoverable
+            else "for good: it may remove older versions, too"
+            if can.keeps_versions
+            else "for good: no older versions are kept"
+        )
+        if not has_rights:
+            message = "this machine can delete backups: whoever can write to a folder can empty it"
+            hint = "a bucket can hold a machine to its role: LIFEBOAT_REPOSITORY=s3://bucket/prefix, `lifeboat aws policy writer`"
+            return [Finding(Level.WARNING, "can-delete", where, message, hint)]
+        bad = role is not Role.SIMPLE and not recoverable
+        message = f"this machine can delete backups, and so can who steals it; {how}"
+        hint = (
+            "the guarded profile (`lifeboat init --guarded`) needs no such right; at least turn on versioning in the bucket and take "
+            "s3:DeleteObjectVersion away"
+            if role is Role.SIMPLE
+            else f"a {role} needs no such right: " + POLICY.format(role=role)
+        )
+        return [Finding(Level.PROBLEM if bad else Level.WARNING, "can-delete", where, message, hint)]
+    if can.overwrite and not recoverable:
+        message = "this machine cannot delete backups, but it can overwrite what it may write, and no older version would be left"
+        hint = "turn on versioning in the bucket; `lifeboat aws policy bucket` prints what forbids overwriting to everybody"
+        return [Finding(Level.WARNING, "can-overwrite", where, message, hint)]
+    if can.delete_versions:
+        message = "this machine may remove older versions: what was deleted or overwritten could not be brought back"
+        return [Finding(Level.WARNING, "can-delete-versions", where, message, POLICY.format(role=role))]
+    return []
