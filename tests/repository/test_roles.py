@@ -36,7 +36,8 @@ class Town:
         self.keeper, self.store, self.clock = make(folder / "keeper", profile="guarded")
         self.custodian = Identity.generate()
         add_custodian(self.keeper, "ci", self.custodian.recipient)
-        self.other = back_up(self.keeper, self.clock, CONTENT)
+        another = reopen(self.store, folder / "another host", self.keeper.identity, label="another")
+        self.other = back_up(another, self.clock, CONTENT)
         enrolment = new_host(self.keeper, self.clock)
         self.writer_id = enrolment.secret.writer.hex()
         enrol(self.store, state_at(self.store, folder / "host"), enrolment)
@@ -69,7 +70,7 @@ def test_a_writer_backs_up_goes_on_and_looks_at_its_ages_with_its_rights_alone(t
     again = back_up(host, town.clock, CONTENT | {"new": b"n" * 9000})
     assert again.new_bytes < 20_000
     assert {one.snapshot for one in host.snapshots()} == {town.record.snapshot, again.snapshot}
-    assert status(host, {"files": 3600.0}, {"files": 86400.0}).stored_bytes is None
+    assert status(host, {"files": 3600.0}, 86400.0).stored_bytes is None
     assert problems(host, town.clock, "age") == []
     assert check_rescue_kit(host, "script", "readme")[0].level == "ok"
     assert check_rescue_kit(host, "newer script", "readme")[0].level == "warning"
@@ -140,7 +141,7 @@ def test_a_custodian_lists_forgets_and_deletes_with_its_rights_alone(town: Town)
 def test_the_look_at_rights_finds_nothing_where_they_are_those_of_the_role(town: Town, role: Role) -> None:
     before = set(town.store._objects)
     repository, _ = town.at(role)
-    assert [(one.level, one.code) for one in check_rights(repository, False)] == [("ok", "rights-fit")]
+    assert [(one.level, one.code) for one in check_rights(repository)] == [("ok", "rights-fit")]
     assert set(town.store._objects) == before
 
 
@@ -163,7 +164,7 @@ def test_rights_that_are_wider_or_narrower_than_the_role_are_told(
     town: Town, role: Role, changes: dict[str, Any], code: str, words: str
 ) -> None:
     repository, _ = town.at(role, **changes)
-    found = check_rights(repository, False)
+    found = check_rights(repository)
     assert [one.code for one in found] == [code]
     assert words in found[0].message and "lifeboat aws policy" in found[0].hint
 
@@ -173,20 +174,26 @@ def test_without_versions_what_can_be_deleted_is_gone_for_good_and_that_is_a_pro
 ) -> None:
     repository, policed = town.at(Role.WRITER, delete=EVERYTHING)
     policed._versions = False
-    (found,) = check_rights(repository, False)
+    (found,) = check_rights(repository)
     assert (found.level, found.code) == ("problem", "can-delete") and "for good" in found.message
     tight, policed = town.at(Role.WRITER)
     policed._versions = False
-    assert [one.code for one in check_rights(tight, False)] == ["can-overwrite"]
+    assert [one.code for one in check_rights(tight)] == ["can-overwrite"]
 
 
 def test_a_simple_machine_is_told_plainly_and_so_is_a_key_where_backups_are_made(tmp_path: Path) -> None:
     simple, _, _ = make(tmp_path)
     policed = PolicedStore(simple.store, rights_of(Role.SIMPLE))
     simple.store = policed
-    (found,) = check_rights(simple, True)
+    (found,) = check_rights(simple)
     assert (found.level, found.code) == ("warning", "can-delete")
     simple.store = MemoryStore(HandClock())
-    assert [one.code for one in check_rights(simple, True)] == ["can-delete"]
-    simple.description = replace(simple.description, profile="guarded")
-    assert "key-on-writer" in [one.code for one in check_rights(simple, True)]
+    assert [one.code for one in check_rights(simple)] == ["can-delete"]
+
+
+def test_a_key_where_backups_are_made_is_told(town: Town) -> None:
+    enrol(town.store, state_at(town.store, town.folder / "keeper"), new_host(town.keeper, town.clock, "office"))
+    keeper, _ = town.at(Role.KEEPER)
+    assert [one.code for one in check_rights(keeper)] == ["rights-fit"]
+    back_up(keeper, town.clock, CONTENT)
+    assert [one.code for one in check_rights(keeper)] == ["key-on-writer"]

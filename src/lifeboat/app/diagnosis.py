@@ -87,7 +87,7 @@ class Diagnosis:
                 lambda: keys.check_apart(settings.key_from, said.secret_from),
             ),
             Check("profile", "profile", opened(repository.check_profile), repository_opens),
-            Check("rights-store", "rights in the store", opened(self._rights_in_store), repository_opens),
+            Check("rights-store", "rights in the store", opened(check_rights), repository_opens),
             Check("custodians", "custodians", opened(repository.check_custodians), repository_opens),
             Check(
                 "rescue-kit",
@@ -162,9 +162,6 @@ class Diagnosis:
         settings = self._settings
         scheduling = Scheduling(settings, None, {}, settings.folder, self._clock)
         return look_at_schedule(scheduling, settings.notify, self._clock.now())
-
-    def _rights_in_store(self, opened: Repository) -> list[Finding]:
-        return check_rights(opened, bool(self._settings.mongodb.uri or self._settings.files.paths))
 
     def _settings_said(self) -> list[Finding]:
         settings = self._settings

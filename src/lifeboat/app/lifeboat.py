@@ -50,6 +50,7 @@ from lifeboat.operations.reports import (
     StatusReport,
     VerifyReport,
 )
+from lifeboat.operations.rights import denied_in_words_of_the_role
 from lifeboat.operations.status import same_machine_warning, status
 from lifeboat.operations.taking import Taken, Taking, new_point
 from lifeboat.operations.verify.rolling import Limits
@@ -297,19 +298,22 @@ class Lifeboat:
             max_seconds: The same, by time.
             with_key: False: only hashes against names, as on a machine without the key.
         """
-        return verify(
-            self._open(with_key=with_key),
-            level,
-            objectives=self._objectives(),
-            sample_percent=sample_percent,
-            limits=Limits(max_bytes, max_seconds),
-            clock=self._clock,
-            progress=self._progress,
-        )
+        repository = self._open(with_key=with_key)
+        with denied_in_words_of_the_role(repository):
+            return verify(
+                repository,
+                level,
+                objectives=self._objectives(repository),
+                sample_percent=sample_percent,
+                limits=Limits(max_bytes, max_seconds),
+                clock=self._clock,
+                progress=self._progress,
+            )
 
     def status(self) -> StatusReport:
         """How safe everything is right now."""
-        return status(self._open(), self._objectives(), self._settings.objectives.proved_seconds)
+        repository = self._open()
+        return status(repository, self._objectives(repository), self._settings.objectives.proved_seconds)
 
     def key_is_stored(self, key: Secret, how: str) -> None:
         """Remember that somebody showed to have the key outside this machine.
@@ -369,7 +373,12 @@ class Lifeboat:
             progress=self._progress,
         )
 
-    def _objectives(self) -> dict[str, float]:
+    def _objectives(self, repository: Repository) -> dict[str, float]:
+        """By source: of what this machine protects, else (a keeper, a custodian) of what others have stored."""
         said = self._settings.objectives
+
+        def stored_by_others() -> list[str]:
+            return sorted({TYPED[record.source] for record in repository.snapshots()}, key=list(SOURCES).index)
+
         seconds = {"db": said.db_seconds, "files": said.files_seconds, "config": said.config_seconds}
-        return {str(SOURCES[name]): seconds[name] for name in self._set_up()}
+        return {str(SOURCES[name]): seconds[name] for name in self._set_up() or stored_by_others()}

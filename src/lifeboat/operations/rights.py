@@ -5,8 +5,8 @@ sent with a wrong hash, which a store that checks hashes refuses only after it h
 """
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from lifeboat.foundation.errors import StorageError
@@ -51,23 +51,37 @@ def role_of(repository: Repository) -> Role:
     return Role.WRITER if repository.identity is None else Role.KEEPER
 
 
-def check_rights(repository: Repository, is_protected: bool) -> list[Finding]:
-    """Compare what this machine can do with what its role needs.
-
-    Args:
-        is_protected: Whether it backs something of its own up: then a key lies beside what it protects from.
-    """
+def check_rights(repository: Repository) -> list[Finding]:
+    """Compare what this machine can do with what its role needs."""
     role = role_of(repository)
     can = find_abilities(repository)
     where = repository.store.describe()
     found = _missing(can, role, where)
-    if role is Role.KEEPER and is_protected:
+    if role is Role.KEEPER and _makes_backups(repository):
         message = "the key is on a machine that makes backups of its own: a thief of this machine can read all backups"
         hint = "take the key to a second machine, the keeper: this one needs none to back up"
         found.append(Finding(Level.WARNING, "key-on-writer", "profile", message, hint))
     found += _too_wide(can, role, where)
     found += _destroying(can, role, where, isinstance(unwrapped(repository.store), Provokable))
     return found or [Finding(Level.OK, "rights-fit", where, f"the rights here are those that a {role} needs")]
+
+
+_ELSEWHERE = {
+    Role.WRITER: "a guarded writer sees its own catalog alone: here `lifeboat verify --level age`; all else on the keeper's machine",
+    Role.CUSTODIAN: "a custodian sees catalogs alone: here `lifeboat verify --level structure`; all else on the keeper's machine",
+}
+
+
+@contextmanager
+def denied_in_words_of_the_role(repository: Repository) -> Iterator[None]:
+    """Where a role's rights end, say where the work can be done."""
+    try:
+        yield
+    except StorageDenied as error:
+        role = role_of(repository)
+        if role in _ELSEWHERE:
+            raise StorageDenied(error.message, _ELSEWHERE[role]) from error
+        raise
 
 
 def find_abilities(repository: Repository) -> Abilities:
@@ -161,6 +175,13 @@ def _keeps_versions(place: object, name: str) -> bool | None:
         return place.keeps_versions(name, b"a version")
     except StorageError:
         return None
+
+
+def _makes_backups(repository: Repository) -> bool:
+    """Whether this machine is a host: a keeper stores no more than what was there before a restore."""
+    local = repository.state.load_writer()
+    mine = local.writer.hex() if local is not None else ""
+    return any(one.writer == mine and one.purpose == "backup" for one in repository.snapshots())
 
 
 def _missing(can: Abilities, role: Role, where: str) -> list[Finding]:
