@@ -176,6 +176,9 @@ def test_the_custodian_sees_every_snapshot_and_opens_none(town: Town, tmp_path: 
     assert rights(town.ci) == []
     assert {one["snapshot"] for one in town.host.snapshots()} <= {one["snapshot"] for one in town.ci.snapshots()}
     town.ci.run("verify", "--level", "structure")
+    town.ci.run("prune", "--dry-run")
+    town.ci.run("prune", "--yes")
+    town.host.refuses(11, "key-missing", "prune", "--yes")
     said = town.ci.refuses(11, "only-a-custodian", "restore", "files", "latest", "--to", str(tmp_path / "x"))
     assert "prunes snapshots" in said
     town.ci.refuses(11, "only-a-custodian", "snapshots", "latest")

@@ -15,6 +15,7 @@ from policed_store import PolicedStore
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.doctor.repository import check_rescue_kit
+from lifeboat.operations.prune.run import prune
 from lifeboat.operations.rights import check_rights
 from lifeboat.operations.status import status
 from lifeboat.operations.verify.run import verify
@@ -24,6 +25,7 @@ from lifeboat.repository.enrolment import enrol
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.roles import EVERYTHING, Role, rights_of
 from lifeboat.repository.statements import Verb, write_statements
+from lifeboat.retention.rules import Rules
 from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.memory import MemoryStore
 
@@ -135,6 +137,23 @@ def test_a_custodian_lists_forgets_and_deletes_with_its_rights_alone(town: Town)
             policed, ci.description, town.custodian, Verb.PROOF, [town.record], "I say so", town.clock.now()
         )
     assert [name for right, name in policed.refused if right != "s3:GetObject"] == [policed.refused[-1][1]]
+
+
+def test_a_custodian_prunes_with_its_rights_alone_and_what_is_left_is_whole(town: Town) -> None:
+    reports = []
+    for day in range(60):
+        town.clock.sleep(86_400)
+        newest = back_up(reopen(town.store, town.folder / "host", None), town.clock, {"other": b"o%d" % day * 9000})
+        if day % 10 == 9:
+            ci, policed = town.at(Role.CUSTODIAN)
+            reports.append(prune(ci, Rules(hourly=1, daily=2), Silent()))
+            assert [one for one in reports[-1].findings if one.level == "problem"] == []
+            assert policed.refused == []
+    assert any(one.forgotten for one in reports) and any(one.objects_removed > 2 for one in reports)
+    keeper, _ = town.at(Role.KEEPER)
+    assert town.record.snapshot not in [one.snapshot for one in keeper.snapshots()]
+    assert read_back(keeper, newest) == {"other": b"o59" * 9000}
+    assert problems(keeper, town.clock, "full") == []
 
 
 @pytest.mark.parametrize("role", [Role.WRITER, Role.KEEPER, Role.CUSTODIAN])

@@ -94,7 +94,7 @@ def _origin(snapshots: Sequence[SnapshotRow], target: str, now: datetime) -> Ren
     rows = [
         (
             "from",
-            f"{typed_source(one.source)} {short_id(one.snapshot)}, {show_moment(one.instant)} "
+            f"{typed_source(one.source)} {short_id(one.snapshot)} of {one.label}, {show_moment(one.instant)} "
             f"({show_age((now - one.instant).total_seconds())})",
         )
         for one in snapshots
