@@ -116,13 +116,16 @@ def _of_group(group: Sequence[Candidate], rules: Rules) -> Iterable[Verdict]:
             break
     if proved:
         yield Verdict(proved[0].key, True, Because.NEWEST_PROVED, "the newest proved")
-    for class_ in sorted({one.class_ for one in group}):
-        for rule in rules.of_class(class_):
-            of_class = [one for one in newest_first if one.class_ == class_]
-            for number, one in enumerate(chosen(of_class, rule), start=1):
-                yield Verdict(one.key, True, Because.RULE, f"number {number} of {rule.words}")
-            for number, one in enumerate(chosen([one for one in of_class if one.proved], rule), start=1):
-                yield Verdict(one.key, True, Because.RULE_PROVED, f"number {number} of {rule.words} with a proved one")
+    classes = sorted({one.class_ for one in group})
+    for among, because, words in (
+        (newest_first, Because.RULE, ""),
+        (proved, Because.RULE_PROVED, " with a proved one"),
+    ):
+        for class_ in classes:
+            of_class = [one for one in among if one.class_ == class_]
+            for rule in rules.of_class(class_):
+                for number, one in enumerate(chosen(of_class, rule), start=1):
+                    yield Verdict(one.key, True, because, f"number {number} of {rule.words}{words}")
 
 
 def chosen(newest_first: Sequence[Candidate], rule: Rule) -> list[Candidate]:
