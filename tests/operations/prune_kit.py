@@ -1,7 +1,7 @@
 """A repository whose months pass as told, for tests of prune: snapshots are taken by the real run and read back by the real reader."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,10 +57,12 @@ class World:
     owner: Identity = field(default_factory=Identity.generate)
     contents: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """What each committed snapshot must give back."""
+    make_store: Callable[[MovedClock], MemoryStore] = MemoryStore
+    """Another store has to be a ``Passing`` around it, and cannot be copied."""
     store: MemoryStore = field(init=False)
 
     def __post_init__(self) -> None:
-        self.store = MemoryStore(self.clock)
+        self.store = self.make_store(self.clock)
         create_repository(
             self.store,
             identity=self.owner,

@@ -1,0 +1,105 @@
+"""The custodian prunes: with its catalog keys and the rights of its role, and with nothing else."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+from prune_kit import World, some_bytes
+
+from lifeboat.crypto.identity import Identity
+from lifeboat.foundation.progress import Silent
+from lifeboat.operations.annotate import annotate
+from lifeboat.operations.prune.run import prune
+from lifeboat.repository.custodians import add_custodian
+from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.open_repository import Repository, open_repository
+from lifeboat.repository.roles import Rights, Role, rights_of
+from lifeboat.repository.statements import Verb
+from lifeboat.retention.rules import Rules
+from lifeboat.storage.errors import StorageDenied
+from lifeboat.storage.faults import Passing
+from lifeboat.storage.object_store import Content, ObjectStore, StoredObject
+
+RULES = Rules(hourly=1, daily=2, monthly=1)
+
+
+class Limited(Passing):
+    """A store that enforces a role's rights, as a bucket policy does."""
+
+    def __init__(self, inner: ObjectStore, rights: Rights) -> None:
+        super().__init__(inner)
+        self.rights = rights
+
+    def write(self, name: str, content: Content) -> None:
+        self._may("s3:PutObject", name, self.rights.write)
+        super().write(name, content)
+
+    def read(self, name: str, span: tuple[int, int] | None = None) -> bytes:
+        self._may("s3:GetObject", name, self.rights.read)
+        return super().read(name, span)
+
+    def list_under(self, prefix: str) -> Iterator[StoredObject]:
+        self._may("s3:ListBucket", prefix, self.rights.list_under)
+        return super().list_under(prefix)
+
+    def delete(self, name: str) -> None:
+        self._may("s3:DeleteObject", name, self.rights.delete)
+        super().delete(name)
+
+    def _may(self, right: str, name: str, patterns: tuple[str, ...]) -> None:
+        if not any(fnmatchcase(name, pattern) for pattern in patterns):
+            raise StorageDenied(f"the right {right} is missing on {name}")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def custodian_of(world: World) -> Repository:
+    """Opened as on its own machine."""
+    custodian = Identity.generate()
+    add_custodian(world.open(), "backup office", custodian.recipient)
+    store = Limited(world.store, rights_of(Role.CUSTODIAN))
+    state = LocalState(world.folder / "office", world.store.describe())
+    return open_repository(store, identity=custodian, state=state, label="office")
+
+
+def test_a_custodian_prunes_a_closed_month_with_the_rights_of_its_role(world: World) -> None:
+    for day in range(31):
+        record = world.take({"own": some_bytes(3_000, day), "same": some_bytes(3_000, 99)})
+        world.after(days=1)
+    world.say(Verb.PROOF, *world.stored())
+    office = custodian_of(world)
+    assert office.identity is None
+    first = prune(office, RULES, Silent())
+    assert len(first.forgotten) == 29 and first.findings == ()
+    for day in range(8):
+        world.after(days=1)
+        world.take({"own": some_bytes(3_000, 100 + day)})
+    again = prune(office, RULES, Silent())
+    assert again.snapshots_removed == 29 and again.freed_bytes > 29 * 3_000
+    assert (again.findings, again.objects_left) == ((), 0)
+    assert world.problems() == []
+    world.restores()
+    annotate(office, record.snapshot, "the last of January")
+    assert world.open().standings()[record.object_name[-64:]].kept == "the last of January"
+
+
+def test_beside_damage_a_custodian_that_may_read_no_pack_removes_none(world: World) -> None:
+    taken = []
+    for day in range(20):
+        taken.append(world.take({"own": some_bytes(3_000, day)}))
+        world.after(days=1)
+    world.say(Verb.PROOF, *taken)
+    office = custodian_of(world)
+    prune(office, RULES, Silent())
+    world.store.damage(taken[3].object_name, b"cut")
+    for day in range(25):
+        world.after(days=1)
+        world.take({"own": some_bytes(3_000, 100 + day)})
+    before = world.names("/2026-01/")
+    report = prune(office, RULES, Silent())
+    assert "catalog-not-whole" in {one.code for one in report.findings}
+    assert before <= world.names()
