@@ -22,7 +22,7 @@ import lifeboat.app.build as build
 import lifeboat.app.restoring  # noqa: F401  (imported once here instead of in every child)
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports import DocumentsRequest, RestoreRequest
 from lifeboat.storage.faults import Call, Passing
 from lifeboat.storage.object_store import ObjectStore, StoredObject
 
@@ -54,10 +54,16 @@ def _restore(source: str) -> Action:
     return lambda lifeboat: lifeboat.restore(RestoreRequest(source=source, snapshot="latest", over_live=True))
 
 
+def _put_back_cases(lifeboat: Lifeboat) -> object:
+    with lifeboat.single_documents(DocumentsRequest("office.cases", "{}", over_live=True)) as found:
+        return found.put_back()
+
+
 ACTIONS: dict[str, Action] = {
     "backup": lambda lifeboat: lifeboat.backup("all"),
     "restore db": _restore("db"),
     "restore files": _restore("files"),
+    "restore documents": _put_back_cases,
     "undo": lambda lifeboat: lifeboat.undo_restore(),
     "verify": lambda lifeboat: lifeboat.verify("full"),
 }

@@ -14,7 +14,7 @@ from office import Contents, Office, tree_differences
 from sweep import Swept, sweep, told
 
 from lifeboat.app.undoing import NothingToUndo
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports import DocumentsRequest, RestoreRequest
 
 Record = Callable[[str, object], None]
 
@@ -132,6 +132,39 @@ def test_a_restore_of_files_killed_anywhere_leaves_each_file_old_or_new_and_fini
             at_most=at_most,
         )
     really_swept(sweeps[0], "store write", "file rename")
+
+
+def test_documents_put_back_and_killed_anywhere_are_each_old_or_new_and_all_come_back(
+    office: Office, at_most: int | None, tmp_path: Path, record_property: Record
+) -> None:
+    office.fill_database(1)
+    new = office.database_now()
+    office.lifeboat().initialise(guarded=False, new_key=None)
+    office.lifeboat().backup("db")
+    office.keep("stored")
+
+    def begin() -> None:
+        office.bring_back("stored")
+        office.fill_database(1)
+        office.database.cases.delete_many({"_id": {"$lt": 4}})
+        office.database.cases.update_many({"_id": {"$gt": 36}}, {"$set": {"version": 2}})
+        office.old = office.database_now()  # type: ignore[attr-defined]
+
+    def look(moment: str) -> None:
+        old = office.old  # type: ignore[attr-defined]
+        there = office.database_now()
+        assert set(there["cases"][2]) <= {*old["cases"][2], *new["cases"][2]}, moment
+        must_be({**there, "cases": new["cases"]}, new, moment)
+        with office.lifeboat().single_documents(DocumentsRequest("office.cases", "{}", over_live=True)) as found:
+            found.put_back()
+        must_be(office.database_now(), new, moment)
+        assert office.problems("structure") == [], moment
+        office.lifeboat().undo_restore()
+        must_be(office.database_now(), old, f"undone after: {moment}")
+
+    with told(record_property) as sweeps:
+        sweep(doing(office, "restore documents", tmp_path), begin, look, told=sweeps, at_most=at_most)
+    really_swept(sweeps[0], "store write", "server update", "file rename")
 
 
 def test_an_undo_killed_anywhere_goes_back_when_it_is_called_again(

@@ -42,6 +42,8 @@ def check_request(
         astray = [one for one, (_, new) in zip(renames, pairs, strict=True) if new.partition(".")[0] != to]
         if astray:
             raise click.UsageError(f"--to {to} names one database and --rename {astray[0]} another")
+    if what in ("files", "config") and "/" in snapshot:
+        raise click.UsageError(f"a path comes behind the snapshot: lifeboat restore {what} latest {snapshot}")
     beside = (("namespaces", "--ns"), ("include", "--include"), ("exclude", "--exclude"), ("paths", "a path"))
     for names, place in beside:
         wrong = what in ("files", "config") if names == "namespaces" else what == "db"

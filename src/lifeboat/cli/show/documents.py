@@ -56,6 +56,8 @@ def draw_put_back(report: DocumentsReport) -> list[RenderableType]:
     said += [f"{report.already:,} were so already"] if report.already else []
     said += [f"{report.skipped:,} skipped, changed since they were shown"] if report.skipped else []
     said += [f"{report.refused:,} not taken by the server"] if report.refused else []
+    if not (report.written or report.already or report.skipped or report.refused):
+        return [text("nothing was changed")]
     good = not any_problem(report.findings)
     drawn: list[RenderableType] = list(draw_findings(report.findings))
     drawn += [""] if drawn else []

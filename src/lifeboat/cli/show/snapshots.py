@@ -88,7 +88,9 @@ def draw_contents(snapshot: str, path: str, rows: Sequence[ContentRow], now: dat
     table = columns(*headings, right=("items", "size"), fold=("name",))
     for row in rows:
         cells = [safe(row.name), safe(row.kind)]
-        cells += ["" if row.items is None else f"{row.items:,}"] * counted + [show_bytes(row.bytes)]
+        cells += ["" if row.items is None else f"{row.items:,}"] * counted + [
+            show_bytes(row.bytes) if row.bytes or row.modified or row.items is not None else ""
+        ]
         cells += [show_moment_short(row.modified, now) if row.modified else ""] * dated
         table.add_row(*cells)
     return [table, "", text(f"{len(rows):,} entries, {show_bytes(sum(row.bytes for row in rows))}", FAINT)]

@@ -19,7 +19,7 @@ VALUE_AT_MOST = 48
 """Characters of a shown value."""
 FIELDS_AT_MOST = 12
 DEPTH_AT_MOST = 4
-DOCUMENT = 0x03
+DOCUMENT, OBJECT_ID = 0x03, 0x07
 _LENIENT: CodecOptions[dict[str, object]] = CodecOptions(
     unicode_decode_error_handler="replace", datetime_conversion=DatetimeConversion.DATETIME_AUTO, tz_aware=True
 )
@@ -47,6 +47,8 @@ def elements_of(document: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 def id_text(document: bytes) -> str:
     """The ``_id``, in a form that can be typed into a filter."""
     element = id_of(document)
+    if element[0] == OBJECT_ID:
+        return f'ObjectId("{element[5:].hex()}")'
     return _value_text(element[0], element[5:], at_most=200)
 
 

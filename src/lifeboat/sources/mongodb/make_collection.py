@@ -26,7 +26,7 @@ def make_collection(live: LiveCollection, entry: CollectionEntry) -> list[Findin
             "collection-made",
             live.namespace,
             "was not there and was made anew with its options and indexes; other documents of it did not come back",
-            "to have all of it: `lifeboat restore db --ns DB.COLL --over-live`",
+            f"to have all of it: `lifeboat restore db --ns {entry.namespace}`",
         )
     ]
     for index in indexes_to_build(entry):
