@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -18,10 +17,6 @@ from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 MONGOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
 
 
-def folders_left() -> set[str]:
-    return {name for name in os.listdir(tempfile.gettempdir()) if name.startswith("lifeboat-mongod-")}
-
-
 def is_gone(process_id: int) -> bool:
     try:
         return Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
@@ -29,9 +24,8 @@ def is_gone(process_id: int) -> bool:
         return True
 
 
-def test_acknowledged_data_survives_a_kill_and_nothing_survives_a_stop() -> None:
-    before = folders_left()
-    with PrivateServer(MONGOD, ServerOptions(authentication=True)) as server:
+def test_acknowledged_data_survives_a_kill_and_nothing_survives_a_stop(tmp_path: Path) -> None:
+    with PrivateServer(MONGOD, ServerOptions(authentication=True), within=tmp_path) as server:
         with MongoClient(server.uri) as client:
             client.shop.orders.insert_one({"_id": 1})
             assert client.admin.command("hello")["setName"] == "lifeboat"
@@ -43,7 +37,7 @@ def test_acknowledged_data_survives_a_kill_and_nothing_survives_a_stop() -> None
         with MongoClient(wrong) as stranger, pytest.raises(OperationFailure, match="Authentication failed"):
             stranger.shop.orders.find_one()
         processes = server.process_ids
-    assert folders_left() <= before
+    assert not any(tmp_path.iterdir())
     assert all(is_gone(process) for process in processes)
 
 
@@ -53,7 +47,7 @@ def test_a_standalone_has_no_set_name() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
-def test_the_server_dies_with_its_parent(tmp_path: Path) -> None:
+def test_the_server_and_its_folder_go_with_their_parent(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path\n"
         "from lifeboat.sources.mongodb.private_server import PrivateServer\n"
@@ -67,10 +61,11 @@ def test_the_server_dies_with_its_parent(tmp_path: Path) -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 5
-    while not is_gone(child) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 20
+    while (not is_gone(child) or any(tmp_path.iterdir())) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert is_gone(child)
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_program_that_is_not_there_is_named() -> None:

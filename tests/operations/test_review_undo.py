@@ -195,3 +195,15 @@ def test_an_incomplete_snapshot_says_so_before_and_after_it_is_restored(office: 
     request = RestoreRequest("files", "latest", to=str(office.folder / "back"))
     for findings in (lifeboat.plan_restore(request).findings, lifeboat.restore(request).findings):
         assert "snapshot-incomplete" in [finding.code for finding in findings]
+
+
+def test_only_a_restore_of_everything_says_how_long_a_restore_takes(office: Office) -> None:
+    office.live["other"].insert_one({"_id": 1})
+    taken = backed_up(office)
+    name = office.live.name
+    chosen = RestoreRequest("db", taken["mongodb"], over_live=True, namespaces=(f"{name}.other",))
+    office.lifeboat().restore(chosen)
+    office.undo()
+    assert office.lifeboat().status().last_restore_seconds is None
+    office.restore(taken["mongodb"])
+    assert office.lifeboat().status().last_restore_seconds

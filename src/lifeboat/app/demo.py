@@ -27,7 +27,6 @@ from lifeboat.app.settings import (
     RepositorySettings,
     Settings,
 )
-from lifeboat.app.vanishing_folder import vanishing_folder
 from lifeboat.app.write_settings import add_to_settings_file
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import Clock
@@ -35,6 +34,7 @@ from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.secret import Secret
 from lifeboat.foundation.sizes import show_bytes, show_seconds
+from lifeboat.foundation.vanishing_folder import vanishing_folder
 from lifeboat.operations.reports import BackupReport, RestoreReport, RestoreRequest, VerifyReport
 from lifeboat.sources.mongodb.private_server import PrivateServer, find_mongod
 

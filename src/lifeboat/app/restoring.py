@@ -76,7 +76,8 @@ class Restoring:
         state = self._repository.state
         if request.over_live and not undoing:
             state.write_json(UNDO, {**(state.read_json(UNDO) or {}), "unfinished": None})
-        state.write_json("last-restore.json", {"seconds": seconds, "at": show_time(self._clock.now())})
+        if _is_a_measure(request, jobs):
+            state.write_json("last-restore.json", {"seconds": seconds, "at": show_time(self._clock.now())})
         return RestoreReport(
             tuple(row_of(job.record) for job in jobs),
             ", ".join(dict.fromkeys(job.target for job in jobs)),
@@ -97,12 +98,24 @@ class Restoring:
 
 def _read_all_of_it(request: RestoreRequest, job: Job, said: tuple[Finding, ...]) -> bool:
     """Whether a restore has read and compared its whole snapshot: nothing chosen, nothing left as it lay there, nothing to complain of."""
-    unchosen = replace(request, source="all", snapshot="latest", to=None, over_live=False, renames=(), with_users=None)
-    if unchosen != RestoreRequest("all"):
+    if not _is_unchosen(request):
         return False
     if job.record.source == Source.MONGODB:
         return not job.has_begun and not any_problem(said)
     return not said and all(step.action == "write" for step in job.steps)
+
+
+def _is_unchosen(request: RestoreRequest) -> bool:
+    """Whether all of its snapshots is asked for, and full comparison."""
+    unchosen = replace(request, source="all", snapshot="latest", to=None, over_live=False, renames=(), with_users=None)
+    return unchosen == RestoreRequest("all")
+
+
+def _is_a_measure(request: RestoreRequest, jobs: list[Job]) -> bool:
+    """Whether it says how long a restore takes when all is lost: of everything, in one run, and not of settings alone."""
+    if not _is_unchosen(request) or any(job.begun for job in jobs):
+        return False
+    return any(job.record.source != Source.CONFIG for job in jobs)
 
 
 def _plan_report(request: RestoreRequest, jobs: list[Job], state: LocalState) -> RestorePlanReport:

@@ -3,7 +3,7 @@
 Limits: loopback only, one machine. Own data folder, own port, no socket file, no output to the terminal.
 
 Invariant: nothing is left behind. The processes die with the thread that started them (Linux) and at the latest when
-the interpreter ends; the data folder goes when the server is stopped. Start it from the main thread.
+the interpreter ends; the data folder goes when the server is stopped, or with us, however we end. Start it from the main thread.
 """
 
 import atexit
@@ -16,8 +16,8 @@ import socket
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from lifeboat.foundation.clock import Clock, SystemClock
+from lifeboat.foundation.vanishing_folder import vanishing_folder
 from lifeboat.sources.mongodb.errors import MongodFailed, MongodMissing
 
 START_SECONDS = 60.0
@@ -109,7 +110,8 @@ class PrivateServer:
         self._clock = clock or SystemClock()
         self._password = os.urandom(16).hex()
         self._set_name = "lifeboat" if self._options.nodes else None
-        self._folder = Path(tempfile.mkdtemp(prefix="lifeboat-mongod-", dir=within))
+        self._room = ExitStack()
+        self._folder = self._room.enter_context(vanishing_folder("lifeboat-mongod-", within))
         self._nodes: list[_Node] = []
         try:
             self._start_anew()
@@ -159,7 +161,7 @@ class PrivateServer:
         """End it and remove its data; harmless when already stopped."""
         for node in self._nodes:
             node.kill()  # the data goes with it: nothing is worth a clean shutdown
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._room.close()
 
     def __enter__(self) -> Self:
         return self

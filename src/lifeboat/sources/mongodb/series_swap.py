@@ -1,7 +1,7 @@
 """Give landed buckets their collection, in place of whatever is live under its name.
 
 Invariant: what landed is whole under one of two names at every instant, and the next run finishes. Over a live time-series
-collection there is a gap of milliseconds in which reads and writes of it fail (none is lost silently). A state machine:
+collection there is a gap of milliseconds in which writes of it fail (none is lost silently), and reads fail or find nothing. A state machine:
 each step looks at what is there and does one thing, so that it may die or be repeated anywhere.
 """
 

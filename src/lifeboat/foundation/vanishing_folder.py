@@ -6,6 +6,8 @@ Invariant: once ``vanishing_folder`` has given out a folder, it is removed when 
 process is killed: a small process of its own waits for that, and only it removes anything.
 """
 
+import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ import os, shutil, signal, sys, time
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
 print(flush=True)
-sys.stdin.buffer.read()  # returns when whoever made the folder closes the pipe, or dies
+sys.stdin.buffer.readline()  # returns when whoever made the folder says so, or dies
 for attempt in range(100):  # a server in it may take a moment to die, and write until it has
     shutil.rmtree(sys.argv[1], ignore_errors=True)
     if not os.path.lexists(sys.argv[1]):
@@ -32,9 +34,13 @@ for attempt in range(100):  # a server in it may take a moment to die, and write
 
 
 @contextmanager
-def vanishing_folder(prefix: str) -> Iterator[Path]:
-    """Make a folder for this user alone, and remove it with all that is in it."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
+def vanishing_folder(prefix: str, within: Path | None = None) -> Iterator[Path]:
+    """Make a folder for this user alone, and remove it with all that is in it.
+
+    Args:
+        within: Where it is made; else where temporary files go.
+    """
+    folder, owner = Path(tempfile.mkdtemp(prefix=prefix, dir=within)), os.getpid()
     try:
         janitor = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _JANITOR, str(folder)],
@@ -50,6 +56,11 @@ def vanishing_folder(prefix: str) -> Iterator[Path]:
         janitor.stdout.readline()  # From now on no signal but SIGKILL ends it.
         yield folder
     finally:
-        janitor.stdin.close()
-        janitor.wait()
-        janitor.stdout.close()
+        if os.getpid() == owner:  # a fork of us has no say in it
+            with contextlib.suppress(BrokenPipeError):
+                janitor.stdin.write(b"\n")  # closing is not enough: a fork may hold the pipe too
+                janitor.stdin.flush()
+            janitor.wait()
+            with contextlib.suppress(BrokenPipeError):
+                janitor.stdin.close()
+            janitor.stdout.close()
