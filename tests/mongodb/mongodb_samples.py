@@ -9,6 +9,8 @@ from bson.raw_bson import RawBSONDocument
 from gridfs import GridFSBucket
 from pymongo import IndexModel, MongoClient
 
+from lifeboat.sources.mongodb.any_name import collection_of
+
 Client = MongoClient[dict[str, Any]]
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 ORDERED: CodecOptions[SON[str, Any]] = CodecOptions(
@@ -136,6 +138,12 @@ def add_expiry(client: Client, name: str) -> None:
     client[name].sessions.create_index("seen", expireAfterSeconds=60, name="expiry")
 
 
+def indexes_of(database: Any, collection: str) -> list[SON[str, Any]]:
+    """By command: PyMongo opens no collection called ``a.``."""
+    listed = database.command("listIndexes", collection, cursor={"batchSize": 1000}, codec_options=ORDERED)
+    return list(listed["cursor"]["firstBatch"])
+
+
 def everything_in(client: Client, name: str) -> dict[str, Any]:
     """All that a user could miss: documents as bytes, options, indexes."""
     database = client.get_database(name, codec_options=ORDERED)
@@ -146,11 +154,11 @@ def everything_in(client: Client, name: str) -> dict[str, Any]:
             continue
         held[collection] = {"type": listed["type"], "options": dict(listed["options"])}
         if listed["type"] == "timeseries":
-            held[collection]["indexes"] = {index["name"]: dict(index) for index in database[collection].list_indexes()}
+            held[collection]["indexes"] = {index["name"]: dict(index) for index in indexes_of(database, collection)}
         if listed["type"] == "collection":
-            found = client[name].get_collection(collection, codec_options=RAW).find()
+            found = collection_of(client[name], collection, codec_options=RAW).find()
             documents = [bytes(document.raw) for document in found]  # type: ignore[attr-defined]
             held[collection]["documents"] = documents if listed["options"].get("capped") else sorted(documents)
-            indexes = list(database[collection].list_indexes())
+            indexes = list(indexes_of(database, collection))
             held[collection]["indexes"] = {index["name"]: dict(index) for index in indexes}
     return held

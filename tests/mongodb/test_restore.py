@@ -306,3 +306,33 @@ def test_a_chunk_larger_than_a_command_may_be_comes_whole(client: Client, databa
     kept.blocks[f"{database}.large"] = [b"".join(kept.blocks[f"{database}.large"])]
     restore(client, kept, Target.EMPTY_PLACE, renames=[f"{database}={database}_copy"])
     assert everything_in(client, database + "_copy") == before
+
+
+def test_views_that_look_at_each_other_the_other_way_round_come_back(client: Client, database: str) -> None:
+    shop = client[database]
+    shop.orders.insert_one({"_id": 1})
+    swedish = {"locale": "sv"}
+    for view, on in (("a", "b"), ("b", "c"), ("c", "orders")):
+        shop.create_collection(view, viewOn=on, pipeline=[{"$match": {view: 1}}])
+    before, kept = everything_in(client, database), Kept(client, database)
+    for view, on in (("b", "orders"), ("c", "b"), ("a", "c")):
+        shop.command("collMod", view, viewOn=on, pipeline=[])
+    report = restore(client, kept, Target.OVER_LIVE)
+    assert everything_in(client, database) == before and not report.findings
+    for view in "abc":
+        shop[view].drop()
+    for view, on in (("b", "orders"), ("c", "b"), ("a", "c")):
+        shop.create_collection(view, viewOn=on, pipeline=[], collation=swedish)
+    report = restore(client, kept, Target.OVER_LIVE)
+    assert everything_in(client, database) == before and not report.findings
+
+
+def test_a_view_that_the_server_refuses_is_a_finding_and_is_tried_by_the_next_run(client: Client, small: str) -> None:
+    kept, marks = Kept(client, small), []
+    client[small].some.drop()
+    client[small].create_collection("blocks", viewOn="some", pipeline=[], collation={"locale": "sv"})
+    report = restore(client, kept, Target.OVER_LIVE, mark=lambda step, name: marks.append(f"{step} {name}"))
+    assert [finding.code for finding in report.findings] == ["view-not-restored"]
+    client[small].blocks.drop()
+    restore(client, kept, Target.OVER_LIVE, finished=frozenset(marks))
+    assert "some" in client[small].list_collection_names()

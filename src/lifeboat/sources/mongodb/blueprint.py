@@ -34,6 +34,9 @@ def create_options(entry: CollectionEntry) -> Document:
     """Arguments of ``create``, without what is armed later."""
     options: Document = SON((key, value) for key, value in entry.options.items() if key not in NOT_FOR_CREATE)
     options.pop("expireAfterSeconds", None)
+    for index in entry.indexes:
+        if index["name"] == "_id_" and index.get("v") == 1:  # of a collection older than 3.4
+            options["idIndex"] = SON((key, index[key]) for key in ("key", "name", "v"))
     return options
 
 

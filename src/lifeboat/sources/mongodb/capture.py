@@ -20,6 +20,7 @@ from pymongo.read_concern import ReadConcern
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.catalog_read import read_catalog
 from lifeboat.sources.mongodb.connect import Client
@@ -95,7 +96,7 @@ def read_blocks(
 ) -> Iterator[bytes]:
     """The documents of the collection that has this name and this UUID; an error if one of the two is no longer so."""
     with in_our_words(f"reading {entry.namespace}"):
-        collection = client[entry.database].get_collection(entry.stored_as, read_concern=concern or ReadConcern())
+        collection = collection_of(client[entry.database], entry.stored_as, read_concern=concern or ReadConcern())
         more: dict[str, Any] = {}
         if server.checks_collection_uuid:
             more["collectionUUID"] = Binary(entry.uuid, 4)

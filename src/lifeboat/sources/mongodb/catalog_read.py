@@ -15,6 +15,7 @@ from bson import Timestamp
 from pymongo.errors import OperationFailure
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.catalog import BUCKETS, EXACT, CollectionEntry, describe, describe_series
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import CaptureMoved
@@ -173,7 +174,7 @@ def _with_indexes(database: Any, one: _Listed) -> _Listed:
 def _refused_to_read(client: Client, one: _Listed) -> _Listed:
     """The right to read a database does not cover its buckets; one that is missing costs that collection alone."""
     try:
-        client[one.database][one.name].find_one({}, projection={"_id": 1})
+        collection_of(client[one.database], one.name).find_one({}, projection={"_id": 1})
     except OperationFailure as refusal:
         if refusal.code != UNAUTHORIZED:
             raise

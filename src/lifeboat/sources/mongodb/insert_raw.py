@@ -15,6 +15,7 @@ from typing import Any
 from bson.raw_bson import RawBSONDocument
 
 from lifeboat.foundation.sizes import MIB
+from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.empty_timestamps import has_empty_timestamp, id_element, may_hold_empty_timestamps
 from lifeboat.sources.mongodb.errors import LandingDiffers
@@ -160,7 +161,7 @@ def _those_there(server: TargetServer, database: str, name: str, documents: Sequ
         server.confirm(database, name, session)
         for some in _questions(documents):
             with in_our_words(f"reading back from {database}.{name}"):
-                found = server.database(database)[name].find_raw_batches(_by_ids(some), session=session)
+                found = collection_of(server.database(database), name).find_raw_batches(_by_ids(some), session=session)
                 there.update(bytes(block[begin:end]) for block in found for begin, end in spans_of(block))
     return there
 

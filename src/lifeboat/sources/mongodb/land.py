@@ -12,6 +12,7 @@ from typing import Any
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress, Silent
+from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.blueprint import create_options, differing_indexes, indexes_to_build, same_options
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, Document
 from lifeboat.sources.mongodb.documents import Tally, count_of, tally_of
@@ -211,7 +212,7 @@ def _read_back(server: TargetServer, landing: Landing, how: How) -> _Stream:
 
     def read() -> _Stream:
         stream = _Stream.watch(landing.entry, how)
-        collection = server.database(landing.database)[landing.temporary]
+        collection = collection_of(server.database(landing.database), landing.temporary)
         with (
             in_our_words(f"reading back {landing.namespace}"),
             server.client.start_session(causal_consistency=True) as session,

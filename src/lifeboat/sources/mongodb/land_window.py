@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from bson import SON
 
+from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.catalog import CollectionEntry, describe
 from lifeboat.sources.mongodb.land import How, Landed, finish_landing, land
 from lifeboat.sources.mongodb.meaning import in_our_words
@@ -58,7 +59,7 @@ def finish_after_replay(server: TargetServer, landing: Landing, landed: Landed, 
 
     def documents(entry: CollectionEntry) -> Iterable[bytes]:
         with in_our_words(f"putting {landing.namespace} in order"):
-            collection = server.database(stage.database)[stage.temporary]
+            collection = collection_of(server.database(stage.database), stage.temporary)
             with server.client.start_session(causal_consistency=True) as session:
                 server.confirm(stage.database, stage.temporary, session)
                 with collection.aggregate_raw_batches([], session=session) as cursor:

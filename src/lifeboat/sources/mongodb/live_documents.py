@@ -10,6 +10,7 @@ from typing import Any
 from bson.raw_bson import RawBSONDocument
 
 from lifeboat.foundation.sizes import MIB
+from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.by_id import DOCUMENT, id_of, with_id, with_one_of
 from lifeboat.sources.mongodb.catalog import Document
 from lifeboat.sources.mongodb.documents import spans_of
@@ -112,7 +113,7 @@ class LiveCollection:
             yield number, self.read(documents[number]) if stranger else None
 
     def _raw(self, wanted: Any, fields: dict[str, int] | None = None, at_most: int = 0) -> Iterator[bytes]:
-        collection = self.server.database(self.database)[self.name]
+        collection = collection_of(self.server.database(self.database), self.name)
         cursor: Any = collection.find_raw_batches(wanted, fields, limit=at_most)
         with cursor:
             for block in cursor:

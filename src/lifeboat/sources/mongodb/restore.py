@@ -15,6 +15,7 @@ from typing import Literal
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress, Silent
+from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.arm import arm
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.documents import Tally
@@ -218,17 +219,30 @@ class _Run:
             swap_in(self._server, landing, landed.uuid, self._plan.target)
 
     def put_views(self) -> None:
-        places = {landing.entry.namespace: landing for landing in self._plan.landings}
-        for landing in self._plan.landings:
-            if not landing.is_view or f"viewed {landing.namespace}" in self._finished:
-                continue
-            view_on = str(landing.entry.options["viewOn"])
-            looked_at = places.get(f"{landing.entry.database}.{view_on}")
-            if looked_at and looked_at.database == landing.database:
-                view_on = looked_at.name
-            self.findings += restore_view(self._server, landing, view_on)
+        """Those that are refused are tried again after the others: a view may look at the next, and at a former one until that is changed."""
+        waiting = [
+            landing
+            for landing in self._plan.landings
+            if landing.is_view and f"viewed {landing.namespace}" not in self._finished
+        ]
+        while waiting:
+            refused = {landing: found for landing in waiting if (found := self._put_view(landing))}
+            if len(refused) == len(waiting):
+                self.findings += [finding for found in refused.values() for finding in found]
+                return
+            waiting = list(refused)
+
+    def _put_view(self, landing: Landing) -> list[Finding]:
+        places = {each.entry.namespace: each for each in self._plan.landings}
+        view_on = str(landing.entry.options["viewOn"])
+        looked_at = places.get(f"{landing.entry.database}.{view_on}")
+        if looked_at and looked_at.database == landing.database:
+            view_on = looked_at.name
+        findings = restore_view(self._server, landing, view_on)
+        if not findings:
             self._mark("viewed", landing.namespace)
             self.reports.append(_report(landing, Tally(), 0.0))
+        return findings
 
     def _collections(self) -> list[Landing]:
         return [landing for landing in self._plan.landings if not landing.is_view]
@@ -247,7 +261,7 @@ class _Run:
 
     def _count(self, landing: Landing, name: str) -> int:
         with in_our_words(f"counting {landing.namespace}"):
-            return self._server.database(landing.database)[name].estimated_document_count()
+            return collection_of(self._server.database(landing.database), name).estimated_document_count()
 
 
 def _report(landing: Landing, tally: Tally, seconds: float) -> CollectionReport:

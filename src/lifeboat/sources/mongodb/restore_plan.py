@@ -11,6 +11,7 @@ from enum import StrEnum
 from bson import SON
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.apply_ops import why_series_cannot_be_swapped
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, Document
 from lifeboat.sources.mongodb.catalog_read import NEVER_CAPTURED
@@ -233,7 +234,7 @@ def _landing(
 def _documents_in(server: TargetServer, database: str, name: str) -> int:
     """About how many; 0 is exact."""
     with in_our_words(f"looking into {database}.{name}"):
-        collection = server.database(database)[name]
+        collection = collection_of(server.database(database), name)
         if collection.find_one({}, projection={"_id": 1}) is None:
             return 0
         return max(1, collection.estimated_document_count())

@@ -8,6 +8,7 @@ each step looks at what is there and does one thing, so that it may die or be re
 from typing import Any
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.apply_ops import drop_by_operation, rename_buckets
 from lifeboat.sources.mongodb.catalog import Document
 from lifeboat.sources.mongodb.errors import DatabaseRefused, LandingDiffers, TargetNotEmpty
@@ -117,7 +118,7 @@ def _refuse_if_full(server: TargetServer, landing: Landing, there: Document | No
         if found is None or found["type"] == "timeseries":
             continue
         with in_our_words(f"looking into {landing.namespace}"):
-            held: Any = server.database(landing.database)[name].find_one({}, projection={"_id": 1})
+            held: Any = collection_of(server.database(landing.database), name).find_one({}, projection={"_id": 1})
         if held is not None:
             raise TargetNotEmpty(
                 f"{landing.namespace} was empty when the restore began and is not any more; it was left alone",

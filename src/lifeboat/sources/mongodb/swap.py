@@ -7,6 +7,7 @@ the name says whether it has happened.
 
 from pymongo.read_concern import ReadConcern
 
+from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.errors import LandingDiffers, TargetNotEmpty
 from lifeboat.sources.mongodb.meaning import in_our_words
 from lifeboat.sources.mongodb.restore_plan import Landing, Target
@@ -73,7 +74,7 @@ def rename(server: TargetServer, database: str, source: str, goal: str, *, repla
 
 def _refuse_if_full(server: TargetServer, landing: Landing) -> None:
     with in_our_words(f"looking into {landing.namespace}"):
-        there = server.database(landing.database).get_collection(landing.name, read_concern=ReadConcern("local"))
+        there = collection_of(server.database(landing.database), landing.name, read_concern=ReadConcern("local"))
         held = there.find_one({}, projection={"_id": 1})
     if held is not None:
         raise TargetNotEmpty(

@@ -159,11 +159,12 @@ class TargetServer:
     def indexes_of(self, database: str, name: str) -> list[Document]:
         """Their specifications, unfinished ones among them; none when there is no such collection."""
 
-        def look() -> list[Document]:
-            with in_our_words(f"looking at the indexes of {database}.{name}"):
-                return [SON(each) for each in self.database(database)[name].list_indexes()]
-
-        return self.repeat(look)
+        doing = f"looking at the indexes of {database}.{name}"
+        everything = {"batchSize": 1000}  # a collection has 64 at most
+        answer = self.ask(
+            database, doing, "listIndexes", name, cursor=everything, allowable_errors=[NAMESPACE_NOT_FOUND]
+        )
+        return list(answer["cursor"]["firstBatch"]) if "cursor" in answer else []
 
     def drop(self, database: str, name: str) -> None:
         """Drop a collection or view; none there is no error, being refused is."""
