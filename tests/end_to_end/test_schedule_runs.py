@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -240,6 +241,78 @@ def test_cron_installs_again_removes_and_doctor_knows(machine: Machine) -> None:
     machine.run("schedule", "install", "cron", "--user", PATH=path)
     machine.run("schedule", "remove", PATH=path)
     assert kept.read_text() == "5 4 * * * mine\n"
+
+
+def test_systemd_timers_are_written_enabled_and_taken_away(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With programs that write down how they are called in place of systemctl and loginctl: no systemd runs where tests run."""
+    from lifeboat.app import schedule_install
+    from lifeboat.app.read_settings import read_settings
+    from lifeboat.foundation.clock import SystemClock
+
+    called = machine.folder / "called"
+    for name in ("systemctl", "loginctl"):
+        program = pretend_crontab(machine.folder) / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@" >> {called}\n[ {name} = systemctl ]\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{machine.folder / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr(schedule_install, "has_systemd", lambda: True)
+    environment = {"HOME": str(machine.folder), "XDG_CONFIG_HOME": str(machine.folder / "config")}
+    settings = read_settings(None, environment, machine.folder)
+    scheduling = schedule_install.Scheduling(settings, None, environment, machine.folder, SystemClock())
+    plan = scheduling.plan("systemd", system=False)
+    assert not called.exists() and not list(machine.folder.rglob("*.timer")), "a plan is only a plan"
+    [doubt] = scheduling.install(plan)
+    assert "enable-linger" in doubt
+    units = machine.folder / "config/systemd/user"
+    assert {path.name for path in units.iterdir()} == {Path(path).name for path in plan.files}
+    words = called.read_text()
+    assert "systemctl --user daemon-reload" in words
+    assert "systemctl --user enable --now lifeboat-shop-db.timer lifeboat-shop-all.timer" in words
+    assert scheduling.is_still_there() and not [path for path in units.iterdir() if "5e5e" in path.read_text()]
+    (units / "lifeboat-shop-db.timer").unlink()
+    assert not scheduling.is_still_there()
+    scheduling.install(scheduling.plan("systemd", system=False))
+    scheduling.remove()
+    assert list(units.iterdir()) == [] and "disable --now lifeboat-shop-" in called.read_text()
+    # A folder of the same name elsewhere does not take over what is there.
+    (units / "lifeboat-shop-db.timer").write_text("somebody else's")
+    with pytest.raises(schedule_install.ScheduleRefused, match="belongs to another folder"):
+        scheduling.install(scheduling.plan("systemd", system=False))
+
+
+def can_have_a_cron_of_its_own() -> bool:
+    tools = all(shutil.which(name) for name in ("cron", "unshare", "mount"))
+    return (
+        tools
+        and os.geteuid() == 0
+        and subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"]).returncode == 0
+    )
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not can_have_a_cron_of_its_own(), reason="no cron here, or no right to give it a /etc of its own")
+def test_a_real_cron_runs_the_lines(machine: Machine) -> None:
+    """Debian's own cron, in the foreground, seeing only our file: every minute instead of every hour."""
+    shown = machine.run("schedule", "install", "cron", "--system", "--print")
+    lines = [line for line in shown.splitlines() if "run db" in line]
+    table = machine.folder / "lifeboat-shop"
+    table.write_text("* * * * * " + lines[0].split(None, 5)[5] + "\n")
+    script = machine.folder / "own-cron"
+    script.write_text(
+        "set -e\nmount -t tmpfs tmpfs /etc/cron.d\nmount -t tmpfs tmpfs /var/spool/cron/crontabs\n"
+        "mount --bind /dev/null /etc/crontab\nmount -t tmpfs tmpfs /run\n"
+        f"install -m 644 {table} /etc/cron.d/lifeboat-shop\nexec timeout 150 cron -f\n"
+    )
+    own = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", str(script)])
+    try:
+        for _ in range(40):
+            time.sleep(3)
+            if machine.snapshots("mongodb"):
+                break
+    finally:
+        own.kill()
+        own.wait()
+    assert machine.snapshots("mongodb")
 
 
 def test_secrets_that_only_this_shell_has_are_refused_by_name(machine: Machine) -> None:

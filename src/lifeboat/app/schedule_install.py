@@ -242,6 +242,8 @@ class Scheduling:
         for path in removed:
             if path.startswith("/"):
                 _remove_file(Path(path))
+        if timers and new is None:
+            subprocess.run([*ctl, "daemon-reload"], capture_output=True, check=False)
         return removed
 
     def _remember(self, plan: SchedulePlan) -> None:

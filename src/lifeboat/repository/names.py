@@ -24,6 +24,11 @@ class Source(StrEnum):
     CONFIG = "config"
 
 
+def typed(source: str) -> str:
+    """The source as people type it: ``db`` for ``mongodb``."""
+    return "db" if source == Source.MONGODB else source
+
+
 class Class(StrEnum):
     """How long a snapshot is meant to live; packs of two classes never mix."""
 

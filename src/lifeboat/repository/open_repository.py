@@ -26,7 +26,16 @@ from lifeboat.repository.errors import (
     WriterUnknown,
 )
 from lifeboat.repository.local_state import LocalState
-from lifeboat.repository.names import CATALOG, Class, Source, catalog_prefix, key_name, packs_prefix, stated_digest
+from lifeboat.repository.names import (
+    CATALOG,
+    Class,
+    Source,
+    catalog_prefix,
+    key_name,
+    packs_prefix,
+    stated_digest,
+    typed,
+)
 from lifeboat.repository.objects import read_many, read_verified
 from lifeboat.repository.quarantine import quarantined
 from lifeboat.repository.record import Record, record_from_json, show_time
@@ -239,7 +248,7 @@ class Repository:
         found = of_label or ([] if label else backups)
         if not found:
             raise SnapshotUnknown(
-                f"there is no snapshot of {source or 'anything'}{f' by {label}' if label else ''} yet",
+                f"there is no snapshot of {typed(source) if source else 'anything'}{f' by {label}' if label else ''} yet",
                 "see `lifeboat snapshots`" if backups else "take one with `lifeboat backup all`",
             )
         return found[0]

@@ -7,6 +7,7 @@ from functools import cached_property
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged
 from lifeboat.repository.chunk_table import ChunkTable
+from lifeboat.repository.names import typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader, StreamEntry
 from lifeboat.repository.record import Record, show_time
@@ -31,7 +32,7 @@ class Damage:
 
 def name_snapshot(record: Record) -> str:
     """How a snapshot is called in findings."""
-    return f"snapshot {record.snapshot[:8]} ({record.source}, {show_time(record.instant)[:16]}Z)"
+    return f"snapshot {record.snapshot[:8]} ({typed(record.source)}, {show_time(record.instant)[:16]}Z)"
 
 
 class Consequences:

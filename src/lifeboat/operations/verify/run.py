@@ -20,14 +20,13 @@ from lifeboat.operations.verify.proving import prove_what_was_opened
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits, Unit, rotation
 from lifeboat.operations.verify.structure import Structure, check_structure
 from lifeboat.operations.verify.trees import TreeCheck, check_trees
-from lifeboat.repository.names import key_name
+from lifeboat.repository.names import key_name, typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.quarantine import change_quarantine
 from lifeboat.repository.record import Record, read_time, show_time
 
 LEVELS = ("age", "structure", "sample", "full")
-_TYPED = {"mongodb": "db"}
 VERIFIED = "verified.json"
 FUTURE_SECONDS = 300.0
 """A recovery point further ahead of the store's clock than this is a finding: a clock is wrong."""
@@ -151,10 +150,11 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
     findings = []
     for source, objective in objectives.items():
         of_source = [one for one in records if one.source == source and one.purpose != "safety"]
-        command = f"lifeboat backup {_TYPED.get(source, source)}"
+        name = typed(source)
+        command = f"lifeboat backup {name}"
         if not of_source:
             findings.append(
-                Finding(Level.PROBLEM, "no-snapshot", source, f"there is no snapshot of {source}", f"`{command}`")
+                Finding(Level.PROBLEM, "no-snapshot", name, f"there is no snapshot of {name}", f"`{command}`")
             )
             continue
         newest = max(of_source, key=lambda record: record.believed_instant)
@@ -165,8 +165,8 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
                 Finding(
                     Level.PROBLEM,
                     "snapshot-too-old",
-                    source,
-                    f"the newest snapshot of {source} is {show_seconds(age)} old; the objective is {show_seconds(objective)}",
+                    name,
+                    f"the newest snapshot of {name} is {show_seconds(age)} old; the objective is {show_seconds(objective)}",
                     f"`{command}`; and what should have run it?",
                 )
             )
@@ -175,8 +175,8 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
                 Finding(
                     Level.PROBLEM,
                     "snapshot-from-the-future",
-                    source,
-                    f"the newest snapshot of {source} is {show_seconds(ahead)} ahead of the store's clock",
+                    name,
+                    f"the newest snapshot of {name} is {show_seconds(ahead)} ahead of the store's clock",
                     "compare the clocks of the database server, this machine and the store",
                 )
             )
@@ -186,7 +186,7 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
                     Level.WARNING,
                     "snapshot-incomplete",
                     newest.snapshot[:8],
-                    f"the newest snapshot of {source} lacks something that should be in it",
+                    f"the newest snapshot of {name} lacks something that should be in it",
                     f"`lifeboat snapshots {newest.snapshot[:8]}` says what",
                 )
             )
