@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lifeboat.app import build
 from lifeboat.app.read_settings import read_location, read_settings
 from lifeboat.app.settings import S3Location, Settings, passwords_in_uri
 from lifeboat.app.settings_file import read_span
@@ -327,3 +328,29 @@ def test_spans_are_read_as_people_write_them(text: str, seconds: float) -> None:
 def test_a_span_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=re.compile("span")):
         read_span(text)
+
+
+def test_a_label_is_taken_from_the_environment_before_the_file_and_is_a_name(place: Place) -> None:
+    assert place.read().repository.label is None
+    place.toml('[repository]\nlabel = "shop-1"')
+    assert place.read().repository.label == "shop-1"
+    assert place.read(LIFEBOAT_LABEL="متجر 2").repository.label == "متجر 2"
+    for text in ("\x1b[2J", "a\tb", "x" * 65, "-x", "a/b"):
+        with pytest.raises(SettingsError, match="no name for an installation"):
+            place.read(LIFEBOAT_LABEL=text)
+
+
+def test_a_chosen_label_says_who_this_is_and_a_hosts_name_needs_the_machine(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known = tmp_path / "machine-id"
+    known.write_text("3d1219c7c4c5404a\n")
+    monkeypatch.setattr(build, "MACHINE_ID", known)
+    here = build.machine(place.read())
+    assert here and "3d1219" not in here
+    assert build.machine(place.read(LIFEBOAT_STATE=str(tmp_path / "other"))) != here
+    assert build.machine(place.read(LIFEBOAT_LABEL="shop-1")) is None
+    known.write_text("another\n")
+    assert build.machine(place.read()) != here
+    known.unlink()
+    assert build.machine(place.read()) == ""

@@ -198,6 +198,10 @@ def test_without_versions_what_can_be_deleted_is_gone_for_good_and_that_is_a_pro
     tight, policed = town.at(Role.WRITER)
     policed._versions = False
     assert [one.code for one in check_rights(tight)] == ["can-overwrite"]
+    ci, policed = town.at(Role.CUSTODIAN)
+    policed._versions = False
+    (found,) = check_rights(ci)
+    assert (found.level, found.code) == ("warning", "can-delete") and "gone for good" in found.message
 
 
 def test_a_simple_machine_is_told_plainly_and_so_is_a_key_where_backups_are_made(tmp_path: Path) -> None:

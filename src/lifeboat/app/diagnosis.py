@@ -167,6 +167,11 @@ class Diagnosis:
         settings = self._settings
         if settings.repository.location is None:
             settings.need_repository()
+        if settings.mongodb.uri is None and not settings.files.paths and settings.key is not None:
+            # A keeper or a custodian: it protects nothing of its own.
+            message = "neither a database nor a folder of files is named: this machine restores and checks, and backs nothing up"
+            hint = "right for a keeper or a custodian; else set MONGODB_URI, UPLOADS_DIR or both in .env"
+            return [Finding(Level.WARNING, "nothing-protected", "settings", message, hint), *settings.findings]
         if settings.mongodb.uri is None and not settings.files.paths:
             raise SettingsError(
                 "neither a database nor a folder of files is named", "set MONGODB_URI, UPLOADS_DIR or both in .env"

@@ -13,6 +13,7 @@ from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.repository.names import CATALOG, CONFIG, PROBES, Class, Source, catalog_prefix, key_name, pack_name
 from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.record import Record
 from lifeboat.repository.roles import Role
 from lifeboat.storage.conformance.hooks import Inspectable, Provokable, SendsHash, unwrapped
 from lifeboat.storage.errors import ContentRefused, ObjectMissing, StorageDenied
@@ -63,7 +64,18 @@ def check_rights(repository: Repository) -> list[Finding]:
         found.append(Finding(Level.WARNING, "key-on-writer", "profile", message, hint))
     found += _too_wide(can, role, where)
     found += _destroying(can, role, where, isinstance(unwrapped(repository.store), Provokable))
-    return found or [Finding(Level.OK, "rights-fit", where, f"the rights here are those that a {role} needs")]
+    return found or [Finding(Level.OK, "rights-fit", where, _fitting(can, role))]
+
+
+def _fitting(can: Abilities, role: Role) -> str:
+    thief = {
+        Role.WRITER: "a thief of this machine can neither read nor delete backups",
+        Role.KEEPER: "a thief of this machine can read all backups, since it holds the key, and delete none",
+        Role.CUSTODIAN: "a thief of this machine can read no backup; what he deletes can be brought back from older versions",
+        Role.SIMPLE: "a thief of this machine can read all backups, since it holds the key, and delete none",
+    }[role]
+    kept = {True: "; older versions are kept", False: "; older versions are not kept", None: ""}[can.keeps_versions]
+    return f"the rights here are those that a {role} needs: {thief}{kept}"
 
 
 _ELSEWHERE = {
@@ -161,8 +173,8 @@ def _reads_own(repository: Repository, mine: str) -> bool:
 
 
 def _may_read_packs(repository: Repository) -> bool | None:
-    record = next(iter(repository.snapshots()), None)
-    if record is None or not record.packs:
+    record = next((one for _, one in repository.records() if isinstance(one, Record) and one.packs), None)
+    if record is None:
         return None
     name = pack_name(Source(record.source), Class(record.class_), record.generation, record.packs[0].hex())
     return _may(lambda: repository.store.read(name, (0, 1)))
@@ -181,7 +193,9 @@ def _makes_backups(repository: Repository) -> bool:
     """Whether this machine is a host: a keeper stores no more than what was there before a restore."""
     local = repository.state.load_writer()
     mine = local.writer.hex() if local is not None else ""
-    return any(one.writer == mine and one.purpose == "backup" for one in repository.snapshots())
+    return any(
+        isinstance(one, Record) and one.writer == mine and one.purpose == "backup" for _, one in repository.records()
+    )
 
 
 def _missing(can: Abilities, role: Role, where: str) -> list[Finding]:
@@ -226,7 +240,15 @@ def _too_wide(can: Abilities, role: Role, where: str) -> list[Finding]:
 def _destroying(can: Abilities, role: Role, where: str, has_rights: bool) -> list[Finding]:
     """Whether a thief of this machine could destroy what is stored."""
     recoverable = bool(can.keeps_versions) and can.delete_versions is False
-    if can.delete and role is not Role.CUSTODIAN:
+    if role is Role.CUSTODIAN:
+        if recoverable or not can.delete:
+            return []
+        message = (
+            "a custodian has to delete, and here what it deletes is gone for good: so it is for a thief of this machine"
+        )
+        hint = "turn on versioning in the bucket, and give s3:DeleteObjectVersion to nobody"
+        return [Finding(Level.WARNING, "can-delete", where, message, hint)]
+    if can.delete:
         how = (
             "older versions are kept, and it may not remove those: its owner can bring them back"
             if recoverable
