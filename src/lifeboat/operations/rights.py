@@ -62,8 +62,10 @@ def check_rights(repository: Repository) -> list[Finding]:
         message = "the key is on a machine that makes backups of its own: a thief of this machine can read all backups"
         hint = "take the key to a second machine, the keeper: this one needs none to back up"
         found.append(Finding(Level.WARNING, "key-on-writer", "profile", message, hint))
-    found += _too_wide(can, role, where)
-    found += _destroying(can, role, where, isinstance(unwrapped(repository.store), Provokable))
+    has_rights = isinstance(unwrapped(repository.store), Provokable)
+    if has_rights:  # A folder has no rights that could be narrower: the one sentence about it stands below.
+        found += _too_wide(can, role, where)
+    found += _destroying(can, role, where, has_rights)
     return found or [Finding(Level.OK, "rights-fit", where, _fitting(can, role))]
 
 
