@@ -3,12 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kill_points import StoreAhead
 from office import Office
 from pymongo import MongoClient
 
+import lifeboat.app.build as build
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.storage.object_store import ObjectStore
 
 KILLS_IN_SHORT = 5
 
@@ -20,9 +24,16 @@ def server() -> Iterator[PrivateServer]:
 
 
 @pytest.fixture
-def office(server: PrivateServer, tmp_path: Path) -> Iterator[Office]:
+def office(server: PrivateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     with MongoClient(server.uri) as client:
-        yield Office(tmp_path, server.uri_for(None, None, "office"), client)
+        made = Office(tmp_path, server.uri_for(None, None, "office"), client)
+        real_open = build.open_store
+
+        def open_ahead(*arguments: Any, **named: Any) -> ObjectStore:
+            return StoreAhead(real_open(*arguments, **named), made.ahead)
+
+        monkeypatch.setattr(build, "open_store", open_ahead)
+        yield made
         client.drop_database("office")
 
 

@@ -4,8 +4,11 @@ After each kill: earlier snapshots restore bit for bit, verify is clean, what is
 command run again succeeds. `make test` kills at some points of each action, drawn anew; `make test-long` at all of them.
 """
 
+import subprocess
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -215,6 +218,48 @@ def test_a_verify_killed_anywhere_harms_nothing_and_the_next_one_is_clean(
     really_swept(sweeps[0], "store read")
 
 
+def test_a_prune_killed_anywhere_loses_nothing_that_is_kept_and_the_next_one_finishes(
+    office: Office, at_most: int | None, tmp_path: Path, record_property: Record
+) -> None:
+    (office.folder / "lifeboat.toml").write_text("[retention]\nhourly = 1\ndaily = 2\nmonthly = 1\n")
+    office.lifeboat().initialise(guarded=False, new_key=None)
+    stored: dict[str, Path] = {}
+    # Old ones in a month that closes, new ones every day so that the store's clock is believed, what was let go, its grace.
+    for day in (0, 1, 2, *range(70, 89)):
+        office.ahead = timedelta(days=day)
+        office.fill_uploads(day)
+        taken = office.lifeboat().backup("files").snapshots[0].snapshot
+        stored[taken] = copied(office.uploads, tmp_path / f"day {day}")
+        if day == 79:
+            assert office.lifeboat().prune(dry_run=False).forgotten
+    office.lifeboat().verify(
+        "full"
+    )  # what is proved need not be kept until its lock ends: there is something to let go, too
+    office.keep("before")
+    planned = office.lifeboat().prune(dry_run=True)
+    assert planned.objects_removed > 0 and planned.forgotten, "else the sweep would prove nothing"
+
+    def whole(moment: str) -> None:
+        listed = [one.snapshot for one in office.lifeboat().snapshots() if one.source == "files"]
+        assert listed, moment
+        for snapshot in listed:
+            back = office.restored_uploads(snapshot, tmp_path / "back")
+            assert tree_differences(stored[snapshot], back) == "", f"{snapshot}: {moment}"
+
+    def look(moment: str) -> None:
+        assert office.problems("structure") == [], moment
+        whole(moment)
+        office.lifeboat().prune(dry_run=False)
+        assert office.problems() == [], moment
+        assert office.lifeboat().prune(dry_run=True).objects_removed == 0, moment
+        whole(moment)
+
+    prune = replace(doing(office, "prune", tmp_path), ahead=office.ahead)
+    with told(record_property) as sweeps:
+        sweep(prune, lambda: office.bring_back("before"), look, told=sweeps, at_most=at_most)
+    really_swept(sweeps[0], "store delete", "store write")
+
+
 def test_the_sweep_notices_a_mixture_and_a_loss(office: Office) -> None:
     office.fill_database(1)
     new = office.database_now()
@@ -235,6 +280,11 @@ def clean(office: Office, moment: str) -> None:
 def request(source: str) -> RestoreRequest:
     """The newest backup, as ``latest`` in the killed process was: never the safety snapshot."""
     return RestoreRequest(source=source, snapshot="latest", over_live=True)
+
+
+def copied(tree: Path, folder: Path) -> Path:
+    subprocess.run(["rsync", "-aHAXS", f"{tree}/", f"{folder}/"], check=True, capture_output=True)
+    return folder
 
 
 def documents_of(contents: Contents) -> dict[str, tuple[bytes, ...]]:
