@@ -13,6 +13,7 @@ from unrest import CLOCK, COUNTS, FastClock, Moment, Stage, restore_through
 
 from lifeboat.foundation.finding import any_problem
 from lifeboat.sources.mongodb.errors import DatabaseAway
+from lifeboat.sources.mongodb.landing_names import landing_name
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 
 QUICK = {"shutdownTimeoutMillisForSignaledShutdown": "1000"}
@@ -138,6 +139,25 @@ def test_a_server_that_stays_away_is_told_in_one_sentence_and_the_same_restore_g
     stage_on_one.restore(one.uri, notes, finished=frozenset(marks), mark=mark)
     stage_on_one.assert_restored()
     assert compared(marks) == landed, "what had landed was landed again"
+
+
+def test_what_the_server_lost_of_a_landing_while_it_was_away_lands_once_more(
+    one: PrivateServer, stage_on_one: Stage
+) -> None:
+    """As if an order sent before the server froze had been carried out after it was given again."""
+    stage_on_one.spoil()
+    notes: list[str] = []
+    moment = Moment("insert", 6)
+    with ThreadPoolExecutor(1) as beside:
+        restoring = beside.submit(stage_on_one.restore, one.uri, notes, moment)
+        assert moment.reached.wait(60)
+        assert stage_on_one.live[landing_name("orders")].delete_many({"_id": {"$lt": 300}}).deleted_count
+        one.kill()
+        moment.struck.set()
+        one.restart()
+        restoring.result()
+    stage_on_one.assert_restored()
+    assert any("landing it once more" in note for note in notes), notes
 
 
 def compared(marks: set[str]) -> set[str]:

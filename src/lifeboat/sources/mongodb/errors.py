@@ -57,7 +57,7 @@ class DatabaseRefused(SourceError):
 
 
 class DatabaseAway(SourceError):
-    """During a restore the database was away or busy for longer than is waited; the same command goes on from there."""
+    """The database was away or busy for longer than is waited (two minutes); the same command goes on from there."""
 
     code = "database-away"
 
