@@ -1,6 +1,7 @@
 """The command itself, while the database under it changes its primary, is restarted, or stays away."""
 
 import os
+import random
 import signal
 import time
 from collections.abc import Iterator
@@ -79,6 +80,23 @@ def test_restore_and_undo_end_by_themselves(shaky: tuple[PrivateServer, Machine]
         held = read_database(machine.client, "legal")
         assert {name: held.get(name) for name in expected} == expected
         assert not [name for name in held if name.startswith("lifeboat.")]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_hit_at_any_time_the_safety_snapshot_included(shaky: tuple[PrivateServer, Machine], seed: int) -> None:
+    server, machine = shaky
+    chance = random.Random(seed)
+    wanted = read_database(machine.client, "legal")
+    change_all(machine)
+    run = machine.start(*RESTORE)
+    time.sleep(chance.uniform(0.5, 6))
+    if run.poll() is None:
+        hit(server, machine, chance.choice(["step down", "kill", "terminate", "freeze"]))
+    out, err = run.communicate(timeout=240)
+    assert run.returncode == 0, out + err
+    held = read_database(machine.client, "legal")
+    assert {name: held.get(name) for name in wanted} == wanted
+    assert not [name for name in held if name.startswith("lifeboat.")]
 
 
 def hit(server: PrivateServer, machine: Machine, what: str) -> None:
