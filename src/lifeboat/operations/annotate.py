@@ -36,7 +36,8 @@ def check_text(text: str) -> str:
 def list_snapshots(repository: Repository, *, forgotten: bool) -> list[SnapshotRow]:
     """The snapshots as people see them, newest recovery point first; or those that were forgotten and are not removed yet."""
     records = [one for one, _ in repository.forgotten_snapshots()] if forgotten else repository.snapshots()
-    standings, proofs = repository.standings(), Proofs(repository)
+    standings = repository.standings()
+    proofs = Proofs(repository, standings)
     return [
         row_with_standing(record, standings.get(record_digest(record), NOTHING_SAID), proofs.of(record))
         for record in records

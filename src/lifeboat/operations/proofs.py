@@ -14,7 +14,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.quarantine import quarantined
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record, read_time, show_time
-from lifeboat.repository.statements import Verb, record_digest, write_statements
+from lifeboat.repository.statements import Standing, Verb, record_digest, write_statements
 from lifeboat.storage.errors import StorageDenied
 
 FILE = "proofs.json"
@@ -25,14 +25,15 @@ SAID_AT_MOST = 200
 
 
 class Proofs:
-    """When each snapshot was last proved."""
+    """When each snapshot was last proved.
 
-    def __init__(self, repository: Repository) -> None:
-        self._stored = {
-            record: standing.proved
-            for record, standing in repository.standings().items()
-            if standing.proved is not None
-        }
+    Args:
+        standings: ``Repository.standings``, where the caller has read them already.
+    """
+
+    def __init__(self, repository: Repository, standings: Mapping[str, Standing] | None = None) -> None:
+        said = repository.standings() if standings is None else standings
+        self._stored = {record: one.proved for record, one in said.items() if one.proved is not None}
         self._local = _read_local(repository)
         self._spoilt = quarantined(repository.state, repository.id)
 

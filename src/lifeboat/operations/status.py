@@ -42,10 +42,10 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
     Args:
         proved_seconds: The age that the newest proved snapshot of a source may reach before there is a warning.
     """
-    proofs = Proofs(repository)
     now = repository.store.time_there()
     opened = list(repository.records())
     said = repository.standings()
+    proofs = Proofs(repository, said)
     records = [
         record
         for _, record in opened

@@ -25,6 +25,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.quarantine import change_quarantine
 from lifeboat.repository.record import Record, read_time, show_time
+from lifeboat.repository.statements import NOTHING_SAID, record_digest
 
 LEVELS = ("age", "structure", "sample", "full")
 VERIFIED = "verified.json"
@@ -65,7 +66,9 @@ def verify(
         *check_ages(found.records, objectives, now),
         *_with_consequences(repository, found, content.check.findings),
     ]
-    proofs = Proofs(repository)
+    said = repository.standings()
+    proofs = Proofs(repository, said)
+    kept = [one for one in found.records if said.get(record_digest(one), NOTHING_SAID).forgotten is None]
     report = VerifyReport(
         level,
         len(found.records),
@@ -75,7 +78,7 @@ def verify(
         clock.monotonic() - began,
         tuple(findings),
         proved=tuple(record.snapshot for record in content.proved),
-        unproved=sum(proofs.of(record) is None for record in found.records),
+        unproved=sum(proofs.of(record) is None for record in kept),
         stopped_by=content.check.stopped_by,
         rotation=content.rotation,
         quarantined=quarantined,
