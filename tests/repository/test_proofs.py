@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given, settings
 from repository_kit import CONTENT, SMALL, HandClock, back_up, make, read_back, reopen, some_bytes
 
 from lifeboat.crypto.identity import Identity
@@ -404,3 +406,82 @@ def test_status_tells_what_is_proved_and_warns_late_and_never_fails_for_it(tmp_p
     assert last is not None and (last.level, last.with_key, last.problems) == ("full", True, 0)
     assert record_digest(record) in reopen(store, tmp_path, None).standings()
     assert clock.now() - last.at < timedelta(minutes=1)
+
+
+PICKS = st.integers(0, 99)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("back up"), st.integers(0, 3)),
+        st.tuples(st.just("flip"), PICKS),
+        st.tuples(st.just("lose"), PICKS),
+        st.tuples(st.just("bring back"), PICKS),
+        st.tuples(st.sampled_from(["verify", "verify without the key"]), st.integers(1, 60_000)),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=40)
+@given(STEPS)
+def test_after_whatever_happened_a_full_verify_leaves_proved_exactly_what_is_whole(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    folder, holder = tmp_path_factory.mktemp("story"), Identity.generate()
+    repository, store, clock = make(folder, identities=[holder])
+    contents = [{"one": some_bytes(30_000, seed), "same": some_bytes(15_000)} for seed in range(4)]
+    taken = {back_up(repository, clock, contents[0]).snapshot: contents[0]}
+    good: dict[str, bytes] = {}
+
+    def remember() -> list[str]:
+        for one in store.list_under(""):
+            if "/pack/" in one.name or one.name.startswith("keys/"):
+                good.setdefault(one.name, store.read(one.name))
+        return sorted(good)
+
+    def broken() -> set[str]:
+        there = {one.name for one in store.list_under("")}
+        return {name for name in remember() if name not in there or store.read(name) != good[name]}
+
+    for what, number in steps:
+        clock.sleep(3600)
+        here = reopen(store, folder, holder)
+        victim = remember()[number % len(good)]
+        if what == "back up":
+            taken[back_up(here, clock, contents[number]).snapshot] = contents[number]
+            remember()
+        elif what == "flip" and victim not in broken():
+            flip(store, victim, number % len(good[victim]))
+        elif what == "lose":
+            store.delete(victim)
+        elif what == "bring back":
+            store.delete(victim)
+            store.write(victim, good[victim])
+        elif what.startswith("verify"):
+            key = holder if what == "verify" else None
+            check(reopen(store, folder, key), clock, limits=Limits(max_bytes=number))
+    clock.sleep(3600)
+    report = check(reopen(store, folder, holder), clock)
+
+    lost = {name.rsplit("/", 1)[-1] for name in broken()}
+    here = reopen(store, folder, holder)
+    keys = {indexed.name: indexed.data_key_name for _, one in _indexes(here) for indexed in one.packs}
+    whole = {
+        record.snapshot
+        for record in here.snapshots()
+        if not any(pack.hex() in lost or keys[pack].hex() in lost for pack in record.packs)
+    }
+    assert proved(here) == proved(reopen(store, folder / "elsewhere", holder)) == whole
+    assert report.unproved == len(taken) - len(whole)
+    for record in here.snapshots():
+        if record.snapshot in whole:
+            assert read_back(here, record) == taken[record.snapshot]
+    # And what is live is whole again after one more backup, whatever was found.
+    last = back_up(here, clock, contents[0])
+    assert read_back(reopen(store, folder / "elsewhere", holder), last) == contents[0]
+
+
+def _indexes(repository: Repository) -> list[tuple[str, Index]]:
+    (writer,) = repository.secrets
+    months = {record.generation for record in repository.snapshots()}
+    found = [pair for month in months for pair in repository.indexes(writer, month)]
+    return [(name, one) for name, one in found if isinstance(one, Index)]
