@@ -18,7 +18,7 @@ from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.backup_mongodb import backup_mongodb
-from lifeboat.operations.export import FOLDER, export
+from lifeboat.operations.export import ARCHIVE, FOLDER, export
 from lifeboat.operations.taking import Taking, new_point
 from lifeboat.repository.names import Source
 from lifeboat.repository.reading import SnapshotReader
@@ -52,7 +52,7 @@ def everything(client: MongoClient[dict[str, Any]]) -> dict[str, list[Any]]:
     return {name: sorted(shop[name].find(), key=lambda one: str(one["_id"])) for name in names}
 
 
-@pytest.mark.parametrize("way", ["rescue", "export"])
+@pytest.mark.parametrize("way", ["rescue", "export", "archive"])
 def test_mongorestore_brings_a_window_to_its_end(
     tools: MongoTools, server: PrivateServer, tmp_path: Path, rescue: Rescue, way: str
 ) -> None:
@@ -89,9 +89,19 @@ def test_mongorestore_brings_a_window_to_its_end(
             assert "mongorestore --oplogReplay" in outcome.err
         else:
             with SnapshotReader(repository, taken.record) as reader:
-                export(reader, FOLDER, str(out), namespaces=(), with_users=False, compress=False, progress=Silent())
+                export(
+                    reader,
+                    FOLDER if way == "export" else ARCHIVE,
+                    str(out),
+                    namespaces=(),
+                    with_users=False,
+                    compress=False,
+                    progress=Silent(),
+                )
         client.drop_database("shop")
-        command = [str(tools.mongorestore), "--oplogReplay", "--quiet", f"--uri={server.uri}", str(out)]
-        subprocess.run(command, check=True, timeout=120)
+        command = [str(tools.mongorestore), "--oplogReplay", "--quiet", f"--uri={server.uri}"]
+        command += [f"--archive={out}"] if way == "archive" else [str(out)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
         assert everything(client) == truth
         assert "n_1" in shop["customers"].index_information() and shop["log"].options()["capped"]

@@ -39,7 +39,7 @@ class Dump:
 
     Args:
         capture: What is the instant of all of it: of T, or of the end of the window.
-        window_from: T, when there was a window. oplog: The changes since.
+        window_from: T, when there was a window. oplog: The changes since; None when there were none.
     """
 
     capture: Capture
@@ -52,7 +52,7 @@ class Dump:
     def one_instant(self) -> bool:
         if not self.capture.consistent:
             return False
-        return self.oplog is not None or not any(one.entry.kind == "capped" for one in self.collections)
+        return self.window_from is not None or not any(one.entry.kind == "capped" for one in self.collections)
 
 
 def dump(captured: Capture, reader: CollectionReader) -> Dump:
@@ -93,7 +93,8 @@ class _Dumping:
             self._window.copy.end()
             oplog = self._copying.result()
             start = self._window.start
-            return Dump(captured, collections, (start.time, start.inc), oplog, self._window.copy.changes)
+            changes = self._window.copy.changes
+            return Dump(captured, collections, (start.time, start.inc), oplog if changes else None, changes)
 
     def _until_nothing_is_missing(self, window: Window) -> Capture:
         for _ in range(ROUNDS_AT_MOST):

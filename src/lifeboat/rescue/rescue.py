@@ -878,7 +878,8 @@ def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bo
     for line in contents.lines("catalog"):
         database, collection = take(line, "database", str), take(line, "collection", str)
         try:
-            names |= uuid_and_name(line, database, collection)
+            if "oplog" in contents.streams:
+                names |= uuid_and_name(line, database, collection)
             with reading(f"{database}.{collection}"):
                 dump_collection(contents, line, database, collection, out)
                 collections += 1

@@ -35,6 +35,10 @@ def write_archive(write: Write, dump: Dump) -> None:
     )
     for part in parts:
         write(_encode(db=part.database, collection=part.name, metadata=part.metadata, size=0, type=part.kind))
+    if dump.oplog is not None:
+        # Named here, or mongorestore does not know what to do with it.
+        database, name = OPLOG
+        write(_encode(db=database, collection=name, metadata="", size=0, type=""))
     write(TERMINATOR)
     for part in parts:
         _write_namespace(write, part.database, part.data_name, part.read)
