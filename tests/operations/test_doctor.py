@@ -19,6 +19,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations.doctor import database, keys, places, store, trees
 from lifeboat.operations.doctor.checks import Check, examine
+from lifeboat.operations.doctor.proof import check_proved
 from lifeboat.operations.key_escrow import remember_escrow
 from lifeboat.operations.reports import CheckResult
 from lifeboat.sources.mongodb.connect import connect
@@ -121,6 +122,20 @@ def test_a_machine_that_is_set_up_has_nothing_to_mend(tmp_path: Path, server: Pr
     good = {result.check for result in results if result.level is Level.OK}
     assert {"store", "clock", "repository", "key", "connection", "sign-in", "rights-backup", "rights-restore"} <= good
     assert "the last backup took" in str(only(results, "history-window"))
+
+
+def test_a_keeper_protects_nothing_and_is_told_so_without_alarm(tmp_path: Path) -> None:
+    variables = {
+        "HOME": str(tmp_path),
+        "LIFEBOAT_STATE": str(tmp_path / "s"),
+        "LIFEBOAT_REPOSITORY": str(tmp_path / "r"),
+    }
+    settings = read_settings(None, variables | {"BACKUP_ENCRYPTION_KEY": KEY}, tmp_path)
+    Lifeboat(settings).initialise(guarded=False, new_key=None)
+    results = Lifeboat(settings).doctor()
+    assert only(results, "settings").level is Level.WARNING and "keeper" in str(only(results, "settings"))
+    assert not [result for result in results if result.level is Level.PROBLEM]
+    assert "config" not in {result.check for result in results}
 
 
 def test_a_machine_without_anything_is_told_what_to_set(tmp_path: Path) -> None:
@@ -283,6 +298,19 @@ def test_a_key_that_is_only_here_has_to_be_mended_and_one_that_was_shown_is_good
     assert one(keys.check_stored_elsewhere(repository, "/k", now)).code == "key-only-here"
     repository.state.write_json("escrow.json", {"fingerprint": 1})
     assert one(keys.check_stored_elsewhere(repository, None, now)).level is Level.WARNING
+
+
+def test_copies_that_nobody_read_back_are_worth_a_look(tmp_path: Path) -> None:
+    variables = machine(tmp_path, "") | {"MONGODB_URI": ""}
+    lifeboat = Lifeboat(read_settings(None, variables, tmp_path))
+    lifeboat.initialise(guarded=False, new_key=None)
+    assert "no snapshot yet" in one(check_proved(lifeboat._open(), ["files"], 0.0)).message
+    lifeboat.backup("files")
+    assert one(check_proved(lifeboat._open(), ["files"], 3600)).level is Level.OK
+    never = one(check_proved(lifeboat._open(), ["files"], -1))
+    assert never.code == "not-proved" and "verify" in never.hint
+    lifeboat.verify("full")
+    assert one(check_proved(lifeboat._open(), ["files"], 3600)).message.startswith("the newest proved snapshot is")
 
 
 def test_a_key_in_one_file_with_the_credentials_is_said(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def times_of_day(field_minute: str, field_hour: str) -> list[int]:
         (HOUR, DAY, ["db", "all", "verify"]),
         (None, DAY, ["all", "verify"]),
         (HOUR, None, ["db", "all", "verify"]),
+        (None, None, ["verify"]),
         (DAY, DAY, ["all", "verify"]),
         (15 * MINUTE, 6 * HOUR, ["db", "files", "all", "verify"]),
     ],

@@ -17,6 +17,7 @@ from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.doctor import database, keys, places, repository, store, trees
 from lifeboat.operations.doctor.checks import Check, examine
+from lifeboat.operations.doctor.proof import check_proved
 from lifeboat.operations.reports import CheckResult
 from lifeboat.operations.rights import check_rights
 from lifeboat.repository.names import Source
@@ -95,6 +96,12 @@ class Diagnosis:
                 opened(lambda one: repository.check_rescue_kit(one, rescue_script(), README)),
                 repository_opens,
             ),
+            Check(
+                "proof",
+                "copies were read back",
+                opened(lambda one: check_proved(one, self._sources_set_up(), settings.objectives.proved_seconds)),
+                repository_opens,
+            ),
             Check("other-machine", "on another machine", opened(repository.check_other_machine), repository_opens),
             Check(
                 "residency",
@@ -103,6 +110,15 @@ class Diagnosis:
             ),
             Check("space", "free space", self._space),
         ]
+
+    def _sources_set_up(self) -> list[str]:
+        settings = self._settings
+        given = {
+            Source.MONGODB: settings.mongodb.uri,
+            Source.FILES: settings.files.paths,
+            Source.CONFIG: settings.config.paths,
+        }
+        return [str(source) for source, said in given.items() if said]
 
     def _of_database(self) -> list[Check]:
         databases = self._databases_meant
@@ -148,7 +164,8 @@ class Diagnosis:
         found = []
         if settings.files.paths:
             found.append(Check("files", "uploaded files", lambda: trees.check_trees(settings.files.paths)))
-        found.append(Check("config", "configuration", self._configuration))
+        if self._protects:
+            found.append(Check("config", "configuration", self._configuration))
         return found
 
     def _of_every_day(self) -> list[Check]:
@@ -178,6 +195,10 @@ class Diagnosis:
             )
         read = ", ".join(str(path) for path in settings.files_read) or "the environment alone"
         return [Finding(Level.OK, "settings", "settings", f"read from {read}"), *settings.findings]
+
+    @property
+    def _protects(self) -> bool:
+        return bool(self._settings.mongodb.uri or self._settings.files.paths)
 
     def _configuration(self) -> list[Finding]:
         paths = self._settings.config.paths

@@ -8,6 +8,7 @@ from lifeboat.foundation.sizes import show_seconds
 from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.reports import SnapshotRow, SourceStatus, StatusReport
 from lifeboat.operations.verify.run import check_ages, last_verify
+from lifeboat.repository.names import typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.statements import NOTHING_SAID, record_digest
@@ -116,18 +117,19 @@ def check_proofs(
     """
     if not stored:
         return []
+    name = typed(source)
     since = proved.believed_instant if proved else min(record.finished for record in stored)
     if (now - since).total_seconds() <= objective_seconds:
         return []
     if proved is None:
-        message = f"{len(stored)} snapshots of {source} are stored, and none of them was ever proved"
+        message = f"{len(stored)} snapshots of {name} are stored, and none of them was ever proved"
     else:
         age = show_seconds((now - since).total_seconds())
         message = (
-            f"the newest proved snapshot of {source} is {age} old; the objective is {show_seconds(objective_seconds)}"
+            f"the newest proved snapshot of {name} is {age} old; the objective is {show_seconds(objective_seconds)}"
         )
     hint = "`lifeboat verify --level full --max-minutes 20`, every night, where the key is"
-    return [Finding(Level.WARNING, "not-proved", source, message, hint)]
+    return [Finding(Level.WARNING, "not-proved", name, message, hint)]
 
 
 def same_machine_warning(repository: Repository) -> list[Finding]:

@@ -50,7 +50,8 @@ def plan_jobs(db_seconds: float | None, files_seconds: float | None, *, can_prun
     for name, title, objective in (("db", "the database", db_seconds), ("files", "the files", files_seconds)):
         if objective is not None and objective < DAY:
             jobs.append(_backup(name, title, _step_within(objective)))
-    jobs.append(Job("all", "backup of everything", DAY, "0 2 * * *", "*-*-* 02:00:00", "every day at 02:00"))
+    if db_seconds is not None or files_seconds is not None:  # else this is a keeper's machine: it proves and prunes
+        jobs.append(Job("all", "backup of everything", DAY, "0 2 * * *", "*-*-* 02:00:00", "every day at 02:00"))
     jobs.append(Job("verify", "verification", DAY, "30 3 * * *", "*-*-* 03:30:00", "every day at 03:30"))
     if can_prune:
         jobs.append(Job("prune", "prune", WEEK, "30 5 * * 0", "Sun *-*-* 05:30:00", "Sundays at 05:30"))
