@@ -1,11 +1,12 @@
 """Find single documents in a snapshot, and compare them with what is live. Nothing is changed here.
 
-Memory: a chunk, what is live beside its fitting documents, and for each document that differs where it lies in the snapshot and the
+Memory: a few chunks, what is live beside its fitting documents, and for each document that differs where it lies in the snapshot and the
 digest of what was live: a second look reads only the chunks that hold a chosen one.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -19,13 +20,15 @@ from lifeboat.sources.mongodb.by_id import id_of, id_only
 from lifeboat.sources.mongodb.catalog import Document
 from lifeboat.sources.mongodb.document_words import differences, id_text, summary
 from lifeboat.sources.mongodb.documents import spans_of
-from lifeboat.sources.mongodb.filter_match import FieldMatcher, Matcher
+from lifeboat.sources.mongodb.filter_match import FieldMatcher, Matcher, Span
 from lifeboat.sources.mongodb.live_documents import LiveCollection
 from lifeboat.sources.mongodb.put_back import digest_of
 
 DIFFERING_AT_MOST = 500_000
 """About 200 bytes each while they are looked at; more is a restore of a collection, not of documents."""
 ROWS_AT_MOST = 1000
+MATCHED_AT_ONCE = 4
+"""Chunks with the server at once: a far one answers each after a while."""
 LIVE_AT_MOST = 10_000
 """Fitting live documents up to which those that the snapshot lacks are told."""
 
@@ -120,8 +123,7 @@ class Picking:
     def look(self, progress: Progress) -> FoundDocuments:
         """Go through the whole collection once."""
         waiting = self._live_that_fit()
-        for number, (chunk_id, block) in enumerate(self._blocks()):
-            spans = self.matcher.spans(block)
+        for number, (chunk_id, block, spans) in enumerate(self._matched()):
             if spans:
                 self._compare(number, chunk_id, block, spans)
             if waiting:
@@ -160,6 +162,23 @@ class Picking:
         stream = self.reader.streams()[self.stored.stream]
         ids = (chunk for chunk, _ in self.reader.chunk_list(stream))
         yield from zip(ids, self.reader.stream(stream), strict=True)
+
+    def _matched(self) -> Iterator[tuple[bytes, bytes, list[Span]]]:
+        """Each block with what fits in it, in order; some are with the server while others are compared."""
+        with ThreadPoolExecutor(MATCHED_AT_ONCE, thread_name_prefix="match") as pool:
+            waiting: deque[tuple[bytes, bytes, Future[list[Span]]]] = deque()
+            try:
+                for chunk_id, block in self._blocks():
+                    waiting.append((chunk_id, block, pool.submit(self.matcher.spans, block)))
+                    if len(waiting) > MATCHED_AT_ONCE:
+                        first, its_block, spans = waiting.popleft()
+                        yield first, its_block, spans.result()
+                while waiting:
+                    first, its_block, spans = waiting.popleft()
+                    yield first, its_block, spans.result()
+            finally:
+                for _, _, spans in waiting:
+                    spans.cancel()
 
     def _live_that_fit(self) -> set[bytes]:
         if self.wanted is None or not self.live.exists:
