@@ -180,6 +180,42 @@ def test_undoing_a_file_that_was_not_there_removes_it_and_keeps_a_copy(desk: Des
     assert one.read_bytes() == b"signed since"
 
 
+@pytest.mark.parametrize("after", [0, 3, 6, 9])
+def test_a_stopped_restore_of_several_trees_and_a_stopped_undo_lead_back(desk: Desk, after: int) -> None:
+    taken = desk.lifeboat().backup("files").snapshots[0].snapshot
+    stored = {tree: desk.files(tree) for tree in (desk.uploads, desk.scans)}
+    for tree in (desk.uploads, desk.scans):
+        (tree / "contracts" / "a.pdf").write_bytes(b"changed since")
+        (tree / "large").unlink()
+        (tree / "made since").write_bytes(b"new")
+    before = {tree: desk.files(tree) for tree in (desk.uploads, desk.scans)}
+    with pytest.raises(KeyboardInterrupt):
+        desk.restore(snapshot=taken, progress=StopsWhileRestoring(after))
+    desk.restore(snapshot=taken)
+    for tree, files in stored.items():
+        assert desk.files(tree) == {**files, "made since": b"new"}
+    with pytest.raises(KeyboardInterrupt):
+        desk.lifeboat(StopsWhileRestoring(after)).undo_restore()
+    desk.lifeboat().undo_restore()
+    assert {tree: desk.files(tree) for tree in before} == before
+
+
+class StopsWhileRestoring(Silent):
+    """Ctrl-C after so many steps of the restore itself, not of the safety snapshot before it."""
+
+    def __init__(self, after: int) -> None:
+        self.left, self.counts = after, False
+
+    def begin(self, task: str, total_bytes: int | None = None, total_items: int | None = None) -> None:
+        self.counts = task == "restoring files"
+
+    def advance(self, done_bytes: int = 0, done_items: int = 0) -> None:
+        if self.counts:
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+
+
 class StopsInTheSecondTree(Silent):
     def __init__(self, after: int) -> None:
         self.left = after

@@ -13,7 +13,7 @@ from lifeboat.app.protecting import UNDO, Protecting
 from lifeboat.app.restore_job import TargetMissing, incomplete
 from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
-from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.pick_documents import Match, NothingFits, Picking, choose, refuse_if_changed
 from lifeboat.operations.put_back_documents import (
@@ -33,6 +33,7 @@ from lifeboat.operations.reports import (
 from lifeboat.operations.restore_mongodb import StoredCollection, stored_collections
 from lifeboat.operations.status import row_of
 from lifeboat.operations.taking import new_point
+from lifeboat.operations.window_overlay import window_overlay
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -153,18 +154,27 @@ def single_documents(
         for one in [chosen, *([parts] if parts else [])]:
             refuse_if_changed(reader, one)
         progress.begin("looking through the snapshot", chosen.bytes + (parts.bytes if parts else 0))
-        picking = Picking(reader, chosen, live, matcher, wanted, keeps_ids=parts is not None)
+        overlay = window_overlay(reader, chosen)
+        picking = Picking(reader, chosen, live, matcher, wanted, keeps_ids=parts is not None, overlay=overlay)
         found = [picking.look(progress)]
         pickings = [picking]
         if parts is not None and picking.ids:
             by_file = FieldMatcher(PARENT, frozenset(picking.ids))
             content = Picking(
-                reader, parts, place(parts), by_file, first_number=1 + len(picking.matches), parents=by_file
+                reader,
+                parts,
+                place(parts),
+                by_file,
+                first_number=1 + len(picking.matches),
+                parents=by_file,
+                overlay=window_overlay(reader, parts),
             )
             found.append(content.look(progress))
             pickings.insert(0, content)
-        _refuse_nothing(found[0], request)
-        plan = DocumentsPlan(row_of(record), address_of(uri), tuple(found), request.over_live, incomplete(record))
+        findings = [*incomplete(record), *(finding for one in pickings for finding in _unsure(one))]
+        if not findings:
+            _refuse_nothing(found[0], request)
+        plan = DocumentsPlan(row_of(record), address_of(uri), tuple(found), request.over_live, tuple(findings))
         protecting = Protecting(settings, repository, clock, progress)
         yield SingleDocuments(plan, repository, clock, progress, protecting, request, pickings)
 
@@ -203,6 +213,23 @@ def _parts_of(stored: dict[str, StoredCollection], chosen: StoredCollection) -> 
     """The content that belongs to the files of GridFS, if these are."""
     name = chosen.entry.namespace
     return stored.get(name.removesuffix(FILES) + PARTS) if name.endswith(FILES) else None
+
+
+def _unsure(picking: Picking) -> list[Finding]:
+    """What the snapshot cannot tell document by document."""
+    unsure = len(picking.overlay.unsure) if picking.overlay else 0
+    if not unsure:
+        return []
+    namespace = picking.stored.entry.namespace
+    return [
+        Finding(
+            Level.WARNING,
+            "documents-unsure",
+            namespace,
+            f"{unsure:,} documents were being changed while the snapshot was read and cannot be put back singly",
+            f"to see them: `lifeboat restore db --ns {namespace} --to NAME`, or look into another snapshot",
+        )
+    ]
 
 
 def _refuse_nothing(found: FoundDocuments, request: DocumentsRequest) -> None:

@@ -15,6 +15,7 @@ from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.reports import ChangedField, DocumentRow, FoundDocuments
 from lifeboat.operations.restore_mongodb import StoredCollection, changes_of
+from lifeboat.operations.window_overlay import WindowOverlay
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.mongodb.by_id import id_of, id_only
 from lifeboat.sources.mongodb.catalog import Document
@@ -27,6 +28,8 @@ from lifeboat.sources.mongodb.put_back import digest_of
 DIFFERING_AT_MOST = 500_000
 """About 200 bytes each while they are looked at; more is a restore of a collection, not of documents."""
 ROWS_AT_MOST = 1000
+OVERLAID = b""
+"""Stands for the id of a chunk where documents come from the changes."""
 MATCHED_AT_ONCE = 4
 """Chunks with the server at once: a far one answers each after a while."""
 LIVE_AT_MOST = 10_000
@@ -108,12 +111,17 @@ class Picking:
     wanted: Document | None = None
     first_number: int = 1
     parents: FieldMatcher | None = None
+    overlay: WindowOverlay | None = None
+    """What became of documents that changed while the snapshot was read."""
     matches: list[Match] = field(default_factory=list)
     ids: list[tuple[int, bytes]] = field(default_factory=list)
     """Type and raw value of the ``_id`` of each fitting document; filled only with ``keeps_ids``, as is ``ids_of``."""
     ids_of: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     """The same by number, of those that can be picked."""
     keeps_ids: bool = False
+    _overlaid: int = -1
+    """Number of the block that is not a chunk: documents known from the changes alone."""
+    _overlaid_block: bytes = b""
     _chunks: dict[int, bytes] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
     _rows: list[DocumentRow] = field(default_factory=list)
@@ -124,11 +132,15 @@ class Picking:
         """Go through the whole collection once."""
         waiting = self._live_that_fit()
         for number, (chunk_id, block, spans) in enumerate(self._matched()):
+            if self.overlay and chunk_id != OVERLAID:
+                spans = [span for span in spans if not self.overlay.hides(id_of(block[slice(*span)]))]
             if spans:
                 self._compare(number, chunk_id, block, spans)
             if waiting:
                 self._tell_since(waiting, block, spans)
             progress.advance(len(block))
+        if self.overlay:
+            waiting -= self.overlay.unsure
         for element in sorted(waiting)[:ROWS_AT_MOST]:
             self._show_untouched("new", element)
         if self._new is not None:
@@ -150,6 +162,8 @@ class Picking:
         by_chunk: dict[int, list[Match]] = {}
         for match in chosen:
             by_chunk.setdefault(match.chunk, []).append(match)
+        for match in by_chunk.pop(self._overlaid, ()):
+            yield match, self._overlaid_block[match.begin : match.end]
         numbers = sorted(by_chunk)
         blocks = self.reader.chunks((self._chunks[number] for number in numbers), Kind.CONTENT)
         for number, block in zip(numbers, blocks, strict=True):
@@ -162,6 +176,9 @@ class Picking:
         stream = self.reader.streams()[self.stored.stream]
         ids = (chunk for chunk, _ in self.reader.chunk_list(stream))
         yield from zip(ids, self.reader.stream(stream), strict=True)
+        if self.overlay:
+            self._overlaid, self._overlaid_block = stream.chunks, self.overlay.block
+            yield OVERLAID, self._overlaid_block
 
     def _matched(self) -> Iterator[tuple[bytes, bytes, list[Span]]]:
         """Each block with what fits in it, in order; some are with the server while others are compared."""
@@ -243,6 +260,8 @@ class Picking:
         for begin, end in spans_of(block):
             element = id_of(block[begin:end])
             if element in waiting:
+                if self.overlay and block is not self._overlaid_block and self.overlay.hides(element):
+                    continue  # told where it is known what became of it
                 waiting.discard(element)
                 if begin not in fit:
                     self._counts["since"] += 1
