@@ -9,6 +9,7 @@ from repository_kit import CONTENT, HandClock, back_up, make, read_back, reopen
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.progress import Silent
 from lifeboat.foundation.secret import Secret
+from lifeboat.operations.status import status
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.chain import Link, faults_in_chain
 from lifeboat.repository.custodians import add_custodian, open_catalogs, remove_custodian
@@ -217,3 +218,19 @@ def test_the_description_that_counts_is_not_bound_to_its_custodians(tmp_path: Pa
     add_custodian(keeper, "ci", Identity.generate().recipient)
     found = read_description(store, pinned=keeper.description.fingerprints())
     assert [one.name for one in found.custodians] == ["ci"]
+
+
+def test_a_machine_that_stands_still_does_not_hide_behind_another(tmp_path: Path) -> None:
+    keeper, store, clock = make(tmp_path / "keeper")
+    enrol(store, state_at(store, tmp_path / "host"), new_host(keeper, clock))
+    back_up(reopen(store, tmp_path / "host", None), clock, CONTENT)
+    clock.sleep(7200)
+    back_up(reopen(store, tmp_path / "keeper", keeper.identity), clock, CONTENT)
+    goal = {"files": 3600.0}
+    assert not status(reopen(store, tmp_path / "host", None), goal, 86400.0).sources[0].meets_objective
+    assert status(reopen(store, tmp_path / "keeper", keeper.identity), goal, 86400.0).sources[0].meets_objective
+    elsewhere = status(reopen(store, tmp_path / "laptop", keeper.identity, label="laptop"), goal, 86400.0)
+    assert elsewhere.sources[0].meets_objective
+    assert [one.subject for one in elsewhere.findings if one.code == "writer-silent"] == ["shop"]
+    # With the key at hand the host sees everybody's snapshots, and is judged by its own all the same.
+    assert not status(reopen(store, tmp_path / "host", keeper.identity), goal, 86400.0).sources[0].meets_objective

@@ -37,6 +37,10 @@ def row_of(record: Record, proved: datetime | None = None) -> SnapshotRow:
     )
 
 
+RETIRED_SECONDS = 35 * 86_400.0
+"""Who has stored nothing for so long has no daily snapshot left: it is taken for a machine that is no more."""
+
+
 def status(repository: Repository, objectives: Mapping[str, float], proved_seconds: float) -> StatusReport:
     """Look at the catalog and the size of the store; opens no content.
 
@@ -52,10 +56,11 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
         for _, record in opened
         if isinstance(record, Record) and said.get(record_digest(record), NOTHING_SAID).forgotten is None
     ]
+    judged = repository.judged_here(records)
     sources = []
     unproved: list[Finding] = []
     for source, objective in objectives.items():
-        of_source = [one for one in records if one.source == source and one.purpose != "safety"]
+        of_source = [one for one in judged if one.source == source]
         newest = max(of_source, key=lambda record: record.believed_instant, default=None)
         age = None if newest is None else (now - newest.believed_instant).total_seconds()
         proved = max(
@@ -78,7 +83,8 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
         )
         unproved += check_proofs(source, of_source, proved, proved_seconds, now)
     findings = [
-        *check_ages(records, objectives, now),
+        *check_ages(judged, objectives, now),
+        *_silent_writers(repository, judged, objectives, now),
         *(
             Finding(Level.PROBLEM, one.code, name, one.message, one.hint)
             for name, one in opened
@@ -99,6 +105,25 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
         last_restore_seconds=restored.get("seconds"),
         last_verify=last_verify(repository),
     )
+
+
+def _silent_writers(
+    repository: Repository, judged: Sequence[Record], objectives: Mapping[str, float], now: datetime
+) -> list[Finding]:
+    """Of several machines, those that have stood still since others stored: the newest of all would hide them."""
+    newest: dict[tuple[str, str], datetime] = {}
+    for one in judged:
+        key = (one.source, repository.label_of(one))
+        newest[key] = max(newest.get(key, one.believed_instant), one.believed_instant)
+    findings = []
+    for (source, label), instant in sorted(newest.items()):
+        age = (now - instant).total_seconds()
+        others = any(other == source and name != label for other, name in newest)
+        if others and objectives.get(source, age) < age < RETIRED_SECONDS:
+            message = f"its newest snapshot of {source} is {show_seconds(age)} old, while others go on"
+            hint = "does that machine still run its backups? One that is retired is named no more after 35 days"
+            findings.append(Finding(Level.WARNING, "writer-silent", label, message, hint))
+    return findings
 
 
 def _stored_bytes(repository: Repository) -> int | None:

@@ -1,6 +1,6 @@
 """A repository with the keys one has to it: made, opened, its catalog read."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -153,6 +153,16 @@ class Repository:
         """The name of a snapshot's writer, as a recipient signed it."""
         registered = self.registrations.get(record.writer)
         return registered.label if registered is not None else record.label
+
+    def judged_here(self, records: Iterable[Record]) -> list[Record]:
+        """Of each source the backups of this machine's name if there are any, else everybody's.
+
+        A machine that stands still must not hide behind another one that works.
+        """
+        backups = [record for record in records if record.purpose != "safety"]
+        own = self.own_label()
+        ours = {record.source for record in backups if self.label_of(record) == own}
+        return [record for record in backups if record.source not in ours or self.label_of(record) == own]
 
     def _writer_of_this_machine(self) -> WriterSecret | None:
         """The newest writer that this machine was before it lost its memory.

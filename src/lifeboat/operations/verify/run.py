@@ -54,7 +54,7 @@ def verify(
     now = repository.store.time_there()
     if level == "age":
         records = repository.snapshots()
-        findings = check_ages(records, objectives, now)
+        findings = check_ages(repository.judged_here(records), objectives, now)
         return VerifyReport(level, len(records), 0, 0, 0, clock.monotonic() - began, tuple(findings))
     found = check_structure(repository, progress)
     content = _Content(repository, found, clock, progress, now, began)
@@ -63,7 +63,7 @@ def verify(
     quarantined = content.put_into_quarantine()
     findings = [
         *_unopened(repository, level),
-        *check_ages(found.records, objectives, now),
+        *check_ages(repository.judged_here(found.records), objectives, now),
         *_with_consequences(repository, found, content.check.findings),
     ]
     said = repository.standings()
