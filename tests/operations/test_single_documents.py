@@ -269,6 +269,9 @@ def test_a_safety_snapshot_of_documents_is_small_and_never_taken_for_a_collectio
     with pytest.raises(LifeboatError) as refused:
         practice.lifeboat().restore(RestoreRequest("db", done.safety_snapshot, over_live=True))
     assert refused.value.code == "snapshot-of-documents"
+    with pytest.raises(LifeboatError) as refused:  # mongorestore --drop would do the same harm
+        practice.lifeboat().export(done.safety_snapshot, None, str(practice.folder / "dump"))
+    assert refused.value.code == "snapshot-of-documents"
     assert practice.live["clients"].count_documents({}) == 300
     # By hand, without undo: the same filter command.
     assert practice.put_back("{}", snapshot=done.safety_snapshot).written == 1

@@ -35,6 +35,7 @@ from lifeboat.operations.doctor.checks import Check, examine, findings_of
 from lifeboat.operations.doctor.store import check_store
 from lifeboat.operations.key_escrow import remember_escrow
 from lifeboat.operations.prune.run import look, prune, report_of
+from lifeboat.operations.put_back_documents import refuse_single_documents
 from lifeboat.operations.reports import (
     BackupReport,
     CheckResult,
@@ -272,6 +273,7 @@ class Lifeboat:
         source = SOURCES.get(snapshot) or (Source.MONGODB if form in export.FORMATS[Source.MONGODB] else None)
         record = repository.find_snapshot("latest" if snapshot in SOURCES else snapshot, source)
         with SnapshotReader(repository, record) as reader:
+            refuse_single_documents(reader)
             return export.export(
                 reader,
                 form,

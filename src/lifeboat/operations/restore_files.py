@@ -5,7 +5,6 @@ Memory: a batch of manifest lines, what the reader holds ahead, and a few chunks
 
 import os
 import stat
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,19 +12,18 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
-from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.reports import PlanStep, RestoredPart
 from lifeboat.operations.tree_choice import TreeChoice, whole_paths
+from lifeboat.operations.tree_content import Line, batches, with_content
 from lifeboat.operations.tree_preview import preview_tree, room_for
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.files.directories import Directories
-from lifeboat.sources.files.entry import Entry, Piece, walk_order
+from lifeboat.sources.files.entry import Entry, walk_order
 from lifeboat.sources.files.errors import PathRefused
 from lifeboat.sources.files.manifest import decode
 from lifeboat.sources.files.patterns import Patterns
@@ -33,15 +31,7 @@ from lifeboat.sources.files.target import make_ready, remove_mark
 from lifeboat.sources.files.walk import open_root
 from lifeboat.sources.files.write import TreeWriter
 
-BATCH_ENTRIES = 8192
-BATCH_BYTES = 256 * MIB
-"""Content of one batch: read ahead ends at its end, so it is large against one round trip to a far store."""
-KEPT_CHUNKS = 4
-"""Chunks of small files kept for the next file: an unchanged group with one changed file in it is not read twice."""
-
 EVERYTHING = TreeChoice()
-
-Line = tuple[Entry, tuple[Piece, ...]]
 
 
 class NothingChosen(TargetRefused):
@@ -163,9 +153,9 @@ class TreeRestore:
             ) as writer,
             _Untouched(where, self._reader.record.instant) as untouched,
         ):
-            for batch in _batches(self._chosen(root)):
+            for batch in batches(self._chosen(root)):
                 missing = [line for line in batch if not untouched(line[0]) and not writer.already_there(line[0])]
-                for entry, blocks in _with_content(self._reader, missing):
+                for entry, blocks in with_content(self._reader, missing):
                     writer.put(entry, blocks)
                     if not entry.hard_link_to:
                         for _ in blocks:
@@ -277,8 +267,8 @@ def _takes(patterns: Patterns, path: bytes) -> bool:
 def content_of(reader: SnapshotReader, root: StoredRoot) -> Iterator[tuple[Entry, Iterator[bytes]]]:
     """Every entry of a tree with its data; what is not read of one is passed over when the next is asked for."""
     lines = (decode(line) for line in reader.lines(reader.streams()[root.stream]))
-    for batch in _batches(lines):
-        for entry, blocks in _with_content(reader, batch):
+    for batch in batches(lines):
+        for entry, blocks in with_content(reader, batch):
             yield entry, blocks
             if not entry.hard_link_to:
                 for _ in blocks:
@@ -334,66 +324,3 @@ def _only_in_first(first: Iterator[bytes], second: Iterator[bytes]) -> Iterator[
             other = next(second, None)
         if other != path:
             yield path
-
-
-def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
-    batch: list[Line] = []
-    size = 0
-    for line in lines:
-        batch.append(line)
-        size += line[0].size
-        if len(batch) >= BATCH_ENTRIES or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _with_content(reader: SnapshotReader, batch: Sequence[Line]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
-    """Each entry with its content; chunks are fetched ahead, in the order in which the entries need them."""
-    order = list(_order_of_chunks(batch))
-    chunks = zip(order, reader.chunks(order, Kind.CONTENT), strict=True)
-    kept: OrderedDict[bytes, bytes] = OrderedDict()
-
-    def content(pieces: Sequence[Piece]) -> Iterator[bytes]:
-        for chunk, offset, length in pieces:
-            if chunk not in kept:
-                if len(kept) >= KEPT_CHUNKS:
-                    kept.popitem(last=False)
-                came, plain = next(chunks)
-                if came != chunk:
-                    raise RuntimeError(
-                        "chunks are asked for in another order than they are fetched: nothing is written"
-                    )
-                kept[chunk] = plain
-            yield _slice(kept[chunk], offset, length)
-
-    for entry, pieces in batch:
-        yield entry, _alone(reader, pieces) if entry.hard_link_to else content(pieces)
-
-
-def _alone(reader: SnapshotReader, pieces: Sequence[Piece]) -> Iterator[bytes]:
-    """The content of a hard link, fetched only if somebody asks: normally the first name has it."""
-    chunks = reader.chunks((chunk for chunk, _, _ in pieces), Kind.CONTENT)
-    for (_, offset, length), plain in zip(pieces, chunks, strict=True):
-        yield _slice(plain, offset, length)
-
-
-def _slice(plain: bytes, offset: int, length: int) -> bytes:
-    if offset + length > len(plain):
-        raise ObjectDamaged("a line of the files manifest asks for more than its chunk holds")
-    return plain if (offset, length) == (0, len(plain)) else plain[offset : offset + length]
-
-
-def _order_of_chunks(batch: Sequence[Line]) -> Iterator[bytes]:
-    """The chunks that ``_with_content`` will ask for: the same first-in first-out of ``KEPT_CHUNKS``."""
-    kept: OrderedDict[bytes, None] = OrderedDict()
-    for entry, pieces in batch:
-        if entry.hard_link_to:
-            continue
-        for chunk, _, _ in pieces:
-            if chunk not in kept:
-                if len(kept) >= KEPT_CHUNKS:
-                    kept.popitem(last=False)
-                kept[chunk] = None
-                yield chunk

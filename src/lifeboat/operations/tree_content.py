@@ -1,0 +1,82 @@
+"""The content of a tree's files, fetched ahead chunk by chunk in the very order in which the files need it."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+from lifeboat.crypto.sealing import Kind
+from lifeboat.foundation.sizes import MIB
+from lifeboat.repository.errors import ObjectDamaged
+from lifeboat.repository.reading import SnapshotReader
+from lifeboat.sources.files.entry import Entry, Piece
+
+BATCH_ENTRIES = 8192
+BATCH_BYTES = 256 * MIB
+"""Content of one batch: read ahead ends at its end, so it is large against one round trip to a far store."""
+KEPT_CHUNKS = 4
+"""Chunks of small files kept for the next file: an unchanged group with one changed file in it is not read twice."""
+
+Line = tuple[Entry, tuple[Piece, ...]]
+
+
+def batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    """Lines in lists that are bounded by number and by content."""
+    batch: list[Line] = []
+    size = 0
+    for line in lines:
+        batch.append(line)
+        size += line[0].size
+        if len(batch) >= BATCH_ENTRIES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def with_content(reader: SnapshotReader, batch: Sequence[Line]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+    """Each entry with its content; chunks are fetched ahead, in the order in which the entries need them."""
+    order = list(_order_of_chunks(batch))
+    chunks = zip(order, reader.chunks(order, Kind.CONTENT), strict=True)
+    kept: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def content(pieces: Sequence[Piece]) -> Iterator[bytes]:
+        for chunk, offset, length in pieces:
+            if chunk not in kept:
+                if len(kept) >= KEPT_CHUNKS:
+                    kept.popitem(last=False)
+                came, plain = next(chunks)
+                if came != chunk:
+                    raise RuntimeError(
+                        "chunks are asked for in another order than they are fetched: nothing is written"
+                    )
+                kept[chunk] = plain
+            yield _slice(kept[chunk], offset, length)
+
+    for entry, pieces in batch:
+        yield entry, _alone(reader, pieces) if entry.hard_link_to else content(pieces)
+
+
+def _alone(reader: SnapshotReader, pieces: Sequence[Piece]) -> Iterator[bytes]:
+    """The content of a hard link, fetched only if somebody asks: normally the first name has it."""
+    chunks = reader.chunks((chunk for chunk, _, _ in pieces), Kind.CONTENT)
+    for (_, offset, length), plain in zip(pieces, chunks, strict=True):
+        yield _slice(plain, offset, length)
+
+
+def _slice(plain: bytes, offset: int, length: int) -> bytes:
+    if offset + length > len(plain):
+        raise ObjectDamaged("a line of the files manifest asks for more than its chunk holds")
+    return plain if (offset, length) == (0, len(plain)) else plain[offset : offset + length]
+
+
+def _order_of_chunks(batch: Sequence[Line]) -> Iterator[bytes]:
+    """The chunks that ``with_content`` will ask for: the same first-in first-out of ``KEPT_CHUNKS``."""
+    kept: OrderedDict[bytes, None] = OrderedDict()
+    for entry, pieces in batch:
+        if entry.hard_link_to:
+            continue
+        for chunk, _, _ in pieces:
+            if chunk not in kept:
+                if len(kept) >= KEPT_CHUNKS:
+                    kept.popitem(last=False)
+                kept[chunk] = None
+                yield chunk
