@@ -141,6 +141,7 @@ def build_zoo(client: Client, name: str) -> None:
         database.create_collection(collection, check_exists=False, **options)
         database[collection].insert_many({"_id": (n * 7) % 100, "a": n, "text": "y" * n} for n in range(100))
         database[collection].create_index("text", name="text", collation={"locale": "simple"})
+        database[collection].create_index("a", name="old", v=1)
     for number, collection in enumerate([*NAMES, "y" * (254 - len(name.encode()))]):
         collection_of(database, collection).insert_one({"n": number})
     for view, options in VIEWS.items():

@@ -146,8 +146,9 @@ def _entry(database: str, name: str, kind: str, exact: Document, uuid: bytes) ->
 def _spelled_out(index: Mapping[str, Any], options: Mapping[str, Any]) -> Document:
     specification: Document = SON(index)
     specification.pop("ns", None)  # written by servers before 4.4, refused by newer ones
-    if "collation" in options and "collation" not in specification:
-        # Listed without a collation it has the simple one; created without it would inherit the collection's.
+    if "collation" in options and "collation" not in specification and specification.get("v") != 1:
+        # Listed without a collation it has the simple one; created without it would inherit the collection's. (Those of
+        # version 1 have none and inherit none.)
         specification["collation"] = SON([("locale", "simple")])
     if "originalSpec" in specification:
         specification["originalSpec"] = _spelled_out(specification["originalSpec"], options)
