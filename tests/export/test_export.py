@@ -1,5 +1,6 @@
 """You can leave: what is exported is taken in by the official mongorestore and by tar, and nothing is missing then."""
 
+import datetime
 import os
 import subprocess
 from collections.abc import Iterator
@@ -81,6 +82,12 @@ def fill(client: Client) -> None:
     database["void"].create_index("a")
     database.create_collection("log", capped=True, size=4096, max=10)
     database["log"].insert_many({"_id": n} for n in range(15))
+    series = {"timeField": "at", "metaField": "place", "granularity": "minutes"}
+    database.create_collection("weather", timeseries=series, expireAfterSeconds=10**9)
+    hours = (datetime.datetime(2026, 1, 1 + n // 24, n % 24) for n in range(60))
+    database["weather"].insert_many({"at": hour, "place": {"city": n % 3}, "n": n} for n, hour in enumerate(hours))
+    database["weather"].create_index([("place.city", 1), ("at", -1)], name="city")
+    database["weather"].create_index("n", name="measured", partialFilterExpression={"n": {"$gt": 5}})
     database.create_collection("recent", viewOn="orders", pipeline=[{"$match": {"_id": {"$gt": 5}}}])
     database.create_collection("checked", validator={"n": {"$type": "int"}}, validationAction="warn")
     raw = bson.encode({"_id": 1})[:-1] + b"\x10n\x00\x01\x00\x00\x00\x10n\x00\x02\x00\x00\x00\x00"
@@ -93,7 +100,7 @@ def contents(client: Client) -> dict[str, Any]:
     found = {}
     for entry in client["shop"].list_collections():
         name = entry["name"]
-        if name.startswith("system."):
+        if name.startswith("system.") and not name.startswith("system.buckets."):
             continue
         collection = client["shop"].get_collection(name, codec_options=RAW)
         documents = [one.raw for one in collection.find()] if entry["type"] == "collection" else []

@@ -10,6 +10,8 @@ from mongodb_samples import Client, everything_in
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 from test_private_server import MONGOD
+from test_rights import ROLES
+from versitygw import versitygw_for_tests
 from zoo import NAMES, OPTIONS, VIEWS, build_zoo
 
 from lifeboat.app.lifeboat import Lifeboat
@@ -154,6 +156,44 @@ def test_what_is_compared_is_compared(keeper: Keeper, before: Contents) -> None:
     assert set(differences(everything_in(keeper.client, ZOO), before)) == changed
     keeper.restore(over_live=True, snapshot=latest(keeper))
     assert differences(everything_in(keeper.client, ZOO), before) == []
+
+
+def test_through_an_s3_store(keeper: Keeper, before: Contents, tmp_path: Path) -> None:
+    with versitygw_for_tests() as s3:
+        s3.make_bucket("zoo")
+        there = Keeper(tmp_path, keeper.settings["MONGODB_URI"], keeper.client)
+        there.settings |= {
+            "LIFEBOAT_REPOSITORY": "s3://zoo/backups",
+            "AWS_ENDPOINT_URL": s3.endpoint_url,
+            "AWS_REGION": s3.region,
+            "AWS_ACCESS_KEY_ID": s3.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": s3.secret_access_key,
+        }
+        there.back_up()
+        there.restore(to="copy")
+        assert differences(everything_in(keeper.client, "copy"), before) == []
+        keeper.client.drop_database("copy")
+
+
+def test_the_documented_roles_are_enough_for_it(tmp_path: Path) -> None:
+    with PrivateServer(MONGOD, ServerOptions(authentication=True)) as server, MongoClient(server.uri) as root:
+        for role, privileges in ROLES.items():
+            root.admin.command("createRole", role, privileges=privileges, roles=[])
+        restoring = ["lifeboatCaptureOne", "lifeboatRestoreOne", "lifeboatUsers"]
+        for user, roles in {"all": ["lifeboatCapture"], "one": ["lifeboatCaptureOne"], "back": restoring}.items():
+            root.admin.command("createUser", user, pwd="p", roles=roles)
+        build_zoo(root, "shop")
+        root.shop.command("createUser", "anna", pwd="p", roles=["read"])
+        before = everything_in(root, "shop")
+        for user in ("one", "all"):
+            (tmp_path / user).mkdir()
+            Keeper(tmp_path / user, server.uri_for(user, "p", "shop"), root).back_up()
+        ruin(root, "shop")
+        root.shop.command("dropUser", "anna")
+        report = Keeper(tmp_path / "all", server.uri_for("back", "p", "shop"), root).restore(over_live=True)
+        assert differences(everything_in(root, "shop"), before) == []
+        assert "users-restored" in {finding.code for finding in report.findings}, report.findings
+        assert root.shop.command("usersInfo", "anna")["users"]
 
 
 def test_users_sign_in_after_a_restore_on_another_server(tmp_path: Path) -> None:
