@@ -174,7 +174,6 @@ def test_the_check_of_an_archive_is_mongorestores_own(
             str(mongo_tools.mongorestore),
             f"--uri={other[0].uri}",
             "--drop",
-            "--oplogReplay",
             f"--archive={tmp_path / 'out'}",
         ],
         capture_output=True,
