@@ -35,9 +35,10 @@ def kit(tmp_path: Path) -> WindowKit:
 @pytest.fixture(scope="module")
 def server() -> Iterator[PrivateServer]:
     with PrivateServer(MONGOD, ServerOptions(authentication=True)) as running, MongoClient(running.uri) as root:
-        for role in ("lifeboatCapture", "lifeboatCaptureOne"):
+        for role in ("lifeboatCapture", "lifeboatCaptureOne", "lifeboatStream"):
             root.admin.command("createRole", role, privileges=ROLES[role], roles=[])
             root.admin.command("createUser", role, pwd="p", roles=[role])
+        root.admin.command("createUser", "both", pwd="p", roles=["lifeboatCaptureOne", "lifeboatStream"])
         yield running
 
 
@@ -81,9 +82,12 @@ def assert_truth(kit: WindowKit, taken: Any, client: Client) -> None:
     assert differing(truth, held_now(client, "shop_copy")) == {}
 
 
-def test_the_documented_role_follows_the_oplog(kit: WindowKit, server: PrivateServer, root: Client) -> None:
-    with as_user(server, "lifeboatCapture") as client:
+@pytest.mark.parametrize("user", ["lifeboatCapture", "both"])
+def test_the_documented_roles_follow_the_oplog(kit: WindowKit, server: PrivateServer, root: Client, user: str) -> None:
+    with as_user(server, user) as client:
         taken = kit.back_up(client, ["shop"], once("orders", lambda: root.shop.orders.rename("bought")))
+    with kit.reading(taken) as reader:
+        assert "window" in reader.details
     assert_truth(kit, taken, root)
 
 

@@ -98,7 +98,7 @@ class _Dumping:
 
     def _until_nothing_is_missing(self, window: Window) -> Capture:
         for _ in range(ROUNDS_AT_MOST):
-            captured = window.capture_again()
+            captured = self._reader.server.repeat(window.capture_again)
             missing = [entry for entry in captured.collections if entry.uuid and entry.uuid not in self._read]
             if self._read_together(missing, captured):
                 return captured
@@ -162,7 +162,7 @@ class _Dumping:
             return self._read_later(entry, window)
         except CaptureMoved as trouble:
             window = self._window_because_of(trouble)
-            present = window.now_called(entry)
+            present = self._reader.server.repeat(lambda: window.now_called(entry))
             self._note(_what_happened(entry, present))
             return self._read_later(present, window) if present else None
 
@@ -174,7 +174,8 @@ class _Dumping:
             try:
                 return self._reader.read(present, lambda present=present: window.blocks(present), later=True)  # type: ignore[misc]
             except CaptureMoved:
-                before, present = present, window.now_called(present)
+                before = present
+                present = self._reader.server.repeat(lambda before=before: window.now_called(before))  # type: ignore[misc]
                 self._note(_what_happened(before, present))
         raise CaptureMoved(
             f"{entry.namespace} is renamed or overtaken all the time: it could not be read once from beginning to end",
@@ -182,7 +183,8 @@ class _Dumping:
         )
 
     def _window_because_of(self, trouble: CaptureMoved | CaptureTooSlow) -> Window:
-        if self._first.time is None or not may_read_oplog(self._first.client):
+        may_follow = self._first.time and self._reader.server.repeat(lambda: may_read_oplog(self._first.client))
+        if not may_follow:
             hint = OPLOG_HINT if self._first.time else trouble.hint
             if isinstance(trouble, CaptureTooSlow):
                 hint = f"{hint}; or {trouble.hint}"

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from bson import Binary, Timestamp
 from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.sources.mongodb.capture import Capture, capture, read_blocks
@@ -62,9 +63,13 @@ class Window:
 
     def now_called(self, entry: CollectionEntry) -> CollectionEntry | None:
         """The same collection under its name of now; None when it was dropped."""
-        with in_our_words(f"looking for {entry.namespace}"):
-            by_uuid = {"info.uuid": Binary(entry.uuid, 4)}
-            found = list(self._client[entry.database].list_collections(filter=by_uuid))
+        with (
+            in_our_words(f"looking for {entry.namespace}"),
+            self._client.start_session(causal_consistency=True) as session,
+        ):
+            database = self._client.get_database(entry.database, read_preference=ReadPreference.PRIMARY)
+            found = list(database.list_collections(session, filter={"info.uuid": Binary(entry.uuid, 4)}))
+            self._note(session.operation_time)  # a node that is read next must know of it too
         return replace(entry, name=str(found[0]["name"]).removeprefix(BUCKETS)) if found else None
 
     def capture_again(self) -> Capture:

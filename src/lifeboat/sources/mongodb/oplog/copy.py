@@ -65,13 +65,16 @@ class OplogCopy:
         Raises:
             OplogGap, OplogNotFollowed.
         """
-        answered_at = self._clock.monotonic()
+        moved_at = self._clock.monotonic()
         while (look := self._next_look()) is not None:
+            before = self._seen
             try:
                 yield from self._look(look)
-                answered_at = self._clock.monotonic()
+                moved_at = self._clock.monotonic()
             except (DatabaseBusy, DatabaseUnreachable):
-                if self._clock.monotonic() - answered_at > PATIENCE_SECONDS:
+                if self._seen != before:
+                    moved_at = self._clock.monotonic()
+                elif self._clock.monotonic() - moved_at > PATIENCE_SECONDS:
                     raise
                 self._clock.sleep(LOOK_EVERY_SECONDS)
 

@@ -86,8 +86,11 @@ def entries_from(
 
 def entry_at(client: Client, when: Timestamp) -> bytes | None:
     """The entry of exactly this time."""
-    with in_our_words(DOING):
-        found: Any = _oplog(client).find_raw_batches({"ts": when}, limit=1)
+    with in_our_words(DOING), client.start_session(causal_consistency=True) as session:
+        session.advance_operation_time(when)  # as above: "not there" must not come from a node that lags behind
+        found: Any = _oplog(client).find_raw_batches(
+            {"ts": when}, limit=1, session=session, max_time_ms=WAIT_AT_MOST_MILLISECONDS
+        )
         return b"".join(found) or None
 
 
