@@ -12,8 +12,9 @@ from lifeboat.foundation.progress import Silent
 from lifeboat.operations.annotate import annotate, list_snapshots
 from lifeboat.operations.prune.plan import Kind
 from lifeboat.operations.prune.run import look, prune
+from lifeboat.repository.catalog_format import Index, IndexedPack, seal_index
 from lifeboat.repository.errors import KeyMissing, SnapshotUnknown, StoreClockMoved
-from lifeboat.repository.names import Class, Source
+from lifeboat.repository.names import Class, Source, digest, index_name
 from lifeboat.repository.record import Record
 from lifeboat.repository.statements import Verb
 from lifeboat.repository.writing import RunAborted
@@ -139,6 +140,19 @@ def test_what_the_rules_keep_again_is_taken_back(world: World) -> None:
     assert len(world.open().snapshots()) == 5
 
 
+def test_what_a_clock_that_ran_ahead_had_forgotten_is_taken_back_all_the_same(world: World) -> None:
+    older, _, newest = days(world, 3)
+    world.after(days=30)
+    world.say(Verb.FORGET, older, newest)
+    world.after(days=-30)
+    world.prune(FEW)
+    assert newest in world.open().snapshots(), "prune takes back what the rules keep"
+    annotate(world.open(), older.snapshot, None)
+    assert older in world.open().snapshots()
+    world.after(days=1)
+    assert world.prune(FEW).taken_back == ()
+
+
 def test_uploads_of_killed_runs_in_closed_months_are_collected(world: World) -> None:
     world.take()
     for nth in (8, 9, 10, 11):
@@ -234,8 +248,10 @@ def test_beside_something_that_does_not_open_nothing_is_let_go_or_removed(world:
 
 def test_a_pack_without_a_known_owner_stays_beside_damage(world: World) -> None:
     """A record that does not open may need any pack of its writer; a stolen writer's index may not give it away."""
-    victim = days(world, 3, label="victim")
+    victim = [world.take({"only": some_bytes(6_000, 77)}, label="victim"), *days(world, 3, label="victim")]
     days(world, 3)
+    alone = {pack.hex() for pack in victim[0].packs} - {pack.hex() for one in victim[1:] for pack in one.packs}
+    assert alone, "packs that only the damaged record names"
     world.store.damage(victim[0].object_name, b"cut")
     days(world, 60)
     days(world, 1, label="victim")
@@ -369,3 +385,41 @@ def test_the_dry_run_tells_all_of_it_and_changes_nothing(world: World) -> None:
     assert report.freed_bytes > 0
     kinds = [one.kind for one in world.look(FEW).removals]
     assert kinds == sorted(kinds, key=lambda kind: kind is Kind.STATEMENT)
+
+
+def plant_index(world: World, label: str, generation: str, source: Source, packs: list[bytes]) -> None:
+    """As a thief with this machine's secret could: an index that says of any packs that they need another key."""
+    repository = world.open(label=label)
+    secret = repository.writer(world.clock.now())
+    raw = seal_index(
+        Index(source, Class.SHORT, tuple(IndexedPack(pack, bytes(32), 100, b"") for pack in packs)),
+        writer=secret.writer,
+        catalog_key=secret.catalog_key,
+        repository=repository.id,
+        generation=generation,
+    )
+    world.store.write(index_name(secret.writer.hex(), generation, digest(raw)), raw)
+
+
+@pytest.mark.parametrize(("thief", "honest_index_is_lost"), [("host", False), ("other", False), ("other", True)])
+def test_an_index_that_lies_about_keys_costs_no_key(world: World, thief: str, honest_index_is_lost: bool) -> None:
+    kept = world.take(keep="before migration")
+    world.take({"one": some_bytes(2_000, 5)}, label="other")
+    if honest_index_is_lost:
+        for name in world.names(f"{kept.writer}/2026-01/index-"):
+            world.store.delete(name)
+    plant_index(world, thief, "2026-01", Source.FILES, list(kept.packs))
+    keys = world.names("keys/2026-01/")
+    for _ in range(2):
+        world.after(days=30)
+        days(world, 8)
+        world.prune(FEW)
+    assert {name for name in keys if key_of(world, kept) in name} <= world.names("keys/2026-01/")
+    if not honest_index_is_lost:
+        world.restores([kept])
+
+
+def key_of(world: World, record: Record) -> str:
+    """The name of the data key of a snapshot's packs, from the clear front of one."""
+    front = world.store.read(f"files/pack/short/{record.generation}/{record.packs[0].hex()}", (0, 92))
+    return front[24:56].hex()

@@ -1,7 +1,8 @@
 """Keep a snapshot on purpose, or leave it to the rules again."""
 
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.errors import SettingsError
@@ -53,7 +54,8 @@ def annotate(repository: Repository, snapshot: str, keep: str | None) -> Snapsho
     record = _any_snapshot(repository, snapshot)
     signer = need_signer(repository, "keeping or releasing a snapshot")
     verb, text = (Verb.RELEASE, "") if keep is None else (Verb.KEEP, check_text(keep))
-    now = repository.store.time_there()
+    before = repository.standings().get(record_digest(record), NOTHING_SAID)
+    now = after_forgetting(repository.store.time_there(), [before])
     write_statements(repository.store, repository.description, signer, verb, [record], text, now)
     standing = repository.standings().get(record_digest(record), NOTHING_SAID)
     return row_with_standing(record, standing, Proofs(repository).of(record))
@@ -64,6 +66,12 @@ def row_with_standing(record: Record, standing: Standing, proved: datetime | Non
     forgotten = standing.forgotten
     until = None if forgotten is None else forgotten + GRACE
     return replace(row_of(record, proved), keep=standing.keep_of(record), forgotten=forgotten, released_until=until)
+
+
+def after_forgetting(now: datetime, standings: Iterable[Standing]) -> datetime:
+    """The time to say something at that takes back a forgetting: later than it, even if the store's clock ran ahead then."""
+    said = (standing.forgotten + timedelta(seconds=1) for standing in standings if standing.forgotten is not None)
+    return max([now, *said])
 
 
 def need_signer(repository: Repository, what: str) -> Identity:

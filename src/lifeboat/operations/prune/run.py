@@ -13,7 +13,7 @@ from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.annotate import need_signer
+from lifeboat.operations.annotate import after_forgetting, need_signer
 from lifeboat.operations.prune.facts import StoredRecord, gather
 from lifeboat.operations.prune.plan import Kind, PrunePlan, Removal, plan_prune
 from lifeboat.operations.reports import FreedLater, PruneReport, PruneVerdict
@@ -99,9 +99,12 @@ def report_of(
 def _say(
     repository: Repository, signer: Identity, verb: Verb, records: Iterable[StoredRecord], text: str, plan: PrunePlan
 ) -> None:
-    said = [one.record for one in records]
+    stored = list(records)
+    said = [one.record for one in stored]
     if said:
         now = _still(repository, plan)
+        if verb is Verb.RELEASE:
+            now = after_forgetting(now, (one.standing for one in stored))
         write_statements(repository.store, repository.description, signer, verb, said, text, now)
 
 
