@@ -451,11 +451,14 @@ def test_the_next_backup_stores_again_what_a_damaged_pack_held(tmp_path: Path, w
 def test_after_a_lost_data_key_the_next_backup_stores_everything_again(tmp_path: Path) -> None:
     holder = Identity.generate()
     repository, store, clock = make(tmp_path, identities=[holder])
-    back_up(repository, clock, CONTENT)
+    before = back_up(repository, clock, CONTENT)
     store.delete(next(one.name for one in store.list_under("keys/")))
     check(reopen(store, tmp_path, holder), clock, "structure")
     again = back_up(reopen(store, tmp_path, holder), clock, CONTENT)
-    assert read_back(reopen(store, tmp_path / "elsewhere", holder), again) == CONTENT
+    for record in (before, again):
+        assert read_back(reopen(store, tmp_path / "elsewhere", holder), record) == CONTENT
+    report = check(reopen(store, tmp_path, holder), clock)
+    assert report.proved == (again.snapshot,), "it is whole, though the same chunks also lie where nobody can open them"
 
 
 def test_packs_sealed_for_others_are_not_stored_again_for_that(tmp_path: Path) -> None:

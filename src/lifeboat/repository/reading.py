@@ -28,7 +28,7 @@ from lifeboat.crypto.sealing import (
     chunk_id,
     open_chunk,
 )
-from lifeboat.foundation.errors import RepositoryDamaged
+from lifeboat.foundation.errors import KeyTrouble, RepositoryDamaged
 from lifeboat.foundation.sizes import MIB
 from lifeboat.repository.chunk_table import ChunkTable, Place
 from lifeboat.repository.errors import ChunkMissing, ObjectDamaged
@@ -84,6 +84,11 @@ class ChunkOpener:
                 plain = decompress(plain, row.plain_bytes)
             if len(plain) != row.plain_bytes or chunk_id(self._id_key, kind, plain) != row.chunk:
                 raise SealBroken(f"chunk {row.chunk.hex()[:16]} opens, but is not what its id says")
+        except ObjectMissing as error:
+            raise SealBroken(
+                f"{self.pack_object(place.pack)}: the data key it was sealed with is gone",
+                "`lifeboat verify --level structure` says what it hurts",
+            ) from error
         except (RepositoryDamaged, ValueError) as error:
             raise SealBroken(
                 f"{self.pack_object(place.pack)}: {error}", "`lifeboat verify --level full` says what it hurts"
@@ -240,17 +245,17 @@ class SnapshotReader:
     def _open_span(self, span: list[Place], kind: Kind) -> list[bytes]:
         try:
             return self._read_and_open(span, kind)
-        except RepositoryDamaged:
+        except (RepositoryDamaged, KeyTrouble):
             return [self._open_wherever(place, kind) for place in span]
 
     def _open_wherever(self, place: Place, kind: Kind) -> bytes:
         """A chunk from the next best place: a run that was cut off may have stored it twice, and an index may lie."""
         try:
             return self._read_and_open([place], kind)[0]
-        except RepositoryDamaged:
+        except (RepositoryDamaged, KeyTrouble):  # damaged, gone, or sealed under a data key that is not for us
             for other in self.table.places(place.row.chunk):
                 if other != place:
-                    with suppress(RepositoryDamaged):
+                    with suppress(RepositoryDamaged, KeyTrouble):
                         return self._read_and_open([other], kind)[0]
             raise
 
