@@ -223,6 +223,17 @@ def test_a_job_is_silent_only_after_its_step_and_some_grace() -> None:
     assert not silent(long_ago, timedelta(minutes=10)), "installed anew just now"
 
 
+def test_the_hour_that_the_backup_of_everything_takes_is_no_silence_of_its_parts(tmp_path: Path) -> None:
+    memory = ScheduleMemory(tmp_path, Path("/srv/shop"))
+    with memory.job_changed("db") as job:
+        job.good = (NOW - timedelta(hours=2)).isoformat()
+    assert memory.last_good("db") == (NOW - timedelta(hours=2)).isoformat() and memory.last_good("verify") is None
+    with memory.job_changed("all") as job:
+        job.good = NOW.isoformat()
+    assert memory.last_good("db") == memory.last_good("files") == NOW.isoformat()
+    assert memory.last_good("verify") is None
+
+
 def test_one_run_at_a_time_and_a_run_without_an_end_is_seen(tmp_path: Path) -> None:
     memory = ScheduleMemory(tmp_path, Path("/srv/shop"))
     with memory.alone("db"):

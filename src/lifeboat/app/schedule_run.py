@@ -183,8 +183,9 @@ class ScheduledRuns:
             failing = any(code != "silent" for code in job.troubles)
             if name == just_ran or name not in ARGUMENTS or (failing and name != running):
                 continue
-            if is_silent(job.good, installed["at"], one["every_seconds"], self._now()):
-                last = f"last ended well {_shown(job.good)}" if job.good else "has never ended well"
+            good = self.memory.last_good(name)
+            if is_silent(good, installed["at"], one["every_seconds"], self._now()):
+                last = f"last ended well {_shown(good)}" if good else "has never ended well"
                 words = f"it {last}, and should every {show_seconds(one['every_seconds'])}"
                 hint = "is the timer or the crontab still there? `lifeboat schedule status`"
                 if name == running:

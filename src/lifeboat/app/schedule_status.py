@@ -101,7 +101,7 @@ def _row(scheduling: Scheduling, name: str, one: dict[str, object], installed: s
         state = "killed"
     elif job.status:
         state = "failed"
-    elif is_silent(job.good, installed, every, now):
+    elif is_silent(scheduling.memory.last_good(name), installed, every, now):
         state = "silent"
     else:
         state = "good" if job.good else "new"

@@ -53,7 +53,7 @@ COMMANDS = {
 
 EXAMPLES = (
     ("lifeboat demo", "try it; nothing of yours is touched"),
-    ("lifeboat init && lifeboat backup all", "the first backup of your own data"),
+    ("lifeboat init", "four questions, the first backup, and the next ones by themselves"),
     ("lifeboat restore db latest --to shop_copy", "bring the newest copy back, beside the live data"),
 )
 

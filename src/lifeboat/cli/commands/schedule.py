@@ -21,6 +21,9 @@ JOBS = ("db", "files", "all", "verify", "prune")
 class ScheduleGroup(click.Group):
     """``lifeboat schedule ACTION``."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Examples"):
             formatter.write("  lifeboat schedule install systemd --notify-email ops@example.com\n")
@@ -179,5 +182,13 @@ def scheduled_runs(run: Run) -> "ScheduledRuns":
     return runs
 
 
-for one in (install, remove, status, run_job, tell, test_notice):
+for one, line in (
+    (install, "write the jobs for systemd or cron"),
+    (status, "when each last ran, and how it ended"),
+    (test_notice, "see whether a notice arrives"),
+    (remove, "take the jobs away; backups stay"),
+    (run_job, "run one job now, as the timer would"),
+    (tell, "tell of a run that was killed; systemd calls it"),
+):
+    one.short_help = line
     command.add_command(one)

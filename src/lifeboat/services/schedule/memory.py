@@ -20,6 +20,7 @@ from typing import Any
 
 from lifeboat.foundation.errors import SettingsError
 
+PARTS_OF_ALL = ("db", "files")
 GRACE_AT_LEAST = timedelta(minutes=20)
 
 
@@ -69,6 +70,11 @@ class ScheduleMemory:
     def job(self, name: str) -> JobMemory:
         said = self.read().get("jobs", {}).get(name, {})
         return JobMemory(**{key: said[key] for key in JobMemory.__dataclass_fields__ if key in said})
+
+    def last_good(self, name: str) -> str | None:
+        """When what the job does was last done well: a backup of everything does what those of its parts do."""
+        done = [self.job(one).good for one in ((name, "all") if name in PARTS_OF_ALL else (name,))]
+        return max((one for one in done if one), key=datetime.fromisoformat, default=None)
 
     @contextmanager
     def changed(self) -> Iterator[dict[str, Any]]:
