@@ -11,7 +11,7 @@ from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.annotate import annotate
 from lifeboat.operations.prune.run import prune
-from lifeboat.repository.custodians import add_custodian
+from lifeboat.repository.custodians import add_custodian, remove_custodian
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.open_repository import Repository, open_repository
 from lifeboat.repository.roles import Rights, Role, rights_of
@@ -85,6 +85,28 @@ def test_a_custodian_prunes_a_closed_month_with_the_rights_of_its_role(world: Wo
     world.restores()
     annotate(office, record.snapshot, "the last of January")
     assert world.open().standings()[record.object_name[-64:]].kept == "the last of January"
+
+
+def test_what_a_custodian_had_removed_is_missed_by_nobody_after_it_was_taken_away(world: World) -> None:
+    for day in range(31):
+        world.take({"own": some_bytes(3_000, day)})
+        world.after(days=1)
+    world.say(Verb.PROOF, *world.stored())
+    office = custodian_of(world)
+    prune(office, RULES, Silent())
+    for day in range(8):
+        world.after(days=1)
+        world.take({"own": some_bytes(3_000, 100 + day)})
+    world.say(Verb.PROOF, *world.stored())
+    prune(office, RULES, Silent())
+    waiting = len(world.open().forgotten_snapshots())
+    assert waiting and len(world.stored()) < 20
+    remove_custodian(world.open(), "backup office")
+    assert {one.code for one in world.problems("structure")} == {"said-by-nobody"}
+    assert world.open().forgotten_snapshots() == [], (
+        "what is still there is listed again, and a recipient's prune decides"
+    )
+    assert world.prune(RULES).findings == (), "and it stops no prune"
 
 
 def test_beside_damage_a_custodian_that_may_read_no_pack_removes_none(world: World) -> None:

@@ -11,7 +11,7 @@ from repository_kit import CONTENT, HandClock, back_up, make, reopen
 from lifeboat.crypto.identity import Identity
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.repository.description import NamedRecipient
-from lifeboat.repository.errors import ObjectDamaged
+from lifeboat.repository.errors import ObjectDamaged, SaidByNobody
 from lifeboat.repository.names import digest, statement_name
 from lifeboat.repository.statements import (
     NOTHING_SAID,
@@ -57,7 +57,7 @@ def test_a_stranger_and_a_writer_can_neither_prove_nor_have_snapshots_forgotten(
         store.write(statement_name("forget", record.writer, record.generation, digest(raw)), raw)
 
     assert repository.standings() == {}
-    assert [type(one) for _, one in repository.statements()] == [ObjectDamaged] * (len(Verb) + 2)
+    assert [type(one) for _, one in repository.statements()] == [SaidByNobody] * (len(Verb) + 2)
 
 
 def test_a_custodian_can_have_snapshots_forgotten_and_cannot_prove_them(tmp_path: Path) -> None:

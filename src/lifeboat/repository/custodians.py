@@ -9,7 +9,9 @@ from dataclasses import replace
 from lifeboat.crypto.identity import Recipient
 from lifeboat.repository.description import NamedRecipient, write_description
 from lifeboat.repository.errors import WriterExists, WriterMissing
+from lifeboat.repository.names import CATALOG, stated_digest
 from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.statements import Statement, Verb, say_again
 from lifeboat.repository.writers import WriterSecret, not_opened_to, register_writer
 
 
@@ -42,8 +44,29 @@ def remove_custodian(repository: Repository, name: str) -> Recipient:
         raise WriterMissing(
             f"no custodian is called {name}", f"custodians: {known}; writers are never removed, their snapshots age"
         )
+    _repeat_what_was_removed(repository, leaving.recipient)
     _publish(repository, tuple(one for one in repository.description.custodians if one is not leaving))
     return leaving.recipient
+
+
+def _repeat_what_was_removed(repository: Repository, leaving: Recipient) -> None:
+    """Say again what it had forgotten and prune has removed since: else the chain would miss those snapshots for ever. What it had
+    forgotten and is still there is listed again.
+    """
+    present = {stated_digest(stored.name) for stored in repository.store.list_under(CATALOG)}
+    gone: dict[tuple[str, str], set[str]] = {}
+    for _, said in repository.statements():
+        if isinstance(said, Statement) and said.verb is Verb.FORGET and said.signer == leaving.fingerprint.hex():
+            gone.setdefault((said.writer, said.generation), set()).update(set(said.records) - present)
+    say_again(
+        repository.store,
+        repository.description,
+        repository.need_identity(),
+        Verb.FORGET,
+        {place: records for place, records in gone.items() if records},
+        "removed before the custodian who had it forgotten was taken away",
+        repository.store.time_there(),
+    )
 
 
 def open_catalogs(repository: Repository) -> int:

@@ -81,6 +81,12 @@ class ObjectDamaged(RepositoryDamaged):
     code = "object-damaged"
 
 
+class SaidByNobody(ObjectDamaged):
+    """A statement about snapshots is whole, and signed by nobody who may make it (now): it counts for nothing."""
+
+    code = "said-by-nobody"
+
+
 class ChunkMissing(RepositoryDamaged):
     """No index of the generation knows where this chunk is, or its pack is gone."""
 

@@ -16,7 +16,7 @@ from typing import Any
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.repository.description import Description
-from lifeboat.repository.errors import NewerFormat, ObjectDamaged
+from lifeboat.repository.errors import NewerFormat, ObjectDamaged, SaidByNobody
 from lifeboat.repository.names import digest, statement_name
 from lifeboat.repository.objects import write_named
 from lifeboat.repository.record import Record, read_time, show_time
@@ -105,9 +105,22 @@ def write_statements(
     groups: dict[tuple[str, str], list[str]] = {}
     for record in records:
         groups.setdefault((record.writer, record.generation), []).append(record_digest(record))
+    return say_again(store, description, signer, verb, groups, text, now)
+
+
+def say_again(
+    store: ObjectStore,
+    description: Description,
+    signer: Identity,
+    verb: Verb,
+    groups: Mapping[tuple[str, str], Iterable[str]],
+    text: str,
+    now: datetime,
+) -> list[str]:
+    """The same of records that may be gone, by their digests under writer and generation."""
     names = []
-    for (writer, generation), digests in sorted(groups.items()):
-        digests.sort()
+    for (writer, generation), said_of in sorted(groups.items()):
+        digests = sorted(said_of)
         for start in range(0, len(digests), RECORDS_AT_MOST):
             body: dict[str, Any] = {
                 "format": FORMAT,
@@ -152,7 +165,10 @@ def open_statement(raw: bytes, name: str, description: Description) -> Statement
         raise ObjectDamaged(f"{name} is not a statement", "somebody may have planted it") from error
     signer = _signer(message, signatures, _may_say(statement.verb, description))
     if signer is None:
-        raise ObjectDamaged(f"{name} is signed by nobody who may say that", "somebody may have planted it")
+        raise SaidByNobody(
+            f"{name} is signed by nobody who may say that",
+            "was it a custodian who was removed? Else somebody planted it",
+        )
     return replace(statement, signer=signer)
 
 

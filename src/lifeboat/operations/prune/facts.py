@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
 from lifeboat.repository.catalog_format import Index
+from lifeboat.repository.errors import SaidByNobody
 from lifeboat.repository.names import CATALOG, KEYS, Class, Source, is_generation, packs_prefix, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import HEADER_BYTES, read_header
@@ -128,6 +129,8 @@ def gather(repository: Repository, progress: Progress) -> Facts:
         place = _place(name)
         if isinstance(statement, Statement):
             statements.append(statement)
+        elif isinstance(statement, SaidByNobody):
+            continue  # a thief's, or a removed custodian's: it counts for nothing and must stop nothing
         elif place is not None and name.rsplit("/", 1)[-1].startswith(("keep-", "proof-", "doubt-")):
             # It may be the reason why a snapshot stays, or why another one must not count as proved.
             unread[place] = _does_not_open(name, statement)

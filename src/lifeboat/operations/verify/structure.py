@@ -16,6 +16,7 @@ from lifeboat.operations.verify.lists import ListCheck
 from lifeboat.repository.catalog_format import Index, IndexedPack
 from lifeboat.repository.chain import Link, faults_in_chain
 from lifeboat.repository.description import strange_descriptions
+from lifeboat.repository.errors import SaidByNobody
 from lifeboat.repository.names import CONFIG, Class, Source, key_name, pack_name, packs_prefix, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
@@ -165,7 +166,11 @@ def _chains(repository: Repository, found: Structure) -> None:
 
 def _statements(repository: Repository, found: Structure) -> None:
     for name, said in repository.statements():
-        if isinstance(said, LifeboatError):
+        if isinstance(said, SaidByNobody):
+            found.findings.append(
+                Finding(Level.WARNING, said.code, name, f"{said.message}; it counts for nothing", said.hint)
+            )
+        elif isinstance(said, LifeboatError):
             damaged(found, name, said, ("what was said of snapshots of that month; it counts for nothing",))
 
 
