@@ -68,6 +68,8 @@ class Documents:
             "invoices": self.invoices,
             "sessions": self.sessions,
             "audit_log": self.audit_log,
+            "recent_activity": self.recent_activity,
+            "page_timings": self.page_timings,
             "directory": self.directory,
             "reference_codes": self.reference_codes,
             "settings": self.settings,
@@ -197,6 +199,19 @@ class Documents:
                 "address": f"198.51.100.{chance.randrange(256)}",
                 "agent": "Mozilla/5.0 (sample) rv:" + str(chance.randrange(100)),
             }
+
+    def recent_activity(self) -> Iterator[Document]:
+        """More than the capped collection holds: the first ones are pushed out."""
+        chance, _ = self._start("activity")
+        for number in range(600):
+            yield {"_id": number, "user": chance.choice(self._users), "did": chance.choice(("read", "wrote", "signed"))}
+
+    def page_timings(self) -> Iterator[Document]:
+        chance, _ = self._start("timings")
+        for number in range(self._counts.audit // 10):
+            at = self._now - dt.timedelta(minutes=number)
+            page = {"route": chance.choice(("/cases", "/clients", "/login")), "server": f"web{number % 2}"}
+            yield {"_id": chance.object_id(at), "at": at, "page": page, "milliseconds": chance.randrange(1, 900)}
 
     def directory(self) -> Iterator[Document]:
         chance, _ = self._start("directory")

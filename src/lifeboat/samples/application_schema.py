@@ -106,6 +106,12 @@ _AUDIT = CollectionPlan(
     {"storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}}},
     [IndexModel([("at", DESCENDING), ("actor", ASCENDING)])],
 )
+_ACTIVITY = CollectionPlan("recent_activity", {"capped": True, "size": 1 << 20, "max": 500})
+_TIMINGS = CollectionPlan(
+    "page_timings",
+    {"timeseries": {"timeField": "at", "metaField": "page", "granularity": "minutes"}},
+    [IndexModel([("page.route", ASCENDING), ("at", DESCENDING)], name="route_newest")],
+)
 _DIRECTORY = CollectionPlan(
     "directory",
     {"collation": ARABIC_ORDER},
@@ -122,7 +128,7 @@ _CHUNKS = CollectionPlan("fs.chunks", {}, [IndexModel([("files_id", ASCENDING), 
 
 PLANS = (
     *(_USERS, _CLIENTS, _CASES, _MESSAGES, _INVOICES, _SESSIONS),
-    *(_AUDIT, _DIRECTORY, _CODES, _SETTINGS, _FILES, _CHUNKS),
+    *(_AUDIT, _ACTIVITY, _TIMINGS, _DIRECTORY, _CODES, _SETTINGS, _FILES, _CHUNKS),
 )
 VIEW_NAME = "open_cases"
 VIEW_PIPELINE = [{"$match": {"status": "open"}}, {"$project": {"number": 1, "title": 1, "lawyer": 1}}]
@@ -145,7 +151,7 @@ def create_indexes_and_view(database: Database[Document]) -> int:
     for plan in PLANS:
         if plan.indexes:
             database[plan.name].create_indexes(list(plan.indexes))
-        count += len(plan.indexes) + ("clusteredIndex" not in plan.options)
+        count += len(plan.indexes) + plan.options.keys().isdisjoint(("clusteredIndex", "timeseries"))
     database.create_collection(VIEW_NAME, viewOn="cases", pipeline=VIEW_PIPELINE)
     return count
 

@@ -2,7 +2,7 @@
 
 Limits: reads every document once; nothing is held but a sum per collection. Shares no code with ``sources``.
 
-Invariant: two readings are equal only if documents (byte for byte, in any order), options, indexes, views, users with
+Invariant: two readings are equal only if documents (byte for byte, of capped collections in their order), options, indexes, views, users with
 their credentials, and roles are.
 """
 
@@ -26,7 +26,8 @@ class CollectionPrint:
     """One collection or view.
 
     Args:
-        digest: Sum of the documents' SHA-256 modulo 2**256: the same in any order. Zero for a view.
+        digest: Sum of the documents' SHA-256 modulo 2**256: the same in any order; of a capped collection one that its
+            order changes. Zero for a view.
         options: As the server lists them, as JSON.
         indexes: Each index's whole specification as JSON, by name.
     """
@@ -113,10 +114,12 @@ def _collection_print(database: Database[dict[str, Any]], entry: Mapping[str, An
     if kind == "view":
         return CollectionPrint(0, 0, kind, options, {})
     documents = total = 0
+    # Multiplied before each, so that the order counts.
+    factor = 3 if entry["options"].get("capped") else 1
     batches: Iterator[Any] = database[name].find_raw_batches(batch_size=20_000)
     for batch in batches:
         for document in bson.decode_all(batch, _RAW):
-            total += int.from_bytes(hashlib.sha256(document.raw).digest(), "big")
+            total = total * factor % _SUM_MODULUS + int.from_bytes(hashlib.sha256(document.raw).digest(), "big")
             documents += 1
     indexes = {index["name"]: _as_json(index) for index in database[name].list_indexes()}
     return CollectionPrint(documents, total % _SUM_MODULUS, kind, options, indexes)
