@@ -151,8 +151,9 @@ def test_a_copy_of_the_repository_and_the_key_give_readable_bson(survivor: Machi
         if entry["type"] == "view":
             assert metadata["options"]["viewOn"] == entry["options"]["viewOn"]
             continue
-        dumped = sorted(bson.decode_file_iter((dump / f"{name}.bson").open("rb")), key=lambda one: repr(one["_id"]))
-        live = sorted(survivor.collections[name].find(), key=lambda one: repr(one["_id"]))
+        stored = f"system.buckets.{name}" if entry["type"] == "timeseries" else name
+        dumped = sorted(bson.decode_file_iter((dump / f"{stored}.bson").open("rb")), key=lambda one: repr(one["_id"]))
+        live = sorted(survivor.collections[stored].find(), key=lambda one: repr(one["_id"]))
         assert bson.encode({"all": dumped}) == bson.encode({"all": live}), name
         indexes = {one["name"] for one in survivor.collections[name].list_indexes() if not one.get("clustered")}
         assert {one["name"] for one in metadata["indexes"]} == indexes
