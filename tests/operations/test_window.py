@@ -12,6 +12,7 @@ from bson import Timestamp
 from pymongo import MongoClient
 from window_kit import CLOCK, Client, WindowKit, differing, end_of, held_now, truth_at
 
+from lifeboat.foundation.errors import RepositoryDamaged
 from lifeboat.operations.verify.run import verify
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
@@ -234,3 +235,25 @@ def test_one_collection_of_a_window_is_restored_alone_and_renamed(kit: WindowKit
     truth = truth_at(client, "shop", end_of(kit, taken))
     kit.restore(taken, client, renames=["shop.orders=back.old_orders"], namespaces=["shop.orders"])
     assert differing({"old_orders": truth["orders"]}, held_now(client, "back")) == {}
+
+
+def test_damage_to_the_stored_changes_is_found_and_stops_a_restore(kit: WindowKit, client: Client) -> None:
+    fill(client, "orders", 100)
+    client.shop.create_collection("log", capped=True, size=4096)
+    client.shop.log.insert_one({})
+    taken = kit.back_up(client, ["shop"], Once("log", lambda: client.shop.orders.delete_many({"_id": {"$lt": 10}})))
+    with kit.reading(taken) as reader:
+        [(chunk, _)] = reader.chunk_list(reader.streams()["oplog"])
+        place = reader.place_of(chunk)
+        assert place is not None
+    objects: Any = kit.repository.store._objects  # type: ignore[attr-defined]
+    [name] = [one for one in objects if one.endswith(place.pack.hex())]
+    content, written = objects[name]
+    at = place.row.offset + place.row.sealed_bytes // 2
+    objects[name] = (content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :], written)
+    report = verify(kit.repository, "full", objectives={}, sample_percent=100, clock=CLOCK, progress=kit.progress)
+    [damaged] = [finding for finding in report.findings if finding.code == "pack-damaged"]
+    assert any("what changed while it was read" in hurt for hurt in damaged.hurts), damaged.hurts
+    with pytest.raises(RepositoryDamaged):
+        kit.restore(taken, client, renames=["shop=shop_copy"])
+    assert not [name for name in client.shop_copy.list_collection_names() if "lifeboat" not in name]

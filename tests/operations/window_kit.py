@@ -1,6 +1,6 @@
 """A repository in memory, backups into it while a server is busy, and the truth to compare a restore with."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 from bson import Timestamp
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import SystemClock
@@ -29,6 +30,8 @@ from lifeboat.storage.memory import MemoryStore
 
 Client = MongoClient[dict[str, Any]]
 CLOCK = SystemClock()
+OUT_OF_REACH: Any = None
+"""In place of the truth of a collection that was dropped, renamed or replaced between that instant and the question."""
 RAW: Any = __import__("bson").CodecOptions(document_class=RawBSONDocument)
 
 
@@ -112,8 +115,14 @@ def truth_at(client: Client, database: str, at: Timestamp) -> dict[str, Any]:
             options = {key: value for key, value in one["md"]["options"].items() if key != "uuid"}
             capped = bool(options.get("capped"))
             collection = client[database].get_collection(name, codec_options=RAW)
-            found: Any = () if capped else collection.find({}, session=session)
-            documents = [bytes(document.raw) for document in found]
+            try:
+                found: Any = () if capped else collection.find({}, session=session)
+                documents = [bytes(document.raw) for document in found]
+            except OperationFailure as refusal:
+                if refusal.code != 246:
+                    raise
+                held[name] = OUT_OF_REACH
+                continue
             if capped:
                 documents = _capped_at(client, one["md"]["options"]["uuid"], at)
             indexes = sorted(index["spec"]["name"] for index in one["md"]["indexes"] if index["ready"])
@@ -163,6 +172,8 @@ def differing(truth: dict[str, Any], held: dict[str, Any]) -> dict[str, str]:
     """In words, so that a failing test does not print a database."""
     said = {}
     for name in truth.keys() | held.keys():
+        if truth.get(name) is OUT_OF_REACH:
+            continue
         if name not in truth or name not in held:
             said[name] = "only in the truth" if name in truth else "only restored"
             continue
@@ -176,6 +187,3 @@ def differing(truth: dict[str, Any], held: dict[str, Any]) -> dict[str, str]:
             said[name] += f"; {[str(RawBSONDocument(one))[:300] for one in sorted(missing)[:2]]}"
             said[name] += f"; {[str(RawBSONDocument(one))[:300] for one in sorted(extra)[:2]]}"
     return said
-
-
-Act = Callable[[], None]

@@ -190,7 +190,10 @@ class DatabaseRestore:
 
 def _how_compared(how: str, changes: int | None) -> str:
     """What was compared with what is stored, and what came after that: nobody stored what the result of it should be."""
-    return how if changes is None else f"{how}; then {changes:,} changes replayed"
+    if not changes:
+        return how
+    documents, _, rest = how.partition(", ")
+    return f"{documents}, then {changes:,} changes replayed; {rest}"
 
 
 class _OneTask:

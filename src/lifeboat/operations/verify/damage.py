@@ -156,4 +156,6 @@ def _files(reader: SnapshotReader, stream: StreamEntry, bad: set[bytes]) -> Iter
 def _name_stream(name: str) -> str:
     if name.startswith("documents/"):
         return name.removeprefix("documents/").replace(".system.buckets.", ".", 1)
-    return {"catalog": "the list of collections"}.get(name, "the list of files" if name.startswith("tree/") else name)
+    return {"catalog": "the list of collections", "oplog": "what changed while it was read (all collections)"}.get(
+        name, "the list of files" if name.startswith("tree/") else name
+    )
