@@ -116,10 +116,12 @@ def truth_at(client: Client, database: str, at: Timestamp) -> dict[str, Any]:
             capped = bool(options.get("capped"))
             collection = client[database].get_collection(name, codec_options=RAW)
             try:
-                found: Any = () if capped else collection.find({}, session=session)
+                uuid = one["md"]["options"]["uuid"]
+                # By name alone, a collection that was renamed or dropped since shows no documents and no error.
+                found: Any = () if capped else collection.aggregate([], session=session, collectionUUID=uuid)
                 documents = [bytes(document.raw) for document in found]
             except OperationFailure as refusal:
-                if refusal.code != 246:
+                if refusal.code not in (246, 361):
                     raise
                 held[name] = OUT_OF_REACH
                 continue
