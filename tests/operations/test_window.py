@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from window_kit import CLOCK, Client, WindowKit, differing, end_of, held_now, truth_at
 
 from lifeboat.foundation.errors import RepositoryDamaged
+from lifeboat.operations.backup_mongodb import DatabaseEmpty
 from lifeboat.operations.verify.run import verify
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
@@ -257,3 +258,9 @@ def test_damage_to_the_stored_changes_is_found_and_stops_a_restore(kit: WindowKi
     with pytest.raises(RepositoryDamaged):
         kit.restore(taken, client, renames=["shop=shop_copy"])
     assert not [name for name in client.shop_copy.list_collection_names() if "lifeboat" not in name]
+
+
+def test_a_database_that_is_dropped_while_it_is_read_is_no_backup_of_nothing(kit: WindowKit, client: Client) -> None:
+    fill(client, "events", 60, LONG)
+    with pytest.raises(DatabaseEmpty):
+        kit.back_up(client, ["shop"], Once("events", lambda: client.drop_database("shop")))

@@ -15,7 +15,7 @@ from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
-from lifeboat.operations.pick_documents import Match, NothingFits, Picking, choose, refuse_if_changed
+from lifeboat.operations.pick_documents import Match, NothingFits, Picking, choose
 from lifeboat.operations.put_back_documents import (
     DOCUMENTS_OF,
     Account,
@@ -151,8 +151,6 @@ def single_documents(
         matcher = ServerMatcher(server, live.database, wanted, chosen.entry.options.get("collation"))
         matcher.check()
         parts = _parts_of(stored, chosen)
-        for one in [chosen, *([parts] if parts else [])]:
-            refuse_if_changed(reader, one)
         progress.begin("looking through the snapshot", chosen.bytes + (parts.bytes if parts else 0))
         overlay = window_overlay(reader, chosen)
         picking = Picking(reader, chosen, live, matcher, wanted, keeps_ids=parts is not None, overlay=overlay)

@@ -72,13 +72,10 @@ def backup_mongodb(
 
 
 def _take(taking: Taking, run: Run, captured: Capture, reader: CollectionReader) -> Taken:
-    if not captured.collections:
-        raise DatabaseEmpty(
-            f"there is nothing to back up in {', '.join(captured.databases) if captured.databases else 'this server'}",
-            "does MONGODB_URI name the right server and the right database?",
-        )
+    _refuse_nothing(captured)
     reader.progress.begin("database", taking.expected_bytes)
     done = dump(captured, reader)
+    _refuse_nothing(done.capture)  # all of it may have been dropped meanwhile
     streams = [one.stream for one in done.collections if one.stream is not None]
     streams.append(_write_catalog(taking, run, done.collections))
     streams.append(_write_documents(run, "users", done.capture.users()))
@@ -97,6 +94,14 @@ def _take(taking: Taking, run: Run, captured: Capture, reader: CollectionReader)
         items=sum(one.documents for one in done.collections),
         findings=findings,
     )
+
+
+def _refuse_nothing(captured: Capture) -> None:
+    if not captured.collections:
+        raise DatabaseEmpty(
+            f"there is nothing to back up in {', '.join(captured.databases) if captured.databases else 'this server'}",
+            "does MONGODB_URI name the right server and the right database?",
+        )
 
 
 def _details(done: Dump) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.reports import ChangedField, DocumentRow, FoundDocuments
-from lifeboat.operations.restore_mongodb import StoredCollection, changes_of
+from lifeboat.operations.restore_mongodb import StoredCollection
 from lifeboat.operations.window_overlay import WindowOverlay
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.mongodb.by_id import id_of, id_only
@@ -42,30 +42,10 @@ class TooManyDocuments(TargetRefused):
     code = "too-many-documents"
 
 
-class ChangedMeanwhile(TargetRefused):
-    """Documents of the collection changed while the snapshot was taken: they are in it as they were, followed by what happened to them."""
-
-    code = "changed-meanwhile"
-
-
 class NothingFits(TargetRefused):
     """No document of the snapshot fits the filter."""
 
     code = "nothing-fits"
-
-
-def refuse_if_changed(reader: SnapshotReader, stored: StoredCollection) -> None:
-    """Raises:
-    ChangedMeanwhile: What is stored as its documents is not yet what they are as of the snapshot's instant.
-    """
-    count = changes_of(reader, stored)
-    if count:
-        name = stored.entry.namespace
-        raise ChangedMeanwhile(
-            f"{name} changed while this snapshot was taken ({count:,} changes): single documents cannot be taken from it",
-            f"restore the collection beside, and take them from there: `lifeboat restore db SNAPSHOT --ns {name} --to OTHER_DATABASE`; "
-            "or take another snapshot",
-        )
 
 
 class Verdict(StrEnum):

@@ -18,7 +18,6 @@ from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.connect import Client
-from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.land_window import Changes
 from lifeboat.sources.mongodb.restore import carry_out
 from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target, plan_restore
@@ -53,17 +52,6 @@ def stored_collections(reader: SnapshotReader) -> list[StoredCollection]:
         except (KeyError, TypeError, ValueError) as error:
             raise ObjectDamaged(f"the catalog of snapshot {reader.record.snapshot[:8]} is not readable") from error
     return found
-
-
-def changes_of(reader: SnapshotReader, stored: StoredCollection) -> int:
-    """How many changes follow the documents of a collection; 0 where all was read as of one instant."""
-    stream = reader.streams().get("oplog")
-    if stream is None:
-        return 0
-    mark = b"\x05ui\0\x10\0\0\0\x04" + stored.entry.uuid
-    return sum(
-        1 for chunk in reader.stream(stream) for begin, end in spans_of(chunk) if mark in chunk[begin : begin + 512]
-    )
 
 
 @dataclass
