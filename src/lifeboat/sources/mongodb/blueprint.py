@@ -19,6 +19,7 @@ LEGACY_INDEX_FIELDS = frozenset({"ns", "background", "safe", "dropDups", "w"})
 """Leftovers of old drivers that servers carry along and newer ones drop; they mean nothing."""
 ARMED_LATER = ("expireAfterSeconds", "prepareUnique")
 EXPIRY_AT_MOST_SECONDS = 2**31 - 1
+SPARE_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,22 @@ def create_options(entry: CollectionEntry) -> Document:
         if index["name"] == "_id_" and index.get("v") == 1:  # of a collection older than 3.4
             options["idIndex"] = SON((key, index[key]) for key in ("key", "name", "v"))
     return options
+
+
+def with_room_for(options: Document, documents: int, size_bytes: int) -> Document:
+    """The same for a capped collection that holds more than its cap takes; ``cap_change`` then lowers the cap."""
+    roomy = SON(options, size=max(int(options["size"]), size_bytes + SPARE_BYTES))
+    if "max" in options:
+        roomy["max"] = max(int(options["max"]), documents)
+    return roomy
+
+
+def cap_change(entry: CollectionEntry) -> Document:
+    """Arguments of the ``collMod`` that gives a capped collection its cap; servers know it since 6.0."""
+    cap: Document = SON(cappedSize=entry.options["size"])
+    if "max" in entry.options:
+        cap["cappedMax"] = entry.options["max"]
+    return cap
 
 
 def indexes_to_build(entry: CollectionEntry) -> list[Document]:

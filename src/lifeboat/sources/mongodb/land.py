@@ -13,7 +13,14 @@ from typing import Any
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.sources.mongodb.any_name import collection_of
-from lifeboat.sources.mongodb.blueprint import create_options, differing_indexes, indexes_to_build, same_options
+from lifeboat.sources.mongodb.blueprint import (
+    cap_change,
+    create_options,
+    differing_indexes,
+    indexes_to_build,
+    same_options,
+    with_room_for,
+)
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, Document
 from lifeboat.sources.mongodb.documents import Tally, count_of, tally_of
 from lifeboat.sources.mongodb.errors import DatabaseRefused, LandingDiffers
@@ -130,27 +137,53 @@ def _land_documents(
     return Landed(uuid, sent.tally)
 
 
-def _begin(server: TargetServer, landing: Landing) -> str:
-    server.repeat(lambda: _make_room(server, landing))
+def _begin(server: TargetServer, landing: Landing, holding: Tally | None = None) -> str:
+    server.repeat(lambda: _make_room(server, landing, holding))
     uuid = server.uuid_behind(landing.database, landing.temporary)
     if uuid is None:
         raise LandingDiffers(f"the collection for {landing.namespace} is gone again", "is another restore running?")
     return uuid
 
 
-def _land_whole(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How, may_repeat: bool) -> Landed:
-    uuid = _begin(server, landing)
+def _land_whole(
+    server: TargetServer,
+    landing: Landing,
+    read_chunks: ReadChunks,
+    how: How,
+    may_repeat: bool,
+    holding: Tally | None = None,
+) -> Landed:
+    """Args: holding: What a capped collection must have room for, when its cap has not: an earlier try pushed out its beginning."""
+    uuid = _begin(server, landing, holding)
     sent = _load(server, landing, read_chunks, how, may_repeat)
     # Building indexes keeps the server busy, comparing keeps us busy: together they take as long as the longer.
     there, findings = both(lambda: _read_back(server, landing, how), lambda: _build_indexes(server, landing))
+    pushed_out = landing.entry.kind == "capped" and there.tally.documents < sent.tally.documents
+    if pushed_out and holding is None:
+        # It was read while it was written to, or its cap was lowered: servers keep what is too much until the next insert.
+        return _land_whole(server, landing, read_chunks, how, may_repeat, sent.tally)
     if not (there.is_like(sent) if how.full else there.tally.documents == sent.tally.documents):
         raise _differs(landing, sent.tally, there.tally)
+    if holding is not None:
+        _lower_cap(server, landing)
     failed = {finding.hurts[0] for finding in findings}
     _compare_shape(server, landing, uuid, failed)
     return Landed(uuid, sent.tally, tuple(findings))
 
 
-def _make_room(server: TargetServer, landing: Landing) -> None:
+def _lower_cap(server: TargetServer, landing: Landing) -> None:
+    """To what it was; nothing is pushed out by this."""
+    doing = f"capping {landing.namespace}"
+    try:
+        server.tell(landing.database, doing, "collMod", landing.temporary, **cap_change(landing.entry))
+    except DatabaseRefused as refusal:
+        raise LandingDiffers(
+            f"{landing.namespace} held more than its cap takes, and this server cannot be given it so: {refusal.message}",
+            "restore it to a server of 6.0 or newer; the other collections come with --ns",
+        ) from refusal
+
+
+def _make_room(server: TargetServer, landing: Landing, holding: Tally | None) -> None:
     """Both steps are repeated together: a create whose answer was lost has made what the drop then takes away."""
     if landing.is_series:
         make_room_for_series(server, landing)
@@ -161,6 +194,8 @@ def _make_room(server: TargetServer, landing: Landing) -> None:
         # Left by another restore, of a time-series of this name: the server would send our inserts there.
         server.drop(landing.database, *buckets)
     options = create_options(landing.entry)
+    if holding is not None:
+        options = with_room_for(options, holding.documents, holding.size_bytes)
     server.send(landing.database, doing, "create", landing.temporary, **options, writeConcern=MAJORITY)
 
 
