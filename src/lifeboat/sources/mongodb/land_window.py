@@ -1,7 +1,8 @@
 """Landing where documents are followed by changes: as they were read, then the changes, then indexes; capped collections last of all.
 
-A capped collection pushes out documents of its own accord, so its documents and changes land in an ordinary one beside it (``staged``)
-and are copied in their order when they are what they should be.
+A capped collection pushes out documents of its own accord, so its documents and changes land beside it in one whose cap is never
+reached (``staged``) and are copied in their order when they are what they should be. Not in an ordinary one: each node
+keeps the documents of that in an order of its own, and after an election the order would be another.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,8 +19,8 @@ from lifeboat.sources.mongodb.oplog.replay import Place
 from lifeboat.sources.mongodb.restore_plan import Landing
 from lifeboat.sources.mongodb.target_server import TargetServer
 
-REPLAYS_AT_MOST = 3
-_CAP = ("capped", "size", "max")
+REPLAYS_AT_MOST = 10
+LARGEST_CAP_BYTES = 1 << 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,10 @@ def staged(landing: Landing) -> Landing:
     if landing.entry.kind != "capped":
         return landing
     entry = landing.entry
-    options = SON((key, value) for key, value in entry.options.items() if key not in _CAP)
-    ordinary = describe(entry.database, entry.name, options, (), entry.uuid)
-    # Still of the kind that is loaded by one thread and compared in its order.
-    return replace(landing, entry=replace(ordinary, kind="capped"), name=landing.name_of_stage)
+    options = SON((key, value) for key, value in entry.options.items() if key != "max")
+    options["size"] = LARGEST_CAP_BYTES
+    roomy = describe(entry.database, entry.name, options, (), entry.uuid)
+    return replace(landing, entry=roomy, name=landing.name_of_stage)
 
 
 def place_of(landing: Landing) -> Place:
@@ -65,6 +66,7 @@ def finish_after_replay(server: TargetServer, landing: Landing, landed: Landed, 
                 with collection.aggregate_raw_batches([], session=session) as cursor:
                     yield from cursor
 
-    capped = land(server, landing, documents, how)  # type: ignore[arg-type]
+    # The reading is ours to repeat here: elsewhere chunks come from the repository, which does not know of elections.
+    capped = server.repeat(lambda: land(server, landing, documents, how))  # type: ignore[arg-type]
     server.drop(stage.database, stage.temporary)
     return capped

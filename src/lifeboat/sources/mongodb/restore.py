@@ -7,7 +7,7 @@ it had marked. Marks (``mark(step, namespace)``, given back as ``finished`` in t
 ``armed`` when a collection is done, ``viewed`` for a view.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -19,10 +19,11 @@ from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.arm import arm
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.documents import Tally
+from lifeboat.sources.mongodb.errors import DatabaseAway, LandingDiffers
 from lifeboat.sources.mongodb.land import How, Landed, ReadChunks, land
 from lifeboat.sources.mongodb.land_window import REPLAYS_AT_MOST, Changes, finish_after_replay, place_of, staged
 from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.oplog.replay import replay
+from lifeboat.sources.mongodb.oplog.replay import Place, replay
 from lifeboat.sources.mongodb.restore_plan import SERVER_SCRIPTS, Found, Landing, RestorePlan
 from lifeboat.sources.mongodb.restore_views import drop_views_in_the_way, restore_view
 from lifeboat.sources.mongodb.series_swap import allow_mixed_buckets, swap_in_series, tidy_series
@@ -178,15 +179,28 @@ class _Run:
             return
         self._how.progress.begin("replaying what happened meanwhile")
         places = {landing.entry.uuid: place_of(landing) for landing, _ in still}
-        for _ in range(REPLAYS_AT_MOST):
-            troubles = self._server.troubles
-            counts = replay(self._server, places, changes.chunks(), self._how.progress)
-            if self._server.troubles == troubles:
-                break
-            # An order given to a server that froze may have been carried out behind later ones; all of it again puts that right.
+        counts = self._replay_undisturbed(places, changes)
         for landing, landed in still:
             self._changes[landing.namespace] = counts[landing.entry.uuid]
             self._mark(f"replayed:{landed.uuid}", landing.namespace)
+
+    def _replay_undisturbed(self, places: Mapping[bytes, Place], changes: Changes) -> dict[bytes, int]:
+        """An order given to a server that froze may be carried out behind or beside later ones; all of it again puts that right."""
+        for _ in range(REPLAYS_AT_MOST):
+            troubles = self._server.troubles
+            try:
+                counts = replay(self._server, places, changes.chunks(), self._how.progress)
+            except LandingDiffers:
+                if self._server.troubles == troubles:
+                    raise
+            else:
+                if self._server.troubles == troubles:
+                    return counts
+            self._how.progress.note("the database was away while changes were replayed; replaying them once more")
+        raise DatabaseAway(
+            f"the database went away during each of {REPLAYS_AT_MOST} replays of what happened meanwhile",
+            "when it is quiet, type the same command again: it goes on from what it has done",
+        )
 
     def swap_all(self) -> None:
         self._how.progress.begin("swapping in", total_items=len(self._landed))

@@ -98,7 +98,7 @@ class Landing:
 
     @property
     def name_of_stage(self) -> str:
-        """Stands for the ordinary collection in which a capped one is put together; never a name on the server."""
+        """Stands for the roomier collection in which a capped one is put together; never a name on the server."""
         return f"{self.name} (before it is capped)"
 
     @property

@@ -2,7 +2,7 @@
 
 Limits: only where no unique index but that of ``_id`` exists yet. What was half done is done again without harm. Ordinary collections
 take a window of folded writes in any order; a capped one takes them in the order in which its documents were inserted, in
-a place that is not capped yet: a capped one would push out documents of its own accord. Memory: one folded window.
+a place whose cap is never reached: else it would push out documents of its own accord. Memory: one folded window.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
