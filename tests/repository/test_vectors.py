@@ -10,14 +10,18 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lifeboat.compression.zstd import decompress
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.crypto.sealing import Compression, Kind, chunk_id, open_chunk
+from lifeboat.foundation.clock import SystemClock
 from lifeboat.repository.catalog_format import open_index, open_record
 from lifeboat.repository.chain import open_link
 from lifeboat.repository.data_keys import open_data_key
 from lifeboat.repository.description import open_description
+from lifeboat.repository.errors import SaidByNobody
 from lifeboat.repository.names import digest
 from lifeboat.repository.pack_format import HEADER_BYTES, open_table, read_header, unpack_row
 from lifeboat.repository.record import record_from_json
+from lifeboat.repository.statements import Verb, open_statement, say_again, standings
 from lifeboat.repository.writers import WriterSecret, open_registration
+from lifeboat.storage.memory import MemoryStore
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs" / "format-vectors.json").read_text())
 
@@ -116,3 +120,28 @@ def test_the_frozen_custodian_opens_the_frozen_catalog(secret: WriterSecret) -> 
     opened = registration.open_catalog_key(custodian, raw(VECTORS["repository"]))
     assert opened.catalog_key == raw(frozen["registration"]["catalog_key"]) == secret.catalog_key
     assert registration.machine == "a machine"
+
+
+def test_the_frozen_statements_count_from_those_who_may_say_them(identity: Identity) -> None:
+    """And what is said today has the very bytes of the frozen ones."""
+    description = open_description(VECTORS["custodian"]["description"]["file"].encode(), "description")
+    signers = {"recipient": identity, "custodian": Identity(raw(VECTORS["custodian"]["seed"]))}
+    heard = []
+    for one in VECTORS["statements"]:
+        content = one["file"].encode()
+        assert digest(content) == one["name"][-64:]
+        if not one["counts"]:
+            with pytest.raises(SaidByNobody):
+                open_statement(content, one["name"], description)
+            continue
+        said = open_statement(content, one["name"], description)
+        heard.append(said)
+        signer, store = signers[one["signer"]], MemoryStore(SystemClock())
+        assert said.signer == signer.recipient.fingerprint.hex()
+        groups = {(said.writer, said.generation): said.records}
+        (name,) = say_again(store, description, signer, said.verb, groups, said.text, said.time)
+        assert (name, store.read(name)) == (one["name"], content)
+    assert [said.verb for said in heard] == list(Verb)
+    (standing,) = standings(heard).values()
+    assert (standing.proved, standing.forgotten, standing.kept) == (None, None, None)
+    assert standing.released == heard[-1].time

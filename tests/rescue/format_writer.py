@@ -211,6 +211,29 @@ class RepositoryWriter:
         self.previous = self.put(name, content)
         return self.previous
 
+    def statement(
+        self,
+        verb: str,
+        records: list[str],
+        signers: dict[str, Ed25519PrivateKey],
+        *,
+        generation: str = "2026-11",
+        **changes: Any,
+    ) -> tuple[str, bytes]:
+        """Section 13: name and content of a statement about snapshots of this writer."""
+        body = {
+            "format": 1,
+            "repository": self.repository.hex(),
+            "verb": verb,
+            "writer": self.id.hex(),
+            "generation": generation,
+            "records": sorted(records),
+            "text": "",
+            "time": "2026-11-23T13:00:00Z",
+        } | changes
+        content = sign("lifeboat statement 1", body, signers)
+        return f"catalog/{self.id.hex()}/{generation}/{verb}-{hashlib.sha256(content).hexdigest()}", content
+
     def begin(self, source: str, storage_class: str = "short", generation: str = "2026-11") -> "Run":
         """Begin a snapshot whose parts you make yourself."""
         return Run(self, source, storage_class, generation)

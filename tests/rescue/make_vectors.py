@@ -134,7 +134,38 @@ def make(folder: Path) -> dict[str, Any]:
     }
 
 
-def make_custodian(folder: Path) -> dict[str, Any]:
+SAID = (
+    ("proof", "recipient", "everything it needs was opened", True),
+    ("doubt", "recipient", "a pack was damaged", True),
+    ("forget", "custodian", "24 hourly, 35 daily, 84 monthly", True),
+    ("keep", "custodian", "before migration", True),
+    ("release", "recipient", "", True),
+    ("proof", "custodian", "who opens no content proves nothing", False),
+    ("doubt", "custodian", "nor doubts it", False),
+    ("forget", "writer", "a thief's", False),
+)
+"""Verb, who signs it, text, whether it counts."""
+
+
+def make_statements(folder: Path, vectors: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is said of the snapshot, one minute after the other, by those who may say it and those who may not."""
+    writer = RepositoryWriter(folder, SEED, writer_seed=b"lifeboat format vectors")
+    recipient, custodian = Recipient(SEED), Recipient(CUSTODIAN_SEED)
+    signers = {
+        "recipient": {recipient.fingerprint.hex(): recipient.signing},
+        "custodian": {custodian.fingerprint.hex(): custodian.signing},
+        "writer": {"writer": writer.signing},
+    }
+    (record,) = [name[-64:] for name in vectors["names"] if "/snapshot-" in name]
+    made = []
+    for minute, (verb, who, text, counts) in enumerate(SAID):
+        time = f"2026-11-23T13:{minute:02}:00Z"
+        name, content = writer.statement(verb, [record], signers[who], text=text, time=time)
+        made.append({"name": name, "signer": who, "counts": counts} | signed_file("lifeboat statement 1", content))
+    return made
+
+
+def make_custodian(folder: Path, vectors: dict[str, Any]) -> dict[str, Any]:
     """The same repository's second revision, which names a custodian, and the registration that opens the catalog to it."""
     writer, custodian = (
         RepositoryWriter(folder, SEED, writer_seed=b"lifeboat format vectors"),
@@ -166,10 +197,12 @@ def objects_of(vectors: dict[str, Any]) -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    path, parts = Path(sys.argv[1]), {"custodian": make_custodian}
+    path, parts = Path(sys.argv[1]), {"custodian": make_custodian, "statements": make_statements}
     with tempfile.TemporaryDirectory() as folder:
         if sys.argv[2:]:
-            vectors = json.loads(path.read_text()) | {sys.argv[2]: parts[sys.argv[2]](Path(folder))}
+            vectors = json.loads(path.read_text())
+            vectors |= {sys.argv[2]: parts[sys.argv[2]](Path(folder), vectors)}
         else:
-            vectors = make(Path(folder)) | {name: part(Path(folder) / name) for name, part in parts.items()}
+            vectors = make(Path(folder))
+            vectors |= {name: part(Path(folder) / name, vectors) for name, part in parts.items()}
         path.write_text(json.dumps(vectors, indent=1, sort_keys=True) + "\n")

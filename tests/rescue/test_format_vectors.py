@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from in_process import fresh_rescue, rescue_here
-from make_vectors import make, objects_of
+from make_vectors import make, make_statements, objects_of
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs/format-vectors.json").read_text())
 SEED = bytes.fromhex(VECTORS["identity"]["seed"])
@@ -110,3 +110,18 @@ def test_custodians_are_passed_over_and_their_wrapping_is_the_frozen_one(tmp_pat
     wrapped = rescue.from_b64(frozen["registration"]["wrapped_base64url"])
     info = bytes.fromhex(frozen["registration"]["info"])
     assert custodian.unwrap(wrapped, info, 32).hex() == frozen["registration"]["catalog_key"]
+
+
+def test_statements_of_every_kind_are_passed_over_and_made_the_same_again(tmp_path: Path) -> None:
+    frozen, rescue = VECTORS["statements"], fresh_rescue()
+    assert make_statements(tmp_path / "again", VECTORS) == frozen
+    contents = objects_of(VECTORS) | {one["name"]: one["file"].encode() for one in frozen}
+    for name, content in contents.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    assert rescue_here(SEED, "check", tmp_path).code == 0
+    assert VECTORS["snapshot"][:8] in rescue_here(SEED, "list", tmp_path).out
+    mine = {VECTORS["identity"]["fingerprint"]: raw("identity", "recipient")[-32:]}
+    for one in frozen:
+        held = rescue.signers_of(b"lifeboat statement 1", json.loads(one["file"]), mine)
+        assert held == (set(mine) if one["signer"] == "recipient" else set()), one["name"]

@@ -50,6 +50,9 @@ def annotate(repository: Repository, snapshot: str, keep: str | None) -> Snapsho
 
     Args:
         snapshot: An id or its beginning; also of a forgotten one.
+
+    Raises:
+        SnapshotUnknown: There is none, or a prune removed it meanwhile.
     """
     record = _any_snapshot(repository, snapshot)
     signer = need_signer(repository, "keeping or releasing a snapshot")
@@ -57,6 +60,11 @@ def annotate(repository: Repository, snapshot: str, keep: str | None) -> Snapsho
     before = repository.standings().get(record_digest(record), NOTHING_SAID)
     now = after_forgetting(repository.store.time_there(), [before])
     write_statements(repository.store, repository.description, signer, verb, [record], text, now)
+    if not isinstance(repository.record_at(record.writer, record.object_name), Record):
+        raise SnapshotUnknown(
+            f"snapshot {record.snapshot[:8]} was removed by a prune that ran meanwhile: this came too late",
+            "see `lifeboat snapshots` for those beside it",
+        )
     standing = repository.standings().get(record_digest(record), NOTHING_SAID)
     return row_with_standing(record, standing, Proofs(repository).of(record))
 

@@ -4,8 +4,10 @@ What is remembered locally is a hint; it counts only while the record that it na
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 
+from lifeboat.foundation.errors import SettingsError
 from lifeboat.repository.names import Class, Source, catalog_prefix
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
@@ -34,7 +36,8 @@ def class_of_backup(repository: Repository, writer: WriterSecret, source: Source
 def remember_long(repository: Repository, record: Record) -> None:
     """Note the month's copy, so that the next runs need not look for it among the records."""
     known = {"writer": record.writer, "generation": record.generation, "record": record.object_name}
-    repository.state.write_json(_hint(Source(record.source)), known)
+    with suppress(SettingsError):  # a hint: a full disk here must not fail a backup
+        repository.state.write_json(_hint(Source(record.source)), known)
 
 
 def _look(repository: Repository, writer: WriterSecret, source: Source, now: datetime) -> Class:

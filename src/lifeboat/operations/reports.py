@@ -325,6 +325,7 @@ class SourceStatus:
     objective_seconds: float
     snapshots: int
     meets_objective: bool
+    """Or is over it by no more than a run that is under way (``operations/lateness.py``)."""
     newest_proved: SnapshotRow | None = None
     """The newest snapshot whose every byte somebody with the key has opened since it was stored."""
     proved_age_seconds: float | None = None

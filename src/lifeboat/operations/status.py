@@ -5,6 +5,7 @@ from datetime import datetime
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.reports import SnapshotRow, SourceStatus, StatusReport
 from lifeboat.operations.verify.run import check_ages, last_verify
@@ -75,7 +76,7 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
                 age_seconds=age,
                 objective_seconds=objective,
                 snapshots=len(of_source),
-                meets_objective=age is not None and age <= objective,
+                meets_objective=newest is not None and age is not None and age <= allowed_seconds(newest, objective),
                 newest_proved=None if proved is None else row_of(proved, proofs.of(proved)),
                 proved_age_seconds=None if proved is None else (now - proved.believed_instant).total_seconds(),
                 proved_objective_seconds=proved_seconds,
@@ -111,15 +112,15 @@ def _silent_writers(
     repository: Repository, judged: Sequence[Record], objectives: Mapping[str, float], now: datetime
 ) -> list[Finding]:
     """Of several machines, those that have stood still since others stored: the newest of all would hide them."""
-    newest: dict[tuple[str, str], datetime] = {}
+    newest: dict[tuple[str, str], Record] = {}
     for one in judged:
         key = (one.source, repository.label_of(one))
-        newest[key] = max(newest.get(key, one.believed_instant), one.believed_instant)
+        newest[key] = max(newest.get(key, one), one, key=lambda record: record.believed_instant)
     findings = []
-    for (source, label), instant in sorted(newest.items()):
-        age = (now - instant).total_seconds()
+    for (source, label), record in sorted(newest.items(), key=lambda item: item[0]):
+        age = (now - record.believed_instant).total_seconds()
         others = any(other == source and name != label for other, name in newest)
-        if others and objectives.get(source, age) < age < RETIRED_SECONDS:
+        if others and source in objectives and allowed_seconds(record, objectives[source]) < age < RETIRED_SECONDS:
             message = f"its newest snapshot of {source} is {show_seconds(age)} old, while others go on"
             hint = "does that machine still run its backups? One that is retired is named no more after 35 days"
             findings.append(Finding(Level.WARNING, "writer-silent", label, message, hint))

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from lifeboat import __version__
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.classes import remember_long
 from lifeboat.operations.reports import SnapshotReport
@@ -98,9 +100,10 @@ class Taking:
             software=f"lifeboat {__version__}",
             now=self.repository.store.time_there,
         )
-        self.repository.state.write_json(
-            f"last-{self.source}.json", {"bytes": total_bytes, "seconds": self.clock.monotonic() - self._began}
-        )
+        with suppress(SettingsError):  # a hint: the snapshot is committed, and a full disk here must not deny it
+            self.repository.state.write_json(
+                f"last-{self.source}.json", {"bytes": total_bytes, "seconds": self.clock.monotonic() - self._began}
+            )
         if record.class_ == Class.LONG:
             remember_long(self.repository, record)
         return Taken(

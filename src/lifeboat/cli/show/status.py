@@ -50,7 +50,7 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
     elif any_problem(report.findings):
         drawn.append(line(("not safe", BAD), ": see the problem above"))
     else:
-        drawn.append(line(("safe", GOOD), ": every source is younger than its goal"))
+        drawn.append(line(("safe", GOOD), ": every source meets its goal"))
     if report.head:
         drawn.append(text(f"head {report.head[:HEAD_SHOWN]}", FAINT))
     if late:

@@ -67,6 +67,8 @@ class PrunePlan:
     later: tuple[tuple[datetime, int], ...]
     """From when on how many bytes more can be removed, if nothing else happens."""
     findings: tuple[Finding, ...]
+    heard: frozenset[str] = frozenset()
+    """Names of the statements that the plan knows: what was said since may forbid some of it."""
 
     @property
     def freed_bytes(self) -> int:
@@ -93,6 +95,7 @@ def plan_prune(facts: Facts, rules: Rules) -> PrunePlan:
         tuple(_removals(facts, judged)),
         _later(facts, judged),
         tuple(findings),
+        frozenset(one.name for one in facts.statements),
     )
 
 

@@ -4,22 +4,25 @@ Order: forget statements, durable → the grace → records → packs → indexe
 and the next prune goes on: it looks at what is there, not at what was planned.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from lifeboat.crypto.identity import Identity
+from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.annotate import after_forgetting, need_signer
+from lifeboat.operations.annotate import TEXT_AT_MOST, after_forgetting, need_signer
 from lifeboat.operations.prune.facts import StoredRecord, gather
 from lifeboat.operations.prune.plan import Kind, PrunePlan, Removal, plan_prune
 from lifeboat.operations.reports import FreedLater, PruneReport, PruneVerdict
-from lifeboat.repository.errors import StoreClockMoved
+from lifeboat.repository.errors import SaidByNobody, StoreClockMoved
+from lifeboat.repository.names import stated_digest
+from lifeboat.repository.objects import read_verified
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.statements import Verb, write_statements
+from lifeboat.repository.statements import Verb, open_statement, write_statements
 from lifeboat.retention.periods import GRACE
 from lifeboat.retention.rules import Rules
 from lifeboat.storage.errors import StorageDenied
@@ -39,6 +42,13 @@ class _Refused(Exception):
         self.error = error
 
 
+class _SaidMeanwhile(Exception):
+    """Somebody has kept or released a snapshot that is about to be removed."""
+
+    def __init__(self, removal: Removal) -> None:
+        self.removal = removal
+
+
 def look(repository: Repository, rules: Rules, progress: Progress) -> PrunePlan:
     """Read and decide; changes nothing."""
     rules.check()
@@ -54,20 +64,36 @@ def prune(repository: Repository, rules: Rules, progress: Progress) -> PruneRepo
     """
     signer = need_signer(repository, "pruning")
     plan = look(repository, rules, progress)
-    _say(repository, signer, Verb.RELEASE, plan.take_back, "the rules keep it again", plan)
+    heard = {*plan.heard, *_take_back(repository, signer, plan)}
     _say(repository, signer, Verb.FORGET, plan.forget, _words(rules), plan)
     _still(repository, plan)
     progress.begin("removing", total_bytes=plan.freed_bytes, total_items=len(plan.removals))
     removed: list[Removal] = []
-    findings = list(plan.findings)
-    try:
-        for removal in _remove(repository.store, plan.removals):
-            removed.append(removal)
-            progress.advance(removal.size_bytes, 1)
-    except _Refused as refused:
-        left = plan.removals[len(removed) :]
-        findings.append(_refused(refused, left))
+    stops: list[_Refused | _SaidMeanwhile] = []
+    for outcome in _remove(repository, plan.removals, heard):
+        if isinstance(outcome, Removal):
+            removed.append(outcome)
+            progress.advance(outcome.size_bytes, 1)
+        else:
+            stops.append(outcome)
+    findings = [*plan.findings, *_what_stopped(stops, set(plan.removals) - set(removed))]
     return report_of(plan, rules, dry_run=False, removed=removed, findings=findings)
+
+
+def _take_back(repository: Repository, signer: Identity, plan: PrunePlan) -> list[str]:
+    """Say that what the rules keep again is not forgotten; returns the statements' names. A release would also take back a keep that the
+    record itself states, so that is said again instead: no thief's ``forget`` may end it.
+    """
+    kept: dict[str, list[StoredRecord]] = {}
+    for one in plan.take_back:
+        if one.standing.keep_of(one.record) is not None:
+            kept.setdefault(str(one.standing.keep_of(one.record))[:TEXT_AT_MOST], []).append(one)
+    on_purpose = {one.key for stored in kept.values() for one in stored}
+    released = [one for one in plan.take_back if one.key not in on_purpose]
+    names = _say(repository, signer, Verb.RELEASE, released, "the rules keep it again", plan)
+    for text, stored in sorted(kept.items()):
+        names += _say(repository, signer, Verb.KEEP, stored, text, plan)
+    return names
 
 
 def report_of(
@@ -98,14 +124,15 @@ def report_of(
 
 def _say(
     repository: Repository, signer: Identity, verb: Verb, records: Iterable[StoredRecord], text: str, plan: PrunePlan
-) -> None:
+) -> list[str]:
     stored = list(records)
+    if not stored:
+        return []
+    now = _still(repository, plan)
+    if verb is not Verb.FORGET:
+        now = after_forgetting(now, (one.standing for one in stored))
     said = [one.record for one in stored]
-    if said:
-        now = _still(repository, plan)
-        if verb is Verb.RELEASE:
-            now = after_forgetting(now, (one.standing for one in stored))
-        write_statements(repository.store, repository.description, signer, verb, said, text, now)
+    return write_statements(repository.store, repository.description, signer, verb, said, text, now)
 
 
 def _still(repository: Repository, plan: PrunePlan) -> datetime:
@@ -119,28 +146,66 @@ def _still(repository: Repository, plan: PrunePlan) -> datetime:
     return now
 
 
-def _remove(store: ObjectStore, removals: Sequence[Removal]) -> Iterator[Removal]:
-    """Remove in order; beside each other only objects of one kind and generation. Yields what is gone; raises ``_Refused``."""
+def _remove(
+    repository: Repository, removals: Sequence[Removal], heard: Collection[str]
+) -> Iterator[Removal | _Refused | _SaidMeanwhile]:
+    """Remove in order; yields what is gone, and what stopped a generation: the others go on, or one hold would keep all for ever."""
+    stopped: set[str] = set()
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="remove") as pool:
+        for (generation, _), same in groupby(removals, key=lambda one: (one.generation, one.kind)):
+            if generation in stopped:
+                continue
+            try:
+                yield from _remove_alike(pool, repository, list(same), heard)
+            except (_Refused, _SaidMeanwhile) as stop:
+                stopped.add(generation)
+                yield stop
+
+
+def _remove_alike(
+    pool: ThreadPoolExecutor, repository: Repository, waiting: Sequence[Removal], heard: Collection[str]
+) -> Iterator[Removal]:
+    """Objects of one kind and generation, beside each other. Yields what is gone; raises ``_Refused``, ``_SaidMeanwhile``."""
 
     def remove(removal: Removal) -> Removal | _Refused:
         try:
-            store.delete(removal.name)
+            repository.store.delete(removal.name)
         except StorageDenied as error:
             return _Refused(removal, error)
         return removal
 
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="remove") as pool:
-        for _, same in groupby(removals, key=lambda one: (one.generation, one.kind)):
-            waiting = list(same)
-            # The first one alone: where nothing may be deleted, one refusal is enough.
-            for batch in [waiting[:1], *(waiting[at : at + BATCH] for at in range(1, len(waiting), BATCH))]:
-                done = list(pool.map(remove, batch))
-                yield from (one for one in done if isinstance(one, Removal))
-                for one in done:
-                    if isinstance(one, _Refused):
-                        raise one
-            if waiting[0].kind is Kind.RECORD:
-                _must_be_gone(store, waiting)
+    if waiting[0].kind is Kind.RECORD:
+        _hear(repository, waiting, heard)
+    # The first one alone: where nothing may be deleted, one refusal is enough.
+    for batch in [waiting[:1], *(waiting[at : at + BATCH] for at in range(1, len(waiting), BATCH))]:
+        done = list(pool.map(remove, batch))
+        yield from (one for one in done if isinstance(one, Removal))
+        for one in done:
+            if isinstance(one, _Refused):
+                raise one
+    if waiting[0].kind is Kind.RECORD:
+        _must_be_gone(repository.store, waiting)
+
+
+def _hear(repository: Repository, records: Sequence[Removal], heard: Collection[str]) -> None:
+    """Look whether any of these records was kept or released since the plan was made: that may be hours ago."""
+    going = {stated_digest(one.name): one for one in records}
+    for prefix in sorted({one.name.rpartition("/")[0] + "/" for one in records}):
+        for stored in repository.store.list_under(prefix):
+            last = stored.name.rpartition("/")[2]
+            if stored.name in heard or not last.startswith((f"{Verb.KEEP}-", f"{Verb.RELEASE}-")):
+                continue
+            try:
+                said = open_statement(read_verified(repository.store, stored.name), stored.name, repository.description)
+            except SaidByNobody:
+                continue
+            except LifeboatError as error:
+                if error.worth_retrying:
+                    raise
+                raise _SaidMeanwhile(records[0]) from error
+            meant = going.keys() & set(said.records)
+            if meant:
+                raise _SaidMeanwhile(going[meant.pop()])
 
 
 def _must_be_gone(store: ObjectStore, removals: Sequence[Removal]) -> None:
@@ -151,6 +216,22 @@ def _must_be_gone(store: ObjectStore, removals: Sequence[Removal]) -> None:
             if stored.name in gone:
                 removal = next(one for one in removals if one.name == stored.name)
                 raise _Refused(removal, StorageDenied(f"{stored.name} is still there after it was deleted"))
+
+
+def _what_stopped(stops: Sequence[_Refused | _SaidMeanwhile], left: Collection[Removal]) -> Iterator[Finding]:
+    refused = [one for one in stops if isinstance(one, _Refused)]
+    for one in stops:
+        if isinstance(one, _SaidMeanwhile):
+            yield Finding(
+                Level.WARNING,
+                "said-meanwhile",
+                one.removal.generation,
+                "somebody has kept or released a snapshot of this month while prune was at work: nothing more of it was removed",
+                "run `lifeboat prune` again",
+            )
+    if refused:
+        held = {one.removal.generation for one in refused}
+        yield _refused(refused[0], [one for one in left if one.generation in held])
 
 
 def _refused(refused: _Refused, left: Sequence[Removal]) -> Finding:

@@ -27,6 +27,7 @@ from lifeboat.repository.pack_format import (
 )
 from lifeboat.repository.reading import ChunkOpener
 from lifeboat.repository.record import Record, show_time
+from lifeboat.retention.periods import closes
 from lifeboat.storage.errors import ObjectMissing
 
 AT_ONCE = 3
@@ -76,6 +77,7 @@ class Scrub:
         self._memory = memory
         self._clock = clock
         self._began = began
+        self._began_at = now
         self._began_there = now.timestamp()
         self._owners = _owners(found)
 
@@ -242,6 +244,8 @@ class Scrub:
         unit = outcome.unit
         if unit.indexed is None:
             return outcome  # deleted since it was listed
+        if unit.digest not in self._owners and closes(unit.name.split("/")[3]) <= self._began_at:
+            return outcome  # pruned since it was listed
         outcome.bad = [unpack_row(unit.indexed.rows, n).chunk for n in range(len(unit.indexed.rows) // ROW_BYTES)]
         outcome.trouble = Finding(Level.PROBLEM, "pack-missing", unit.name, "the pack is gone")
         return outcome
@@ -275,7 +279,13 @@ class _Outcome:
 
 
 def _owners(found: Structure) -> dict[bytes, Record]:
-    return {pack: record for record in found.records for pack in record.packs}
+    """Of each pack a snapshot that needs it, of the pack's own writer if there is one: others only name it."""
+    owners: dict[bytes, Record] = {}
+    for record in found.records:
+        for pack in record.packs:
+            if pack not in owners or found.writers.get(pack) == record.writer:
+                owners[pack] = record
+    return owners
 
 
 def _preferences(records: Iterable[Record]) -> dict[bytes, int]:

@@ -11,6 +11,7 @@ from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.reports import LastVerify, Rotation, VerifyReport
 from lifeboat.operations.verify.content import ContentCheck, Scrub, save_if_possible
@@ -163,7 +164,7 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
         newest = max(of_source, key=lambda record: record.believed_instant)
         age = (now - newest.believed_instant).total_seconds()
         ahead = (newest.instant - now).total_seconds()
-        if age > objective:
+        if age > allowed_seconds(newest, objective):
             findings.append(
                 Finding(
                     Level.PROBLEM,

@@ -7,10 +7,12 @@ What prune removes may be gone: records that were forgotten, and packs of closed
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.verify.claims import Claim, Claims
 from lifeboat.operations.verify.damage import Damage, name_snapshot
 from lifeboat.operations.verify.lists import ListCheck
 from lifeboat.repository.catalog_format import Index, IndexedPack
@@ -22,7 +24,8 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
-from lifeboat.retention.periods import closes
+from lifeboat.repository.statements import NOTHING_SAID, Standing, record_digest
+from lifeboat.retention.periods import GRACE, closes
 from lifeboat.storage.errors import ObjectMissing
 
 DAMAGE = (RepositoryDamaged, ObjectMissing)
@@ -37,6 +40,8 @@ class Structure:
     records: list[Record] = field(default_factory=list)
     packs: dict[bytes, tuple[str, IndexedPack]] = field(default_factory=dict)
     """Every pack that an index names: its object and what the index says of it."""
+    writers: dict[bytes, str] = field(default_factory=dict)
+    """Whose index that is, by pack."""
     damage: Damage = field(default_factory=Damage)
     damaged_objects: set[str] = field(default_factory=set)
     """Already reported by name, so that reading it again need not."""
@@ -124,11 +129,20 @@ def _kit(repository: Repository, found: Structure) -> None:
 
 
 def _records(repository: Repository, found: Structure) -> None:
+    standings, now = repository.standings(), repository.store.time_there()
     for name, record in repository.records():
         if isinstance(record, Record):
-            found.records.append(record)
+            if not _may_go(record, standings.get(record_digest(record), NOTHING_SAID), now):
+                found.records.append(record)
         else:
             damaged(found, name, record, (f"a snapshot of {_month(name)}: it is no longer listed",))
+
+
+def _may_go(record: Record, standing: Standing, now: datetime) -> bool:
+    """Whether a prune may be removing it while we look: then nothing that it lacks is an alarm."""
+    if standing.forgotten is None or standing.keep_of(record) is not None:
+        return False
+    return standing.forgotten + GRACE <= now and closes(record.generation) <= now
 
 
 def _chains(repository: Repository, found: Structure) -> None:
@@ -194,6 +208,7 @@ def _rollback(repository: Repository, found: Structure, writer: str, links: list
 
 
 def _indexes(repository: Repository, found: Structure) -> None:
+    claims = Claims(repository.store)
     for writer, generation in sorted({(record.writer, record.generation) for record in found.records}):
         for name, index in repository.indexes(writer, generation):
             if not isinstance(index, Index):
@@ -203,11 +218,21 @@ def _indexes(repository: Repository, found: Structure) -> None:
                 continue
             for pack in index.packs:
                 where = pack_name(Source(index.source), Class(index.class_), generation, pack.name.hex())
-                _, known = found.packs.setdefault(pack.name, (where, pack))
-                if (known.rows, known.data_key_name) != (pack.rows, pack.data_key_name):
-                    found.disputed.add(pack.name)
-                    message = f"it says something else of pack {pack.name.hex()[:16]} than another index does"
-                    _report(found, name, "index-contradicted", message)
+                claims.add(Claim(name, writer, where, pack))
+    for claim, contradicting in claims.believed():
+        found.packs[claim.pack.name] = (claim.where, claim.pack)
+        found.writers[claim.pack.name] = claim.writer
+        for other in contradicting:
+            found.disputed.add(claim.pack.name)
+            message = f"it says something else of pack {claim.pack.name.hex()[:16]} than another index does"
+            _report(found, other.told_in, "index-contradicted", message)
+    for lie in claims.lies():
+        _report(
+            found,
+            lie.told_in,
+            "index-contradicted",
+            f"it tells of pack {lie.pack.name.hex()[:16]}, which is another writer's",
+        )
 
 
 def _packs(repository: Repository, found: Structure) -> None:
