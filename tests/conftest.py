@@ -6,6 +6,7 @@ Limits: variables that say where test servers come from are kept; so is Go's cac
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -42,7 +43,16 @@ def _seal_off() -> None:
     os.environ["XDG_STATE_HOME"] = str(Path(folder) / "state")
 
 
+def _hear_signals() -> None:
+    """A shell that starts the tests in the background makes them deaf to Ctrl-C and hang-up, and every program they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 _seal_off()
+_hear_signals()
 
 hypothesis.settings.register_profile(
     "lifeboat",

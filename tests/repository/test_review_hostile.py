@@ -189,9 +189,9 @@ def plant_link(built: Built, sequence_in_name: int, **changes: object) -> str:
 def test_a_link_with_a_huge_number_does_not_keep_verify_busy(built: Built, tmp_path: Path) -> None:
     repository, store, clock, _ = built
     plant_link(built, 99_999_999)
-    began = time.monotonic()
+    began = time.process_time()
     assert "missing" in problems(reopen(store, tmp_path, repository.identity), clock, "structure")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ def test_what_the_loss_of_all_packs_hurts_is_told_soon(tmp_path: Path) -> None:
     damage = Damage()
     for pack in packs:
         damage.add(pack, [pack])
-    began = time.monotonic()
+    began = time.process_time()
     consequences = Consequences(repository, records, damage)
     assert all(len(consequences.of_pack(pack)) == 40 for pack in packs)
-    assert time.monotonic() - began < 3, "packs times snapshots times packs: days, for a terabyte"
+    assert time.process_time() - began < 3, "packs times snapshots times packs: days, for a terabyte"
 
 
 @pytest.mark.parametrize("number", range(3))
