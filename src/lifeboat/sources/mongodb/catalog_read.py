@@ -18,7 +18,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.catalog import BUCKETS, EXACT, CollectionEntry, describe, describe_series
 from lifeboat.sources.mongodb.connect import Client
-from lifeboat.sources.mongodb.errors import CaptureMoved
+from lifeboat.sources.mongodb.errors import CaptureMoved, DatabaseUnsupported
 from lifeboat.sources.mongodb.landing_names import is_ours
 from lifeboat.sources.mongodb.meaning import ROLE_HINT, UNAUTHORIZED, in_our_words
 from lifeboat.sources.mongodb.server_facts import ServerFacts
@@ -27,6 +27,7 @@ from lifeboat.sources.mongodb.snapshot_read import session_at, time_of
 NEVER_CAPTURED = ("admin", "local", "config")
 """Their users and roles are read apart; the rest belongs to the server, not to the application."""
 LISTINGS_AT_MOST = 5
+STAGE_NOT_ENABLED = 224
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ def read_catalog(
             try:
                 listed, time = _by_list_catalog(client, facts, at)
             except OperationFailure as refusal:
+                if refusal.code == STAGE_NOT_ENABLED:
+                    raise _held_to_older_features() from refusal
                 if refusal.code != UNAUTHORIZED or databases is None:
                     raise
                 listed, time = _by_listings(client, facts, databases)
@@ -283,6 +286,14 @@ def _leftover(namespace: str) -> Finding:
         namespace,
         f"{namespace} is left over from a restore that did not finish, and is not backed up",
         "run that restore again to its end, or drop the collection",
+    )
+
+
+def _held_to_older_features() -> DatabaseUnsupported:
+    """Where this user may ask, this is known beforehand, and it is read as a server of 5.0 is."""
+    return DatabaseUnsupported(
+        "this server is held to the features of MongoDB 5.0, and this user may not ask it about that",
+        'run db.adminCommand({setFeatureCompatibilityVersion: "6.0"}), or grant the action getParameter on the cluster',
     )
 
 

@@ -28,6 +28,7 @@ BATCH_AT_MOST_BYTES = 16 * MIB
 """The driver refuses a command that is larger as a whole, though a message may have 48,000,000 bytes."""
 BATCH_AT_MOST_DOCUMENTS = 100_000
 DUPLICATE_KEY = 11000
+UUID_MISMATCH = 361
 ASKED_AT_MOST_BYTES = 4 * MIB
 ASKED_AT_MOST_DOCUMENTS = 1000
 
@@ -44,11 +45,18 @@ class DocumentRun(RawBSONDocument):
 
 
 def insert_chunk(
-    server: TargetServer, database: str, name: str, chunk: bytes, *, may_repeat: bool = False
+    server: TargetServer,
+    database: str,
+    name: str,
+    chunk: bytes,
+    *,
+    uuid: str | None = None,
+    may_repeat: bool = False,
 ) -> list[bytes]:
     """Insert every document of a chunk, waiting for a majority.
 
     Args:
+        uuid: Of the collection that is meant; None for whichever has the name.
         may_repeat: The stream it is of may hold an ``_id`` twice: deleted and inserted again while it was read. The first stays.
 
     Returns:
@@ -65,22 +73,23 @@ def insert_chunk(
         if singly:
             chunk = b"".join(document for document in documents if not has_empty_timestamp(document))
     for batch in batches_of(chunk):
-        left_out += server.repeat(partial(_insert, server, database, name, batch, _Doubts(may_repeat)))
+        left_out += server.repeat(partial(_insert, server, database, name, batch, _Doubts(may_repeat, uuid)))
         server.progressed()
     for document in singly:
-        left_out += server.repeat(partial(_upsert, server, database, name, document, _Doubts(may_repeat)))
+        left_out += server.repeat(partial(_upsert, server, database, name, document, _Doubts(may_repeat, uuid)))
         server.progressed()
     return left_out
 
 
 class _Doubts:
-    """What a document that is there already means.
+    """What a document that is there already means, in the collection that is meant.
 
     It is one of an earlier try of ours, when there was one; else, where an ``_id`` may come twice, an earlier of that ``_id``.
     """
 
-    def __init__(self, may_repeat: bool) -> None:
+    def __init__(self, may_repeat: bool, uuid: str | None) -> None:
         self.may_repeat = may_repeat
+        self.uuid = uuid
         self.tries = 0
 
 
@@ -108,7 +117,7 @@ def batches_of(chunk: bytes) -> Iterator[list[bytes]]:
 
 def _insert(server: TargetServer, database: str, name: str, batch: list[bytes], doubts: _Doubts) -> list[bytes]:
     doubts.tries += 1
-    answer = server.send(
+    answer = server.write(
         database,
         f"writing into {database}.{name}",
         "insert",
@@ -117,11 +126,12 @@ def _insert(server: TargetServer, database: str, name: str, batch: list[bytes], 
         ordered=False,
         bypassDocumentValidation=True,
         writeConcern=MAJORITY,
+        uuid=doubts.uuid,
     )
     errors = answer.get("writeErrors") or []
     for error in errors:
         if error.get("code") != DUPLICATE_KEY:
-            raise _not_taken(f"{database}.{name}", error)
+            raise not_taken(f"{database}.{name}", "a document", error)
     if not errors:
         return []
     documents = [run[begin:end] for run in batch for begin, end in spans_of(run)]
@@ -131,7 +141,7 @@ def _insert(server: TargetServer, database: str, name: str, batch: list[bytes], 
     there = _those_there(server, database, name, refused)
     others = [document for document in refused if document not in there]
     if others and not doubts.may_repeat:
-        raise _not_taken(f"{database}.{name}", errors[0])
+        raise not_taken(f"{database}.{name}", "a document", errors[0])
     return others
 
 
@@ -146,11 +156,18 @@ def _upsert(server: TargetServer, database: str, name: str, document: bytes, dou
         "upsert": True,
     }
     doing = f"writing into {database}.{name}"
-    answer = server.send(
-        database, doing, "update", name, updates=[update], bypassDocumentValidation=True, writeConcern=MAJORITY
+    answer = server.write(
+        database,
+        doing,
+        "update",
+        name,
+        updates=[update],
+        bypassDocumentValidation=True,
+        writeConcern=MAJORITY,
+        uuid=doubts.uuid,
     )
     for error in answer.get("writeErrors") or []:
-        raise _not_taken(f"{database}.{name}", error)
+        raise not_taken(f"{database}.{name}", "a document", error)
     return []
 
 
@@ -180,9 +197,15 @@ def _questions(documents: Sequence[bytes]) -> Iterator[list[bytes]]:
         yield some
 
 
-def _not_taken(namespace: str, error: Any) -> LandingDiffers:
+def not_taken(namespace: str, what: str, error: Any) -> LandingDiffers:
+    """Why the server did not take one of ours."""
+    if error.get("code") == UUID_MISMATCH:
+        return LandingDiffers(
+            f"{namespace}, into which a restore was landing, was replaced meanwhile",
+            "is another restore running on this server? Run this one again when it is done",
+        )
     return LandingDiffers(
-        f"the server did not take a document of {namespace}: {str(error.get('errmsg'))[:200]}",
+        f"the server did not take {what} of {namespace}: {str(error.get('errmsg'))[:200]}",
         "is the target older than the server that was backed up, or is somebody writing where the restore lands?",
     )
 

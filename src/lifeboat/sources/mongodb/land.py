@@ -130,7 +130,7 @@ def _land_documents(
     server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How, may_repeat: bool
 ) -> Landed:
     uuid = _begin(server, landing)
-    sent = _load(server, landing, read_chunks, how, may_repeat)
+    sent = _load(server, landing, uuid, read_chunks, how, may_repeat)
     there = _read_back(server, landing, how)
     if not (there.is_like(sent) if how.full else there.tally.documents == sent.tally.documents):
         raise _differs(landing, sent.tally, there.tally)
@@ -155,7 +155,7 @@ def _land_whole(
 ) -> Landed:
     """Args: holding: What a capped collection must have room for, when its cap has not: an earlier try pushed out its beginning."""
     uuid = _begin(server, landing, holding)
-    sent = _load(server, landing, read_chunks, how, may_repeat)
+    sent = _load(server, landing, uuid, read_chunks, how, may_repeat)
     # Building indexes keeps the server busy, comparing keeps us busy: together they take as long as the longer.
     there, findings = both(lambda: _read_back(server, landing, how), lambda: _build_indexes(server, landing))
     pushed_out = landing.entry.kind == "capped" and there.tally.documents < sent.tally.documents
@@ -199,7 +199,9 @@ def _make_room(server: TargetServer, landing: Landing, holding: Tally | None) ->
     server.send(landing.database, doing, "create", landing.temporary, **options, writeConcern=MAJORITY)
 
 
-def _load(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: How, may_repeat: bool) -> _Stream:
+def _load(
+    server: TargetServer, landing: Landing, uuid: str, read_chunks: ReadChunks, how: How, may_repeat: bool
+) -> _Stream:
     """Insert all chunks, several at once; a chunk is taken from the stream by one thread at a time."""
     stream = _Stream.watch(landing.entry, how)
     chunks = read_chunks(landing.entry)
@@ -213,7 +215,9 @@ def _load(server: TargetServer, landing: Landing, read_chunks: ReadChunks, how: 
                     chunk = next(chunks, None)
                 if chunk is None:
                     return
-                left_out = insert_chunk(server, landing.database, landing.temporary, chunk, may_repeat=may_repeat)
+                left_out = insert_chunk(
+                    server, landing.database, landing.temporary, chunk, uuid=uuid, may_repeat=may_repeat
+                )
                 seen = _watch_chunk(stream, chunk, counting)
                 with counting:
                     stream.leave_out(left_out)

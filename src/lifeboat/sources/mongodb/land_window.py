@@ -47,9 +47,9 @@ def staged(landing: Landing) -> Landing:
     return replace(landing, entry=roomy, name=landing.name_of_stage)
 
 
-def place_of(landing: Landing) -> Place:
+def place_of(landing: Landing, uuid: str) -> Place:
     at = staged(landing)
-    return Place(at.database, at.temporary, in_order=landing.entry.kind == "capped")
+    return Place(at.database, at.temporary, landing.entry.kind == "capped", uuid)
 
 
 def finish_after_replay(server: TargetServer, landing: Landing, landed: Landed, how: How) -> Landed:

@@ -178,7 +178,7 @@ class _Run:
         if not still:
             return
         self._how.progress.begin("replaying what happened meanwhile")
-        places = {landing.entry.uuid: place_of(landing) for landing, _ in still}
+        places = {landing.entry.uuid: place_of(landing, landed.uuid) for landing, landed in still}
         counts = self._replay_undisturbed(places, changes)
         for landing, landed in still:
             self._changes[landing.namespace] = counts[landing.entry.uuid]

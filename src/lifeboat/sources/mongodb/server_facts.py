@@ -43,8 +43,11 @@ class ServerFacts:
 
     @property
     def checks_collection_uuid(self) -> bool:
-        """Whether reads take ``collectionUUID`` and the catalog can be read at an instant."""
-        return self.release >= (6, 0)
+        """Whether commands take ``collectionUUID`` and the catalog can be read at an instant: not while held to 5.0."""
+        if self.release < (6, 0):
+            return False
+        held_to = (self.feature_version or self.version).partition(".")[0]
+        return int(held_to) >= 6
 
 
 def look_at_server(client: Client) -> ServerFacts:

@@ -28,11 +28,13 @@ from lifeboat.sources.mongodb.catalog import EXACT, Document
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import DatabaseAway, DatabaseBusy, DatabaseUnreachable
 from lifeboat.sources.mongodb.meaning import in_our_words, raise_if_unconfirmed
+from lifeboat.sources.mongodb.server_facts import look_at_server
 
 MAJORITY: dict[str, Any] = {"w": "majority", "j": True, "wtimeout": 60_000}
 """``j``: a standalone has no majority to lean on, and would forget the last tenth of a second when it is killed.
 ``wtimeout``: a set whose majority is down keeps its primary if it has an arbiter, and would never answer."""
 NAMESPACE_NOT_FOUND = 26
+UUID_NOT_ENABLED = 72
 PATIENCE_SECONDS = 120.0
 """Without any progress. An election takes up to 12 s by default, a restart with recovery of the journal a minute."""
 FIRST_PAUSE_SECONDS = 0.1
@@ -76,6 +78,7 @@ class TargetServer:
         self._progressed_at = self.clock.monotonic()
         self._telling = threading.Lock()
         self._told_at: float | None = None
+        self._is_uuid_taken: bool | None = None
         self._told_again_seconds = TOLD_AGAIN_SECONDS
 
     def database(self, name: str) -> Database[Any]:
@@ -169,6 +172,25 @@ class TargetServer:
     def drop(self, database: str, name: str) -> None:
         """Drop a collection or view; none there is no error, being refused is."""
         self.tell(database, f"dropping {database}.{name}", "drop", name, allowable_errors=[NAMESPACE_NOT_FOUND])
+
+    def write(self, database: str, doing: str, command: str, name: str, *, uuid: str | None, **more: Any) -> Document:
+        """Write documents, once: into the collection of this UUID, or nowhere (code 361 in ``writeErrors``).
+
+        By name alone they could come into what another restore has landed and compared under it. Servers that know no
+        UUID there (before 6.0, or held to an older feature version) go by the name.
+        """
+        if uuid is None or not self._takes_uuid():
+            return self.send(database, doing, command, name, **more)
+        answer = self.send(database, doing, command, name, collectionUUID=Binary(bytes.fromhex(uuid), 4), **more)
+        if any(error.get("code") == UUID_NOT_ENABLED for error in answer.get("writeErrors") or ()):
+            self._is_uuid_taken = False
+            return self.send(database, doing, command, name, **more)
+        return answer
+
+    def _takes_uuid(self) -> bool:
+        if self._is_uuid_taken is None:
+            self._is_uuid_taken = look_at_server(self.client).checks_collection_uuid
+        return self._is_uuid_taken
 
     def confirm(self, database: str, name: str, session: ClientSession | None = None) -> None:
         """Return when a majority has all that this primary has shown.

@@ -11,8 +11,7 @@ from typing import Any
 
 from lifeboat.foundation.progress import Progress
 from lifeboat.sources.mongodb.documents import spans_of
-from lifeboat.sources.mongodb.errors import LandingDiffers
-from lifeboat.sources.mongodb.insert_raw import RUN_AT_MOST_BYTES, DocumentRun, batches_of, insert_chunk
+from lifeboat.sources.mongodb.insert_raw import RUN_AT_MOST_BYTES, DocumentRun, batches_of, insert_chunk, not_taken
 from lifeboat.sources.mongodb.oplog.change import Change, Element, read_change
 from lifeboat.sources.mongodb.oplog.fold import Write, Writes, windows
 from lifeboat.sources.mongodb.oplog.statements import delete_statement, statements_apart, update_statement
@@ -24,11 +23,17 @@ ID_ALTERED = 66
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the changes of a collection go. Args: in_order: inserts stand in the order in which they happened."""
+    """Where the changes of a collection go.
+
+    Args:
+        in_order: Inserts stand in the order in which they happened.
+        uuid: None for whichever collection has the name.
+    """
 
     database: str
     name: str
     in_order: bool
+    uuid: str | None = None
 
 
 def replay(
@@ -82,7 +87,7 @@ def _delete(server: TargetServer, place: Place, keys: list[Element]) -> None:
     for batch in batches_of(statements):
         answer = server.repeat(lambda batch=batch: _send(server, place, "delete", "deletes", batch))  # type: ignore[misc]
         for error in answer.get("writeErrors") or []:
-            raise _not_taken(place, error)
+            raise not_taken(f"{place.database}.{place.name}", "a change", error)
         server.progressed()
 
 
@@ -96,11 +101,11 @@ def _update(server: TargetServer, place: Place, waiting: list[tuple[Element, Wri
         for error in errors:
             key, write, statement = waiting[int(error["index"])]
             if error.get("code") != ID_ALTERED or write.whole is None:
-                raise _not_taken(place, error)
+                raise not_taken(f"{place.database}.{place.name}", "a change", error)
             _delete(server, place, [key])
             again = server.repeat(lambda one=statement: _send(server, place, "update", "updates", [one]))  # type: ignore[misc]
             for trouble in again.get("writeErrors") or []:
-                raise _not_taken(place, trouble)
+                raise not_taken(f"{place.database}.{place.name}", "a change", trouble)
         # In order, nothing behind the first error was carried out.
         waiting = waiting[int(errors[-1]["index"]) + 1 if place.in_order and errors else sent :]
 
@@ -109,7 +114,7 @@ def _update_large(server: TargetServer, place: Place, key: Element, write: Write
     """A write too large for one statement: the document as it is stored, then its diffs."""
     if write.whole is not None:
         _delete(server, place, [key])
-        insert_chunk(server, place.database, place.name, write.whole)
+        insert_chunk(server, place.database, place.name, write.whole, uuid=place.uuid)
     _update(server, place, [(key, Write(diffs=[]), statement) for statement in statements_apart(key, write)])
 
 
@@ -117,19 +122,13 @@ def _send(server: TargetServer, place: Place, command: str, holder: str, batch: 
     statements: dict[str, Any] = {holder: [DocumentRun(run) for run in batch]}
     if command == "update":
         statements["bypassDocumentValidation"] = True
-    return server.send(
+    return server.write(
         place.database,
         f"replaying changes into {place.database}.{place.name}",
         command,
         place.name,
         ordered=place.in_order,
         writeConcern=MAJORITY,
+        uuid=place.uuid,
         **statements,
-    )
-
-
-def _not_taken(place: Place, error: Any) -> LandingDiffers:
-    return LandingDiffers(
-        f"the server did not take a change of {place.database}.{place.name}: {str(error.get('errmsg'))[:200]}",
-        "is the target older than the server that was backed up, or is somebody writing where the restore lands?",
     )
