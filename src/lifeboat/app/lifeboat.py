@@ -6,6 +6,7 @@ Composition only: what is done stands in ``operations``, how things are built in
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,13 @@ from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations import browse, export
-from lifeboat.operations.annotate import annotate, check_text, list_snapshots
+from lifeboat.operations.annotate import TEXT_AT_MOST, annotate, check_text, list_snapshots
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
 from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
 from lifeboat.operations.doctor.checks import Check, examine, findings_of
 from lifeboat.operations.doctor.store import check_store
+from lifeboat.operations.import_dump import import_dump, open_dump
 from lifeboat.operations.key_escrow import remember_escrow
 from lifeboat.operations.prune.run import look, prune, report_of
 from lifeboat.operations.put_back_documents import refuse_single_documents
@@ -42,6 +44,7 @@ from lifeboat.operations.reports import (
     ContentRow,
     DocumentsRequest,
     ExportReport,
+    ImportReport,
     InitReport,
     PruneReport,
     RestorePlanReport,
@@ -283,6 +286,29 @@ class Lifeboat:
                 compress=compress,
                 progress=self._progress,
             )
+
+    def import_dump(self, dump: str, taken: datetime | None = None) -> ImportReport:
+        """Take in what mongodump wrote, as a snapshot that is kept until it is released.
+
+        Args:
+            dump: An archive, a directory, or ``-`` for an archive on standard input.
+            taken: When it was taken, for a dump without an oplog; None: when its file was last changed.
+        """
+        repository = self._open()
+        writer = repository.writer(repository.store.time_there())
+        with open_dump(dump, self._progress) as opened:
+            taking = Taking(
+                repository,
+                writer,
+                Source.MONGODB,
+                new_point(),
+                self._clock,
+                build_limits(self._settings),
+                purpose="import",
+                keep=check_text(f"imported from {opened.name}"[:TEXT_AT_MOST]),
+            )
+            when = taken or opened.modified or self._clock.now()
+            return import_dump(taking, opened, when, dump)
 
     def verify(
         self,

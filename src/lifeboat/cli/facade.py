@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from lifeboat.app.settings import Settings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         DocumentsReport,
         DocumentsRequest,
         ExportReport,
+        ImportReport,
         InitReport,
         PruneReport,
         RestorePlanReport,
@@ -98,6 +100,8 @@ class Facade(Protocol):
         with_users: bool = True,
         compress: bool = False,
     ) -> "ExportReport": ...
+
+    def import_dump(self, dump: str, taken: "datetime | None" = None) -> "ImportReport": ...
 
     def verify(
         self,

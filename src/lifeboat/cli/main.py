@@ -48,6 +48,7 @@ COMMANDS = {
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
     "snapshots": Row("Look", "list what is stored, and look inside"),
     "export": Row("Look", "write a snapshot as a mongodump archive or a tar: you can leave"),
+    "import": Row("Look", "take in what mongodump wrote, as a snapshot"),
     "restore": Row("On the bad day", "bring it back: beside the live data, or over it"),
 }
 

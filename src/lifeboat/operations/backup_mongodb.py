@@ -121,10 +121,20 @@ def _details(done: Dump) -> dict[str, Any]:
 
 
 def write_catalog(
-    taking: Taking, run: Run, collections: Sequence[tuple[CollectionEntry, WrittenStream, int]]
+    taking: Taking,
+    run: Run,
+    collections: Sequence[tuple[CollectionEntry, WrittenStream | None, int]],
+    *,
+    later: bool = False,
 ) -> WrittenStream:
-    """The catalog of collections that were written elsewhere; with each its stream and how many documents are in it."""
-    return _write_catalog(taking, run, [ReadCollection(*one) for one in collections])
+    """The catalog of collections that were written elsewhere; with each its stream and how many documents are in it.
+
+    Args:
+        later: Documents were read while they changed.
+    """
+    return _write_catalog(
+        taking, run, [ReadCollection(*one, later=later and one[1] is not None) for one in collections]
+    )
 
 
 def _write_catalog(taking: Taking, run: Run, collections: Sequence[ReadCollection]) -> WrittenStream:

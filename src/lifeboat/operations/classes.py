@@ -67,7 +67,7 @@ def _opened(repository: Repository, writer: str, listed: Iterable[StoredObject],
     """The backups of one source among them that open, read one by one."""
     for stored in listed:
         record = repository.record_at(writer, stored.name)
-        if isinstance(record, Record) and record.source == source and record.purpose != "safety":
+        if isinstance(record, Record) and record.source == source and record.is_backup:
             yield record
 
 

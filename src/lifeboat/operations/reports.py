@@ -43,6 +43,20 @@ class BackupReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportReport:
+    """A dump that was taken in as a snapshot."""
+
+    snapshot: SnapshotReport
+    dump: str
+    """Its file or folder; ``-`` for standard input."""
+    form: str
+    """``archive`` or ``directory``."""
+    collections: int
+    changes: int | None
+    """How many changes its oplog added; None when none came along."""
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotRow:
     """A row of ``lifeboat snapshots``."""
 
@@ -59,7 +73,7 @@ class SnapshotRow:
     label: str
     """The writer's name."""
     purpose: str = "backup"
-    """``safety``: taken of what was there before a restore."""
+    """``safety``: taken of what was there before a restore; ``import``: a dump that was taken in."""
     snapshot_class: str = "short"
     """``long``: the month's copy, kept for years."""
     keep: str | None = None

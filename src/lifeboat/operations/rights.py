@@ -196,7 +196,7 @@ def _makes_backups(repository: Repository) -> bool:
     local = repository.state.load_writer()
     mine = local.writer.hex() if local is not None else ""
     return any(
-        isinstance(one, Record) and one.writer == mine and one.purpose == "backup" for _, one in repository.records()
+        isinstance(one, Record) and one.writer == mine and one.is_backup for _, one in repository.records()
     )
 
 

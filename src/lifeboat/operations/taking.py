@@ -33,7 +33,7 @@ class Taking:
 
     Args:
         point: Id shared by the snapshots of one ``backup all``.
-        purpose: ``backup``, or ``safety`` for what is there before a restore.
+        purpose: ``backup``; ``safety`` for what is there before a restore, ``import`` for a dump that is taken in.
         class_: ``long`` for the month's copy, which shares nothing with the others.
         keep: Why it is to be kept whatever the rules say.
     """
@@ -100,10 +100,11 @@ class Taking:
             software=f"lifeboat {__version__}",
             now=self.repository.store.time_there,
         )
-        with suppress(SettingsError):  # a hint: the snapshot is committed, and a full disk here must not deny it
-            self.repository.state.write_json(
-                f"last-{self.source}.json", {"bytes": total_bytes, "seconds": self.clock.monotonic() - self._began}
-            )
+        if self.purpose != "import":  # it says nothing of how large the source is
+            with suppress(SettingsError):  # a hint: the snapshot is committed, and a full disk here must not deny it
+                self.repository.state.write_json(
+                    f"last-{self.source}.json", {"bytes": total_bytes, "seconds": self.clock.monotonic() - self._began}
+                )
         if record.class_ == Class.LONG:
             remember_long(self.repository, record)
         return Taken(

@@ -159,7 +159,7 @@ class Repository:
 
         A machine that stands still must not hide behind another one that works.
         """
-        backups = [record for record in records if record.purpose != "safety"]
+        backups = [record for record in records if record.is_backup]
         own = self.own_label()
         ours = {record.source for record in backups if self.label_of(record) == own}
         return [record for record in backups if record.source not in ours or self.label_of(record) == own]
@@ -230,7 +230,7 @@ class Repository:
         """The snapshot with this id or its beginning, or ``latest``; raises ``SnapshotUnknown``.
 
         ``latest`` means this machine's newest when it has any, else the newest of all; ``latest@NAME`` that writer's. It is never
-        one that was taken before a restore.
+        one that was taken before a restore, nor one that was imported.
         """
         candidates = [record for record in self.snapshots() if source is None or record.source == source]
         latest, _, label = text.partition("@")
@@ -252,7 +252,7 @@ class Repository:
         )
 
     def _latest(self, newest_first: list[Record], label: str, source: str | None) -> Record:
-        backups = [record for record in newest_first if record.purpose != "safety"]
+        backups = [record for record in newest_first if record.is_backup]
         own = self.own_label()
         of_label = [record for record in backups if self.label_of(record) == (label or own)]
         found = of_label or ([] if label else backups)

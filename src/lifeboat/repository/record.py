@@ -29,7 +29,7 @@ class Record:
     finished: datetime
     complete: bool
     purpose: str
-    """``backup``, or ``safety`` for what was there before a restore; ``latest`` never means the latter."""
+    """``backup``; ``safety`` for what was there before a restore, or ``import`` for somebody's dump: see ``is_backup``."""
     root: bytes
     packs: tuple[bytes, ...]
     total_bytes: int
@@ -39,6 +39,11 @@ class Record:
     software: str
     keep: str | None = None
     """Why it is to be kept whatever the rules say; None when the rules decide."""
+
+    @property
+    def is_backup(self) -> bool:
+        """Whether this machine read it from its source to protect it: what ``latest``, objectives and rules go by."""
+        return self.purpose == "backup"
 
     @property
     def believed_instant(self) -> datetime:

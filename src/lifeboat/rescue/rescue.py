@@ -831,6 +831,7 @@ def choose(repository: Repository, wanted: str, sources: tuple[str, ...]) -> Sna
             one
             for one in readable_snapshots(repository)
             if one.source == sources[-1 if wanted == "latest-config" else 0]
+            and one.record.get("purpose", "backup") == "backup"
         ][:1]
         if complaints > before:
             raise Trouble("with damaged snapshot records nobody knows which is the latest; name one that `list` shows")

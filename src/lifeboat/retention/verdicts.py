@@ -60,6 +60,8 @@ class Candidate:
     kept: str | None
     released: datetime | None
     not_proved_until: datetime
+    imported: bool = False
+    """Taken in from a dump: no rule counts it, and it takes nobody's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def judge(candidates: Iterable[Candidate], rules: Rules, now: datetime) -> list[
         special = _special(one, now)
         if special is not None:
             reasons[one.key] = special
-        if not one.safety and one.finished <= now + AHEAD:
+        if not one.safety and not one.imported and one.finished <= now + AHEAD:
             groups.setdefault((one.label, one.source), []).append(one)
     for group in groups.values():
         # What is kept for a reason of its own still takes its place among the newest: as if nothing had been said of it.
@@ -158,6 +160,8 @@ def _by_age(one: Candidate, rules: Rules, now: datetime) -> Verdict:
             reason = f"taken before a restore: kept until {_day(until)}"
             return Verdict(one.key, True, Because.SAFETY, reason, until)
         return Verdict(one.key, False, Because.SAFETY_OVER, f"taken before a restore, more than {SAFETY.days} days ago")
+    if one.imported:
+        return Verdict(one.key, False, Because.BEYOND, "imported, and kept no longer")
     words = " and ".join(rule.words for rule in rules.of_class(one.class_))
     reason = f"not the last of any of {words}" if words else f"no rule keeps snapshots of class {one.class_}"
     return Verdict(one.key, False, Because.BEYOND, reason)

@@ -98,7 +98,7 @@ def draw_contents(snapshot: str, path: str, rows: Sequence[ContentRow], now: dat
 
 def _interest(row: SnapshotRow) -> tuple[bool, int]:
     """Which of the newest people want first: the smallest."""
-    return row.purpose == "safety", {"db": 0, "files": 1}.get(typed_source(row.source), 2)
+    return row.purpose != "backup", {"db": 0, "files": 1}.get(typed_source(row.source), 2)
 
 
 def _restore_of(row: SnapshotRow) -> str:

@@ -40,4 +40,6 @@ def state_of(row: SnapshotRow) -> str:
         said.append(f"kept: {row.keep}")
     if row.purpose == "safety":
         said.append("before a restore")
+    if row.purpose == "import" and row.keep is None:  # else its reason says so
+        said.append("imported")
     return ", ".join(said)

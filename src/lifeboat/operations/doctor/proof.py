@@ -18,7 +18,7 @@ def check_proved(repository: Repository, sources: Sequence[str], proved_seconds:
         proved_seconds: The age that the newest proved one may reach.
     """
     proofs, now = Proofs(repository), repository.store.time_there()
-    snapshots = [record for record in repository.snapshots() if record.purpose != "safety"]
+    snapshots = [record for record in repository.snapshots() if record.is_backup]
     findings = []
     for source in sources:
         stored = [record for record in snapshots if record.source == source]

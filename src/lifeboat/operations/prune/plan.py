@@ -130,6 +130,7 @@ def _candidate(key: str, stored: StoredRecord) -> Candidate:
         kept=standing.keep_of(record),
         released=standing.released,
         not_proved_until=lock_end(record.generation),
+        imported=record.purpose == "import",
     )
 
 

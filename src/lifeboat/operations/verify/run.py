@@ -153,7 +153,7 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
     """Whether each source has a snapshot that is young enough; incomplete ones count, and are named."""
     findings = []
     for source, objective in objectives.items():
-        of_source = [one for one in records if one.source == source and one.purpose != "safety"]
+        of_source = [one for one in records if one.source == source and one.is_backup]
         name = typed(source)
         command = f"lifeboat backup {name}"
         if not of_source:

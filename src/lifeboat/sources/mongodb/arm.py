@@ -3,7 +3,7 @@
 from bson import SON
 
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.sources.mongodb.blueprint import Arming, armings_of, differing_indexes, same_options
+from lifeboat.sources.mongodb.blueprint import Arming, armings_of, differing_indexes, indexes_to_build, same_options
 from lifeboat.sources.mongodb.errors import DatabaseRefused
 from lifeboat.sources.mongodb.restore_plan import Landing
 from lifeboat.sources.mongodb.target_server import TargetServer
@@ -15,13 +15,39 @@ def arm(server: TargetServer, landing: Landing, not_built: set[str]) -> list[Fin
     Args:
         not_built: Names of indexes that already are a finding.
     """
-    findings = []
+    findings = _build_translated(server, landing)
     for arming in armings_of(landing.entry):
         if _index_of(arming) not in not_built:
             findings += _arm_one(server, landing, arming)
     if not findings:
         findings = _compare_final(server, landing, not_built)
     return findings
+
+
+def _build_translated(server: TargetServer, landing: Landing) -> list[Finding]:
+    """Build the indexes that are known as users see them alone: the server translates them for its buckets."""
+    if not landing.entry.indexes_to_translate:
+        return []
+    doing = f"building indexes of {landing.namespace}"
+    indexes = indexes_to_build(landing.entry)
+    for index in indexes:
+        if index.get("collation") == landing.entry.options.get("collation"):
+            # It is inherited; said aloud, the server refuses it beside a partialFilterExpression.
+            index.pop("collation", None)
+    try:
+        server.tell(landing.database, doing, "createIndexes", landing.name, indexes=indexes, ignoreUnknownIndexOptions=True)
+    except DatabaseRefused as refusal:
+        return [
+            Finding(
+                Level.PROBLEM,
+                "index-not-built",
+                landing.namespace,
+                f"the indexes of {landing.namespace} could not be built: {refusal.message}",
+                "create them by hand; the snapshot's description has them",
+                tuple(str(index["name"]) for index in indexes),
+            )
+        ]
+    return []
 
 
 def _arm_one(server: TargetServer, landing: Landing, arming: Arming) -> list[Finding]:

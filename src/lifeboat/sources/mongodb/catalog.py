@@ -31,7 +31,7 @@ EXACT: CodecOptions[Document] = CodecOptions(
 )
 """Decodes so that encoding again gives the same bytes: order kept, dates as numbers."""
 
-_JSON = json_util.JSONOptions(
+JSON_OPTIONS = json_util.JSONOptions(
     json_mode=json_util.JSONMode.CANONICAL,
     document_class=SON,
     tz_aware=False,
@@ -87,6 +87,11 @@ class CollectionEntry:
         return list((self._parsed.get("buckets") or {}).get("indexes") or [])
 
     @property
+    def indexes_to_translate(self) -> list[Document]:
+        """Of a time-series collection of which nobody knows how its indexes stand on the buckets (it came from a dump): them all."""
+        return self.indexes if self.is_series and "buckets" not in self._parsed else []
+
+    @property
     def has_mixed_buckets(self) -> bool:
         """Whether one bucket may hold values of several types in one field: queries must then not trust its bounds."""
         return (self._parsed.get("buckets") or {}).get("mixed") is True
@@ -94,7 +99,7 @@ class CollectionEntry:
     @cached_property
     def _parsed(self) -> Document:
         try:
-            parsed: Document = json_util.loads(self.metadata, json_options=_JSON)
+            parsed: Document = json_util.loads(self.metadata, json_options=JSON_OPTIONS)
             if "bson" in parsed:
                 parsed.update(bson.decode(base64.b64decode(parsed["bson"]), codec_options=EXACT))
         except (ValueError, TypeError, KeyError, BSONError) as trouble:
@@ -133,6 +138,27 @@ def describe_series(
     return _entry(database, name, "timeseries", exact, uuid)
 
 
+def describe_dumped(
+    database: str,
+    name: str,
+    options: Mapping[str, Any],
+    indexes: Sequence[Mapping[str, Any]],
+    uuid: bytes,
+    buckets: Mapping[str, Any] | None = None,
+) -> CollectionEntry:
+    """Make the entry of anything from what a dump says: of a time-series collection mostly what users see of it alone.
+
+    Args:
+        buckets: What stands under ``buckets`` where Lifeboat wrote the dump.
+    """
+    if "timeseries" not in options:
+        return describe(database, name, options, indexes, uuid)
+    exact: Document = SON([("options", SON(options)), ("indexes", [_spelled_out(index, options) for index in indexes])])
+    if buckets is not None:
+        exact["buckets"] = SON(buckets)
+    return _entry(database, name, "timeseries", exact, uuid)
+
+
 def _entry(database: str, name: str, kind: str, exact: Document, uuid: bytes) -> CollectionEntry:
     text: Document = SON(exact)
     text["uuid"] = uuid.hex()
@@ -157,11 +183,11 @@ def _spelled_out(index: Mapping[str, Any], options: Mapping[str, Any]) -> Docume
 
 def _reads_back(exact: Document) -> bool:
     try:
-        again = json_util.loads(_write(exact), json_options=_JSON)
+        again = json_util.loads(_write(exact), json_options=JSON_OPTIONS)
         return bson.encode(again, codec_options=EXACT) == bson.encode(exact, codec_options=EXACT)
     except (ValueError, TypeError, KeyError, BSONError):
         return False
 
 
 def _write(document: Document) -> str:
-    return json_util.dumps(document, json_options=_JSON, ensure_ascii=False, separators=(",", ":"))
+    return json_util.dumps(document, json_options=JSON_OPTIONS, ensure_ascii=False, separators=(",", ":"))

@@ -61,4 +61,7 @@ def end_of_value(document: bytes, kind: int, value: int) -> int:
 
 
 def _int32(document: bytes, at: int) -> int:
-    return int(struct.unpack_from("<i", document, at)[0])
+    length = int(struct.unpack_from("<i", document, at)[0])
+    if length < 0:  # else whoever walks over it would go back, and round for ever
+        raise BlockUnreadable("a document holds a field of negative length", "is the stream or the dump damaged?")
+    return length

@@ -132,6 +132,18 @@ class BlockUnreadable(SourceError):
     code = "block-unreadable"
 
 
+class DumpUnreadable(SourceError):
+    """A dump that was to be imported is damaged, cut off, hostile, or no dump; nothing of it was stored as a snapshot."""
+
+    code = "dump-unreadable"
+
+
+class DumpNotFollowed(SourceError):
+    """The oplog that came with a dump holds something that cannot be applied exactly to what was dumped."""
+
+    code = "dump-not-followed"
+
+
 class FilterInvalid(SettingsError):
     """The text after ``--filter`` is no MongoDB filter, or one that cannot be tried on the documents of a snapshot."""
 

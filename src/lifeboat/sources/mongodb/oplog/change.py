@@ -31,6 +31,8 @@ def elements_of(document: bytes) -> dict[bytes, Element]:
             kind = document[at]
             name_end = document.index(0, at + 1)
             end = end_of_value(document, kind, name_end + 1)
+            if end >= len(document):
+                raise IndexError(end)
             found.setdefault(document[at + 1 : name_end], (kind, document[name_end + 1 : end]))
             at = end
     except (IndexError, ValueError, struct.error) as trouble:

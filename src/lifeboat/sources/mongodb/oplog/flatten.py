@@ -77,17 +77,23 @@ def _ignore(uuid: bytes, namespace: str) -> None:
     pass
 
 
+def _pass_over(command: str, fields: dict[bytes, Element]) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Flattener:
     """Args:
     is_wanted: Whether a database is followed; what is said of others is passed over.
     read_entry: For the earlier entries of a transaction.
     on_create: Told of each collection that is created (UUID, database).
+    on_command: Told of each command that changes the catalog, and the fields of its entry, in their order among the changes.
     """
 
     is_wanted: Callable[[str], bool]
     read_entry: ReadEntry
     on_create: Callable[[bytes, str], None] = _ignore
+    on_command: Callable[[str, dict[bytes, Element]], None] = _pass_over
 
     def changes_of(self, entry: bytes) -> Iterator[Change]:
         """The changes that count from this entry on, in their order.
@@ -172,6 +178,7 @@ class Flattener:
                 f"the command {command} ran in {database} meanwhile, and what it did to documents cannot be followed",
                 "run the backup again; keep that command away from it",
             )
+        self.on_command(command, fields)
         if command == "create":
             self.on_create(uuid_of(fields.get(b"ui")), database)
 

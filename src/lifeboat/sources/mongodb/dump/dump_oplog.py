@@ -1,0 +1,95 @@
+"""The oplog that came with a dump, as the changes that a snapshot stores, and its end.
+
+The entries of a transaction are needed again at its commit: those, and no others, are put aside in a file without a name
+(it is gone with this process, whatever happens), so memory is that of one entry.
+"""
+
+import tempfile
+from collections.abc import Iterator
+
+from bson import Timestamp
+
+from lifeboat.foundation.sizes import MIB
+from lifeboat.sources.mongodb.catalog_read import NEVER_CAPTURED
+from lifeboat.sources.mongodb.documents import spans_of
+from lifeboat.sources.mongodb.dump.dump_catalog import TAKE_IT_QUIETLY, DumpCatalog
+from lifeboat.sources.mongodb.dump.found import TAKE_ANOTHER
+from lifeboat.sources.mongodb.errors import BlockUnreadable, DumpNotFollowed, DumpUnreadable, OplogGap, OplogNotFollowed
+from lifeboat.sources.mongodb.oplog.change import Change, elements_of
+from lifeboat.sources.mongodb.oplog.flatten import Flattener, position_of
+
+HELD_AT_MOST_BYTES = 16 * MIB
+PARTS_AT_MOST = 1_000_000
+_PART = (b"\x08prepare\0\x01", b"\x08partialTxn\0\x01")
+
+
+class DumpOplog:
+    """Fed with the entries in their order; tells the catalog what is its business."""
+
+    def __init__(self, catalog: DumpCatalog) -> None:
+        self._catalog = catalog
+        self._flattener = Flattener(_is_wanted, self._again, on_command=catalog.command)
+        self._aside = tempfile.SpooledTemporaryFile(max_size=HELD_AT_MOST_BYTES)
+        self._parts: dict[Timestamp, tuple[int, int]] = {}
+        self.first: Timestamp | None = None
+        self.last: Timestamp | None = None
+        self.changes = 0
+
+    def changes_of(self, block: bytes) -> Iterator[bytes]:
+        """The stored changes of some entries.
+
+        Raises:
+            DumpNotFollowed: Something in it cannot be applied exactly.
+            DumpUnreadable: It is no oplog.
+        """
+        try:
+            for begin, end in spans_of(block):
+                yield from self._changes_of(block[begin:end])
+        except (OplogGap, OplogNotFollowed) as trouble:
+            raise DumpNotFollowed(f"the dump's oplog cannot be followed: {trouble.message}", TAKE_IT_QUIETLY) from trouble
+        except (BlockUnreadable, KeyError, ValueError, IndexError, ArithmeticError, RecursionError) as trouble:
+            raise DumpUnreadable("the dump's oplog holds something that is no entry of one", TAKE_ANOTHER) from trouble
+
+    def close(self) -> None:
+        self._aside.close()
+
+    def _changes_of(self, entry: bytes) -> Iterator[bytes]:
+        when = position_of(entry).when
+        if self.last is not None and when < self.last:
+            raise DumpUnreadable("the entries of the dump's oplog are not in their order", TAKE_ANOTHER)
+        self.first, self.last = self.first or when, when
+        for change in self._flattener.changes_of(entry):
+            if self._catalog.follow(change):
+                continue
+            _check(change)
+            self.changes += 1
+            yield change.to_bson()
+        if any(mark in entry for mark in _PART):
+            self._put_aside(when, entry)
+
+    def _put_aside(self, when: Timestamp, entry: bytes) -> None:
+        if len(self._parts) >= PARTS_AT_MOST:
+            raise DumpNotFollowed("the dump's oplog holds more parts of transactions than can be followed", TAKE_IT_QUIETLY)
+        at = self._aside.seek(0, 2)
+        self._aside.write(entry)
+        self._parts[when] = (at, len(entry))
+
+    def _again(self, when: Timestamp) -> bytes | None:
+        if when not in self._parts:
+            return None
+        at, length = self._parts[when]
+        self._aside.seek(at)
+        return self._aside.read(length)
+
+
+def _check(change: Change) -> None:
+    """What a replay would stumble over is refused now, not on the bad day."""
+    elements_of(change.o)
+    if change.document_id is None:
+        raise BlockUnreadable("a change names no document", TAKE_ANOTHER)
+
+
+def _is_wanted(database: str) -> bool:
+    return database not in NEVER_CAPTURED and not database.startswith("__mdb_internal")
+
+
