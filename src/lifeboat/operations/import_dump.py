@@ -235,9 +235,7 @@ class _Importing:
             self._written[piece.namespace] = (self._finish(writing), writing.documents)
 
     def _begin(self, name: str) -> _Open:
-        return _Open(
-            StreamWriter(self.run, name, Kind.CONTENT), Cutter(self.taking.cutting_seed, after_document)
-        )
+        return _Open(StreamWriter(self.run, name, Kind.CONTENT), Cutter(self.taking.cutting_seed, after_document))
 
     def _finish(self, writing: _Open) -> WrittenStream:
         writing.stream.extend(writing.cutter.finish())
@@ -298,4 +296,3 @@ def _not_described(namespace: str) -> Finding:
         f"the dump has documents of {namespace} but no .metadata.json: its options and indexes are not known",
         "create its indexes by hand after a restore, or look for the file that is missing",
     )
-

@@ -195,9 +195,7 @@ def _makes_backups(repository: Repository) -> bool:
     """Whether this machine is a host: a keeper stores no more than what was there before a restore."""
     local = repository.state.load_writer()
     mine = local.writer.hex() if local is not None else ""
-    return any(
-        isinstance(one, Record) and one.writer == mine and one.is_backup for _, one in repository.records()
-    )
+    return any(isinstance(one, Record) and one.writer == mine and one.is_backup for _, one in repository.records())
 
 
 def _missing(can: Abilities, role: Role, where: str) -> list[Finding]:

@@ -35,7 +35,9 @@ def _build_translated(server: TargetServer, landing: Landing) -> list[Finding]:
             # It is inherited; said aloud, the server refuses it beside a partialFilterExpression.
             index.pop("collation", None)
     try:
-        server.tell(landing.database, doing, "createIndexes", landing.name, indexes=indexes, ignoreUnknownIndexOptions=True)
+        server.tell(
+            landing.database, doing, "createIndexes", landing.name, indexes=indexes, ignoreUnknownIndexOptions=True
+        )
     except DatabaseRefused as refusal:
         return [
             Finding(

@@ -24,14 +24,10 @@ from lifeboat.sources.mongodb.errors import DumpNotFollowed, DumpUnreadable
 from lifeboat.sources.mongodb.oplog.change import Change, Element, text_of, uuid_of
 
 VIEWS = "system.views"
-TAKE_IT_QUIETLY = (
-    "dump again while nobody creates, drops or changes collections; or `mongorestore --oplogReplay` it into a server and back that up"
-)
+TAKE_IT_QUIETLY = "dump again while nobody creates, drops or changes collections; or `mongorestore --oplogReplay` it into a server and back that up"
 _OPTIONS_BY_COLLMOD = frozenset({"validator", "validationLevel", "validationAction", "changeStreamPreAndPostImages"})
 _INDEX_BY_COLLMOD = frozenset({"expireAfterSeconds", "hidden", "prepareUnique"})
-_MEANS_NOTHING = frozenset(
-    {"startIndexBuild", "abortIndexBuild", "setMultikeyMetadata", "dropIdent", "dbCheck"}
-)
+_MEANS_NOTHING = frozenset({"startIndexBuild", "abortIndexBuild", "setMultikeyMetadata", "dropIdent", "dbCheck"})
 
 
 @dataclass
@@ -73,11 +69,11 @@ class Member:
 
     def entry(self) -> CollectionEntry:
         try:
-            return describe_dumped(
-                self.database, self.name, self.options, self.indexes, self.uuid, self.buckets
-            )
+            return describe_dumped(self.database, self.name, self.options, self.indexes, self.uuid, self.buckets)
         except NOT_READ as trouble:
-            raise DumpUnreadable(f"the description of {self.namespace} in the dump cannot be read", "was it edited?") from trouble
+            raise DumpUnreadable(
+                f"the description of {self.namespace} in the dump cannot be read", "was it edited?"
+            ) from trouble
 
 
 @dataclass
@@ -137,7 +133,9 @@ class DumpCatalog:
         try:
             o: Document = bson.decode(fields[b"o"][1], codec_options=EXACT)
         except (KeyError, RecursionError, BSONError) as trouble:
-            raise DumpUnreadable(f"an entry of the dump's oplog ({command} in {database}) cannot be read", TAKE_IT_QUIETLY) from trouble
+            raise DumpUnreadable(
+                f"an entry of the dump's oplog ({command} in {database}) cannot be read", TAKE_IT_QUIETLY
+            ) from trouble
         name = o[command] if isinstance(o.get(command), str) else ""
         apply = _COMMANDS.get(command)
         if apply is None:
@@ -262,9 +260,13 @@ class DumpCatalog:
                 return
             if str(document["viewOn"]) == BUCKETS + name:
                 if there is None or not there.is_series:
-                    raise _not_followed("create", f"{database}.{name}", "a time-series collection was made while the dump ran")
+                    raise _not_followed(
+                        "create", f"{database}.{name}", "a time-series collection was made while the dump ran"
+                    )
                 return
-            options: Document = SON((key, document[key]) for key in ("viewOn", "pipeline", "collation") if key in document)
+            options: Document = SON(
+                (key, document[key]) for key in ("viewOn", "pipeline", "collation") if key in document
+            )
             self.members[database, name] = Member(database, name, options, [])
         except NOT_READ as trouble:
             raise _not_followed("change of a view", f"in {database}", "it has an unknown form") from trouble

@@ -29,7 +29,7 @@ class DumpOplog:
     def __init__(self, catalog: DumpCatalog) -> None:
         self._catalog = catalog
         self._flattener = Flattener(_is_wanted, self._again, on_command=catalog.command)
-        self._aside = tempfile.SpooledTemporaryFile(max_size=HELD_AT_MOST_BYTES)
+        self._aside = tempfile.SpooledTemporaryFile(max_size=HELD_AT_MOST_BYTES)  # noqa: SIM115
         self._parts: dict[Timestamp, tuple[int, int]] = {}
         self.first: Timestamp | None = None
         self.last: Timestamp | None = None
@@ -46,7 +46,9 @@ class DumpOplog:
             for begin, end in spans_of(block):
                 yield from self._changes_of(block[begin:end])
         except (OplogGap, OplogNotFollowed) as trouble:
-            raise DumpNotFollowed(f"the dump's oplog cannot be followed: {trouble.message}", TAKE_IT_QUIETLY) from trouble
+            raise DumpNotFollowed(
+                f"the dump's oplog cannot be followed: {trouble.message}", TAKE_IT_QUIETLY
+            ) from trouble
         except (BlockUnreadable, KeyError, ValueError, IndexError, ArithmeticError, RecursionError) as trouble:
             raise DumpUnreadable("the dump's oplog holds something that is no entry of one", TAKE_ANOTHER) from trouble
 
@@ -69,7 +71,9 @@ class DumpOplog:
 
     def _put_aside(self, when: Timestamp, entry: bytes) -> None:
         if len(self._parts) >= PARTS_AT_MOST:
-            raise DumpNotFollowed("the dump's oplog holds more parts of transactions than can be followed", TAKE_IT_QUIETLY)
+            raise DumpNotFollowed(
+                "the dump's oplog holds more parts of transactions than can be followed", TAKE_IT_QUIETLY
+            )
         at = self._aside.seek(0, 2)
         self._aside.write(entry)
         self._parts[when] = (at, len(entry))
@@ -91,5 +95,3 @@ def _check(change: Change) -> None:
 
 def _is_wanted(database: str) -> bool:
     return database not in NEVER_CAPTURED and not database.startswith("__mdb_internal")
-
-

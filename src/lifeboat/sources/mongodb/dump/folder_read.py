@@ -42,7 +42,7 @@ class FolderReader:
         top = self._files_in(folder)
         databases = [one for one in sorted(folder.iterdir()) if one.is_dir() and not one.is_symlink()]
         self._take_oplog(top)
-        if any(name.endswith(_DATA) or name.endswith(_METADATA) for name in top):
+        if any(name.endswith((_DATA, _METADATA)) for name in top):
             self._take_database(folder.resolve().name, top)
         for one in databases:
             self._take_database(one.name, self._files_in(one))
@@ -74,11 +74,14 @@ class FolderReader:
                     looked = entry.stat(follow_symlinks=False)
                     if not stat.S_ISREG(looked.st_mode):
                         raise DumpUnreadable(
-                            f"{entry.path} is no ordinary file", "a dump has none: remove it, or look where it came from"
+                            f"{entry.path} is no ordinary file",
+                            "a dump has none: remove it, or look where it came from",
                         )
                     name = entry.name.removesuffix(_GZIP)
                     if name in files:
-                        raise DumpUnreadable(f"{folder / name} is there twice, with and without .gz", "remove one of the two")
+                        raise DumpUnreadable(
+                            f"{folder / name} is there twice, with and without .gz", "remove one of the two"
+                        )
                     files[name] = Path(entry.path)
                     if name.endswith((_DATA, _METADATA)):
                         self.total_bytes += looked.st_size

@@ -83,4 +83,6 @@ def check_name(database: str, name: str) -> None:
         and not any("\ud800" <= letter <= "\udfff" for letter in database + name)
     )
     if not is_sound:
-        raise DumpUnreadable(f"the dump names a collection {database[:80]!r}.{name[:80]!r}, which no server has", TAKE_ANOTHER)
+        raise DumpUnreadable(
+            f"the dump names a collection {database[:80]!r}.{name[:80]!r}, which no server has", TAKE_ANOTHER
+        )
