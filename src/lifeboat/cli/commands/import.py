@@ -43,7 +43,7 @@ def command(run: Run, dump: str, taken: str | None) -> ExitStatus:
     run.when_stopped = "the dump is not imported; nothing of it is called a snapshot, and the dump itself was only read"
     with run.lifeboat() as lifeboat:
         report = lifeboat.import_dump(dump, when)
-    run.show(report, lambda: draw_imported(report, run.clock.now()))
+    run.show(report, lambda: draw_imported(report))
     return ExitStatus.DONE if report.snapshot.complete else ExitStatus.INCOMPLETE
 
 

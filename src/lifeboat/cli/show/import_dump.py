@@ -1,22 +1,20 @@
 """What was imported, and what to do with it."""
 
-from datetime import datetime
-
 from rich.console import RenderableType
 
 from lifeboat.cli.show.console import facts, next_steps
 from lifeboat.cli.show.findings import draw_findings
-from lifeboat.cli.show.moments import show_moment_short
+from lifeboat.cli.show.moments import show_moment
 from lifeboat.cli.show.words import count, count_items, short_id
 from lifeboat.operations.reports import ImportReport
 
 
-def draw_imported(report: ImportReport, now: datetime) -> list[RenderableType]:
+def draw_imported(report: ImportReport) -> list[RenderableType]:
     taken = report.snapshot
     one = short_id(taken.snapshot)
     rows = [
-        ("snapshot", f"{one}, {show_moment_short(taken.instant, now)}"),
-        ("from", f"{report.dump} ({report.form})"),
+        ("snapshot", f"{one}, {show_moment(taken.instant)}"),
+        ("from", f"{'standard input' if report.dump == '-' else report.dump} ({report.form})"),
         ("content", f"{count(report.collections, 'collection')}, {count_items(taken.source, taken.items)}"),
     ]
     if report.changes is None:
