@@ -2,12 +2,16 @@
 
 The entries of a transaction are needed again at its commit: those, and no others, are put aside in a file without a name
 (it is gone with this process, whatever happens), so memory is that of one entry.
+
+Invariant: no plain text reaches a disk: what is put aside is sealed under a key that never leaves this process.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator
 
 from bson import Timestamp
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lifeboat.foundation.sizes import MIB
 from lifeboat.sources.mongodb.catalog_read import NEVER_CAPTURED
@@ -30,6 +34,7 @@ class DumpOplog:
         self._catalog = catalog
         self._flattener = Flattener(_is_wanted, self._again, on_command=catalog.command)
         self._aside = tempfile.SpooledTemporaryFile(max_size=HELD_AT_MOST_BYTES)  # noqa: SIM115
+        self._cipher = AESGCM(os.urandom(32))
         self._parts: dict[Timestamp, tuple[int, int]] = {}
         self.first: Timestamp | None = None
         self.last: Timestamp | None = None
@@ -75,15 +80,17 @@ class DumpOplog:
                 "the dump's oplog holds more parts of transactions than can be followed", TAKE_IT_QUIETLY
             )
         at = self._aside.seek(0, 2)
-        self._aside.write(entry)
-        self._parts[when] = (at, len(entry))
+        # Where it begins is used once only, which is all that a nonce has to be.
+        sealed = self._cipher.encrypt(at.to_bytes(12, "big"), entry, None)
+        self._aside.write(sealed)
+        self._parts[when] = (at, len(sealed))
 
     def _again(self, when: Timestamp) -> bytes | None:
         if when not in self._parts:
             return None
         at, length = self._parts[when]
         self._aside.seek(at)
-        return self._aside.read(length)
+        return self._cipher.decrypt(at.to_bytes(12, "big"), self._aside.read(length), None)
 
 
 def _check(change: Change) -> None:
