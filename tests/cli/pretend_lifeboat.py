@@ -236,8 +236,12 @@ class PretendLifeboat:
     def doctor(self, only: Sequence[str] = ()) -> Sequence[CheckResult]:
         self._begin("doctor", *only)
         warning = Finding(Level.WARNING, "same-machine", "/srv/b", "lies on the machine it protects", "name a bucket")
+        store = Finding(Level.OK, "store", "s3://traf3li-backups", "keeps its promises")
+        if "no-such-bucket" in str(self.settings.repository.location):
+            store = Finding(Level.PROBLEM, "store-not-found", "store", "there is no such bucket", "make it first")
         results = (
-            CheckResult("store", "store", (Finding(Level.OK, "store", "s3://traf3li-backups", "keeps its promises"),)),
+            CheckResult("store", "store", (store,)),
+            *([CheckResult("store-answers", "the store answers", (store,))] if only else []),
             CheckResult("other-machine", "on another machine", (warning,)),
             CheckResult("repository", "repository", self.findings),
             CheckResult("rights-backup", "rights to back up", None, "connection"),

@@ -133,7 +133,7 @@ def test_a_newcomer_answers_questions_and_finds_the_answers_kept(tmp_path: Path)
         person.sees("trying the database")
         person.sees("2 of 4. Folder of the uploaded files")
         person.types("no-such-folder")
-        person.sees("is no folder")
+        person.sees("there is no folder")
         person.types("uploads")
         person.sees("3 of 4. Where shall the backups lie?")
         person.types("http://nowhere")
@@ -172,6 +172,35 @@ def test_a_newcomer_answers_questions_and_finds_the_answers_kept(tmp_path: Path)
     assert settings.repository.secret_access_key and settings.repository.region == "me-south-1"
     assert settings.need_files().paths == (tmp_path / "uploads",)
     assert settings.need_key() == key_in(state / "identity.key").to_text()
+
+
+def test_a_store_that_does_not_answer_is_asked_for_again_and_nothing_of_it_is_kept(tmp_path: Path) -> None:
+    with Person(tmp_path, {"HOME": str(tmp_path), **pretend_crontab(tmp_path)}, "init") as person:
+        for answer in ("", "", "s3://no-such-bucket/x", "AKIA-WRONG", "pl4nted-wrong", "", "eu-central-1"):
+            person.sees(": ")
+            person.types(answer)
+        person.sees("mend  the store answers: there is no such bucket")
+        person.sees("make it first")
+        person.sees("Keep it all the same?")
+        person.types("n")
+        person.sees("3 of 4. Where shall the backups lie?")
+        person.types("s3://traf3li-backups/prod")
+        person.sees("Access key id")
+        person.types("AKIA-RIGHT")
+        person.sees("Secret access key")
+        person.types("pl4nted-right")
+        person.sees("Address of the S3")
+        person.types("https://s3.example.com")
+        person.sees("good  the store answers")
+        person.sees("4 of 4. Which key?")
+        person.presses_control_c()
+        assert person.leaves() == 130
+    settings = read_settings(None, {"HOME": str(tmp_path)}, tmp_path)
+    assert str(settings.need_repository()) == "s3://traf3li-backups/prod"
+    assert settings.repository.endpoint_url == "https://s3.example.com" and settings.repository.region is None
+    assert settings.repository.secret_access_key and settings.repository.secret_access_key.reveal() == "pl4nted-right"
+    state = tmp_path / ".local/state/lifeboat"
+    assert not [path for path in state.rglob("*") if path.is_file() and "WRONG" in path.read_text().upper()]
 
 
 def test_only_what_is_not_set_is_asked_and_an_existing_file_keeps_its_words(shell: Shell, tmp_path: Path) -> None:

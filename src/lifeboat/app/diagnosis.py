@@ -72,7 +72,13 @@ class Diagnosis:
             return lambda: look(self._repository())
 
         return [
-            Check("store", "the store's promises", lambda: store.check_store(self._store(), self._clock)),
+            Check("store-answers", "the store answers", lambda: store.check_answers(self._store())),
+            Check(
+                "store",
+                "the store's promises",
+                lambda: store.check_store(self._store(), self._clock),
+                ("store-answers",),
+            ),
             Check("clock", "clock", lambda: store.check_clock(self._store(), self._clock), ("store",)),
             Check("repository", "repository", opened(repository.check_repository), ("store",)),
             Check("key", "the key opens it", opened(keys.check_key), repository_opens),

@@ -10,7 +10,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.services.schedule.jobs import ARGUMENTS
 from lifeboat.services.schedule.memory import is_silent
 
-_INSTALL = "`lifeboat schedule install systemd --notify-email YOU@EXAMPLE.COM` (or `install cron`)"
+_INSTALL = "`lifeboat schedule install --notify-email YOU@EXAMPLE.COM`"
 
 
 @dataclass(frozen=True, slots=True)

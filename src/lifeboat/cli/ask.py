@@ -3,27 +3,31 @@
 Invariant: what is typed as a secret is not shown, and nothing is asked where nobody can answer.
 """
 
+import os
+import sys
+
 import click
 
 from lifeboat.cli.failures import CannotAsk
+from lifeboat.cli.fold import fold
 from lifeboat.cli.run import Run
 
 
 def ask_text(question: str, default: str = "") -> str:
-    answer: str = click.prompt(question, default=default, show_default=bool(default), err=True)
+    answer: str = click.prompt(_folded(question), default=default, show_default=bool(default), err=True)
     return answer.strip()
 
 
 def ask_hidden(question: str) -> str:
     """Like ``ask_text``, without showing what is typed; an empty answer is allowed."""
     answer: str = click.prompt(
-        f"{question} (not shown while you type)", default="", show_default=False, hide_input=True, err=True
+        _folded(f"{question} (not shown while you type)"), default="", show_default=False, hide_input=True, err=True
     )
     return answer.strip()
 
 
 def ask_yes(question: str, default: bool) -> bool:
-    return click.confirm(question, default=default, err=True)
+    return click.confirm(_folded(question), default=default, err=True)
 
 
 def confirm_typing(run: Run, words: str, why: str) -> None:
@@ -51,3 +55,15 @@ def must_be_confirmed(run: Run, yes: bool, hint: str = LOOK_FIRST) -> bool:
     if not run.asks:
         raise CannotAsk("this changes data, and nobody is here to be asked", hint)
     return True
+
+
+ROOM_FOR_ANSWER = 8
+"""Columns left free after a question, for ``[Y/n]: `` and the first letters."""
+
+
+def _folded(question: str) -> str:
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        return question
+    return fold(question, max(columns - ROOM_FOR_ANSWER, 20))

@@ -9,6 +9,7 @@ import os
 import re
 
 from lifeboat.cli.ask import ask_text, ask_yes
+from lifeboat.cli.fold import fold
 from lifeboat.cli.run import Run
 from lifeboat.foundation.secret import Secret
 
@@ -24,13 +25,13 @@ def show_and_check(run: Run, key: Secret, fingerprint: str, kept_in: str | None)
         kept_in: The file that holds it here; None where it is not kept, and so cannot be stored later.
     """
     here = f"This machine's own copy is {kept_in}; it dies with the machine.\n" if kept_in else ""
-    run.write(
-        run.out,
+    words = (
         f"\nThe key of your backups, fingerprint {fingerprint}:\n\n  {key.reveal()}\n\n"
-        "Without it no backup can ever be read, by you neither. Store it now in two places outside this\n"
-        "machine: a password manager, and paper in a safe. Then type some of it from what you stored.\n"
-        f"{here}\n",
+        "Without it no backup can ever be read, by you neither. Store it now in two places outside this machine: "
+        "a password manager, and paper in a safe. Then type some of it from what you stored.\n"
+        f"{here}\n"
     )
+    run.write(run.out, fold(words, run.width(run.out)))
     return check_stored(run, key, later_allowed=kept_in is not None)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from lifeboat.cli.facade import Facade, OpenLifeboat, open_lifeboat
+from lifeboat.cli.fold import fold
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -102,7 +103,7 @@ class Run:
 
     def say(self, message: str) -> None:
         """Say something beside the result, such as a warning; not silenced by ``--quiet``."""
-        self.write(self.err, f"{message}\n")
+        self.write(self.err, f"{fold(message, self.width(self.err))}\n")
 
     def width(self, stream: TextIO) -> int:
         if not is_terminal(stream):

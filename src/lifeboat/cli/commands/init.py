@@ -120,5 +120,7 @@ def _first_backup(run: Run) -> ExitStatus:
         from lifeboat.cli.commands.backup import command as backup
 
         status = click.get_current_context().invoke(backup, what="all", new_generation=False)
+    # The backup has ended, one way or the other: Ctrl-C at the next questions takes nothing of it away.
+    run.when_stopped = "the repository is made; when you like: `lifeboat schedule install`"
     offer_schedule(run)
     return status

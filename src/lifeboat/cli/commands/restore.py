@@ -119,7 +119,8 @@ def command(
         return ExitStatus.FINDINGS if any_problem(plan.findings) else ExitStatus.DONE
     if not run.json and not run.quiet:
         run.draw(*draw_plan(plan, run.clock.now()), "")
-    if asks:
+    # Who would only be refused is not asked first. Over live data somebody is always asked.
+    if asks and (request.over_live or all(finding.code != "target-not-empty" for finding in plan.findings)):
         _ask(run, request, plan)
     run.when_stopped = STOPPED
     with run.lifeboat() as lifeboat:

@@ -19,7 +19,13 @@ def draw_exported(report: ExportReport, compressed: bool, now: datetime) -> list
         ("content", count_items(row.source, report.items)),
     ]
     drawn: list[RenderableType] = [facts(rows), "", text("it is not encrypted: keep it as you keep the data itself")]
-    return drawn + next_steps((take_in(report, compressed), "take it in; --drop replaces what is there"))
+    return drawn + next_steps((take_in(report, compressed), _about(report)))
+
+
+def _about(report: ExportReport) -> str:
+    if report.form == "tar":
+        return "unpack it here; -C FOLDER for another place"
+    return "take it in; --drop replaces what is there"
 
 
 def take_in(report: ExportReport, compressed: bool) -> str:

@@ -27,7 +27,7 @@ def draw_snapshots(rows: Sequence[SnapshotRow], left_out: int, now: datetime) ->
             short_id(row.snapshot),
             safe(typed_source(row.source)),
             show_moment_short(row.instant, now),
-            show_age((now - row.instant).total_seconds()),
+            show_age((now - row.instant).total_seconds()).removesuffix(" ago"),
             safe(count_items(row.source, row.items)),
             show_bytes(row.bytes),
         ]
@@ -93,7 +93,7 @@ def draw_contents(snapshot: str, path: str, rows: Sequence[ContentRow], now: dat
         ]
         cells += [show_moment_short(row.modified, now) if row.modified else ""] * dated
         table.add_row(*cells)
-    return [table, "", text(f"{len(rows):,} entries, {show_bytes(sum(row.bytes for row in rows))}", FAINT)]
+    return [table, "", text(f"{count_items('files', len(rows))}, {show_bytes(sum(row.bytes for row in rows))}", FAINT)]
 
 
 def _interest(row: SnapshotRow) -> tuple[bool, int]:

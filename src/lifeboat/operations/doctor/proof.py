@@ -36,7 +36,7 @@ def _good(source: str, is_stored: bool, proved: datetime | None, now: datetime) 
     if not is_stored:
         message = "no snapshot yet"
     elif proved is None:
-        message = "not proved yet; the verification of the night does it"
+        message = "not proved yet; the verification of the night does it, or `lifeboat verify --level full`"
     else:
         message = f"the newest proved snapshot is {show_seconds((now - proved).total_seconds())} old"
     return Finding(Level.OK, "proved", typed(source), message)

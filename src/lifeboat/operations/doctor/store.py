@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.repository.names import PROBES
+from lifeboat.repository.names import CONFIG, PROBES
 from lifeboat.storage.conformance import check_conformance
 from lifeboat.storage.object_store import ObjectStore
 
@@ -32,6 +32,12 @@ NOT_LEGAL_ADVICE = (
     "personal data of people in Saudi Arabia that lies outside it has been transferred abroad, which PDPL article 29 allows on "
     "conditions only; encrypted copies count too. Who decides that for you? (This is no legal advice)"
 )
+
+
+def check_answers(store: ObjectStore) -> list[Finding]:
+    """Ask for what lies there, which fails at once for a wrong address, name or key; who may open a repository may ask it."""
+    next(iter(store.list_under(CONFIG)), None)
+    return [Finding(Level.OK, "store-answers", store.describe(), "answers")]
 
 
 def check_store(store: ObjectStore, clock: Clock) -> list[Finding]:
