@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 def test_a_person_sees_amount_rate_and_time_left_in_one_line(shell: Shell, tmp_path: Path) -> None:
     with Person(tmp_path, shell.environment, "backup", "db", answers='{"slow": true}') as person:
-        person.sees("MiB/s")
+        person.sees("iB/s")
         assert person.leaves() == 0
     drawn = person.screen.split("\r")
     assert any(" of 19.1 MiB" in one and "s left" in one for one in drawn)

@@ -93,7 +93,8 @@ def draw_contents(snapshot: str, path: str, rows: Sequence[ContentRow], now: dat
         ]
         cells += [show_moment_short(row.modified, now) if row.modified else ""] * dated
         table.add_row(*cells)
-    return [table, "", text(f"{count_items('files', len(rows))}, {show_bytes(sum(row.bytes for row in rows))}", FAINT)]
+    entries = "1 entry" if len(rows) == 1 else f"{len(rows):,} entries"
+    return [table, "", text(f"{entries}, {show_bytes(sum(row.bytes for row in rows))}", FAINT)]
 
 
 def _interest(row: SnapshotRow) -> tuple[bool, int]:
