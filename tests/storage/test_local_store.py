@@ -82,13 +82,18 @@ def test_a_writer_killed_at_any_moment_leaves_only_whole_objects(tmp_path, clock
             content = os.urandom(3_000_000)
             store.write("pack/" + hashlib.sha256(content).hexdigest(), [content[:1_000_000], content[1_000_000:]])
     """
-    for milliseconds in (5, 17, 40, 80):
+    store = LocalStore(tmp_path, clock)
+    # The last waits for something whole, however slow the machine is.
+    for milliseconds in (5, 17, 40, 80, None):
         writer = run_python(script, tmp_path)
         writer.stdout.readline()
-        time.sleep(milliseconds / 1000)
+        if milliseconds is None:
+            while not list(store.list_under("pack/")):
+                time.sleep(0.01)
+        else:
+            time.sleep(milliseconds / 1000)
         writer.send_signal(signal.SIGKILL)
         writer.wait()
-    store = LocalStore(tmp_path, clock)
     names = [row.name for row in store.list_under("")]
     assert names
     for name in names:
