@@ -13,6 +13,7 @@ from mongodb_samples import RAW, Client
 from lifeboat.foundation.progress import Silent
 from lifeboat.sources.mongodb.errors import OplogGap, OplogNotFollowed
 from lifeboat.sources.mongodb.oplog.change import Change, elements_of, read_change
+from lifeboat.sources.mongodb.oplog.command import Command, read_event
 from lifeboat.sources.mongodb.oplog.flatten import Flattener, position_of
 from lifeboat.sources.mongodb.oplog.replay import Place, replay
 from lifeboat.sources.mongodb.target_server import TargetServer
@@ -129,13 +130,23 @@ def test_a_command_whose_effect_on_documents_is_not_known_is_refused_where_it_ma
     assert list(Flattener(lambda database: False, BY_TIME.get).changes_of(raw(entry))) == []
 
 
-def test_what_is_created_is_told() -> None:
-    made: list[bytes] = []
-    flattener = Flattener(lambda database: True, BY_TIME.get, lambda uuid, database: made.append(uuid))
-    for name in ("create_plain", "txn_create"):
-        for entry in BY_NAME[name]["entries"]:
-            list(flattener.changes_of(raw(entry)))
-    assert len(made) == 2 and all(len(uuid) == 16 for uuid in made)
+def test_commands_come_in_their_order_among_the_changes_and_read_back_as_they_were() -> None:
+    for entry in ALL:
+        for event in WANTED.events_of(entry):
+            assert read_event(event.to_bson()) == event
+    commands = [event for entry in ALL for event in WANTED.events_of(entry) if isinstance(event, Command)]
+    assert {one.name for one in commands} >= {
+        "create",
+        "drop",
+        "dropDatabase",
+        "renameCollection",
+        "collMod",
+        "dropIndexes",
+    }
+    events = [event for entry in BY_NAME["txn_create"]["entries"] for event in WANTED.events_of(raw(entry))]
+    assert [event.name if isinstance(event, Command) else event.kind for event in events][:1] == ["create"]
+    assert all(len(event.uuid) == 16 for event in events)
+    assert len({event.when for event in events}) == 1, "all of a transaction counts at its commit"
 
 
 UPDATES = [shape for shape in SHAPES if "before" in shape and shape["entries"]]

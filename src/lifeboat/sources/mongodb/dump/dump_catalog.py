@@ -21,7 +21,8 @@ from lifeboat.sources.mongodb.catalog import BUCKETS, EXACT, CollectionEntry, Do
 from lifeboat.sources.mongodb.dump.found import Found, check_name
 from lifeboat.sources.mongodb.dump.metadata_text import NOT_READ, parse_metadata
 from lifeboat.sources.mongodb.errors import DumpNotFollowed, DumpUnreadable
-from lifeboat.sources.mongodb.oplog.change import Change, Element, text_of, uuid_of
+from lifeboat.sources.mongodb.oplog.change import Change
+from lifeboat.sources.mongodb.oplog.command import Command
 
 VIEWS = "system.views"
 TAKE_IT_QUIETLY = "dump again while nobody creates, drops or changes collections; or `mongorestore --oplogReplay` it into a server and back that up"
@@ -121,17 +122,17 @@ class DumpCatalog:
         self._learn(database, name, change.uuid)
         return False
 
-    def command(self, command: str, fields: dict[bytes, Element]) -> None:
+    def command(self, told: Command) -> None:
         """Apply a command of the oplog.
 
         Raises:
             DumpNotFollowed: It cannot be applied exactly.
         """
+        command, database, uuid = told.name, told.database, told.uuid
         if command in _MEANS_NOTHING:
             return
-        database, uuid = text_of(fields.get(b"ns")).partition(".")[0], uuid_of(fields.get(b"ui"))
         try:
-            o: Document = bson.decode(fields[b"o"][1], codec_options=EXACT)
+            o: Document = bson.decode(told.o, codec_options=EXACT)
         except (KeyError, RecursionError, BSONError) as trouble:
             raise DumpUnreadable(
                 f"an entry of the dump's oplog ({command} in {database}) cannot be read", TAKE_IT_QUIETLY

@@ -20,6 +20,7 @@ from lifeboat.sources.mongodb.dump.dump_catalog import TAKE_IT_QUIETLY, DumpCata
 from lifeboat.sources.mongodb.dump.found import TAKE_ANOTHER
 from lifeboat.sources.mongodb.errors import BlockUnreadable, DumpNotFollowed, DumpUnreadable, OplogGap, OplogNotFollowed
 from lifeboat.sources.mongodb.oplog.change import Change, elements_of
+from lifeboat.sources.mongodb.oplog.command import Command
 from lifeboat.sources.mongodb.oplog.flatten import Flattener, position_of
 
 HELD_AT_MOST_BYTES = 16 * MIB
@@ -32,7 +33,7 @@ class DumpOplog:
 
     def __init__(self, catalog: DumpCatalog) -> None:
         self._catalog = catalog
-        self._flattener = Flattener(_is_wanted, self._again, on_command=catalog.command)
+        self._flattener = Flattener(_is_wanted, self._again)
         self._aside = tempfile.SpooledTemporaryFile(max_size=HELD_AT_MOST_BYTES)  # noqa: SIM115
         self._cipher = AESGCM(os.urandom(32))
         self._parts: dict[Timestamp, tuple[int, int]] = {}
@@ -65,12 +66,13 @@ class DumpOplog:
         if self.last is not None and when < self.last:
             raise DumpUnreadable("the entries of the dump's oplog are not in their order", TAKE_ANOTHER)
         self.first, self.last = self.first or when, when
-        for change in self._flattener.changes_of(entry):
-            if self._catalog.follow(change):
-                continue
-            _check(change)
-            self.changes += 1
-            yield change.to_bson()
+        for event in self._flattener.events_of(entry):
+            if isinstance(event, Command):
+                self._catalog.command(event)
+            elif not self._catalog.follow(event):
+                _check(event)
+                self.changes += 1
+                yield event.to_bson()
         if any(mark in entry for mark in _PART):
             self._put_aside(when, entry)
 

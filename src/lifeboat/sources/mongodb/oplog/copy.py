@@ -45,7 +45,7 @@ class OplogCopy:
         self._start = start
         self._followed = set(follow)
         self._clock = clock
-        self._flattener = Flattener(is_wanted, self._entry_again, self._created)
+        self._flattener = Flattener(is_wanted, self._entry_again)
         self._seen: Position | None = None
         self._changed = threading.Condition()
         self._held = False
@@ -164,21 +164,21 @@ class OplogCopy:
     def _changes_in(self, position: Position, entry: bytes) -> Iterator[Change]:
         if position.when <= self._start:
             return
-        for change in self._flattener.changes_of(entry):
-            if change.uuid in self._followed:
+        for event in self._flattener.events_of(entry):
+            if event.uuid not in self._followed:
+                continue
+            if isinstance(event, Change):
                 self.changes += 1
-                yield change
+                yield event
+            elif event.name == "create":
+                raise OplogNotFollowed(
+                    f"a collection of {event.database} was dropped and made again under the same UUID while it was backed up",
+                    "run the backup again when the restore that does this (--preserveUUID) has ended",
+                )
 
     def _entry_again(self, when: Timestamp) -> bytes | None:
         """Patient by itself: half of a transaction is given out already."""
         return TargetServer(self._client, clock=self._clock).repeat(lambda: entry_at(self._client, when))
-
-    def _created(self, uuid: bytes, database: str) -> None:
-        if uuid in self._followed:
-            raise OplogNotFollowed(
-                f"a collection of {database} was dropped and made again under the same UUID while it was backed up",
-                "run the backup again when the restore that does this (--preserveUUID) has ended",
-            )
 
 
 class _Look(NamedTuple):

@@ -7,7 +7,7 @@ that began before the first entry ever seen is whole too. What was prepared coun
 Commands that change the catalog need no replay where the catalog is read at the end and documents are followed by their
 collection's UUID. That holds for every command in ``FOLLOWED``: each of them either leaves the documents of a UUID alone,
 or tells of each document it writes or removes (``convertToCapped``, ``$out`` and renames across databases copy into a new UUID).
-Any other command is refused rather than believed.
+Any other command is refused rather than believed. Who needs the catalog of each instant gets the commands too (``events_of``).
 """
 
 from collections.abc import Callable, Iterator
@@ -28,6 +28,7 @@ from lifeboat.sources.mongodb.oplog.change import (
     text_of,
     uuid_of,
 )
+from lifeboat.sources.mongodb.oplog.command import Command, Event
 
 ReadEntry = Callable[[Timestamp], bytes | None]
 """Gives the entry of exactly that timestamp again; None when it is there no more."""
@@ -73,30 +74,22 @@ def position_of(entry: bytes) -> Position:
     return Position(read_timestamp(fields[b"ts"][1]), fields[b"t"][1] if b"t" in fields else bytes(8))
 
 
-def _ignore(uuid: bytes, namespace: str) -> None:
-    pass
-
-
-def _pass_over(command: str, fields: dict[bytes, Element]) -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class Flattener:
     """Args:
     is_wanted: Whether a database is followed; what is said of others is passed over.
     read_entry: For the earlier entries of a transaction.
-    on_create: Told of each collection that is created (UUID, database).
-    on_command: Told of each command that changes the catalog, and the fields of its entry, in their order among the changes.
     """
 
     is_wanted: Callable[[str], bool]
     read_entry: ReadEntry
-    on_create: Callable[[bytes, str], None] = _ignore
-    on_command: Callable[[str, dict[bytes, Element]], None] = _pass_over
 
     def changes_of(self, entry: bytes) -> Iterator[Change]:
-        """The changes that count from this entry on, in their order.
+        """As ``events_of``, without the commands."""
+        return (event for event in self.events_of(entry) if isinstance(event, Change))
+
+    def events_of(self, entry: bytes) -> Iterator[Event]:
+        """The changes and commands that count from this entry on, in their order.
 
         Raises:
             OplogNotFollowed: It does something to documents that this version does not know.
@@ -118,9 +111,9 @@ class Flattener:
                 yield from self._chain(fields, stamp)
             yield from self._inner(o, stamp)
         elif command != "abortTransaction":
-            self._catalog_command(command, fields)
+            yield from self._catalog_command(command, fields, stamp)
 
-    def _inner(self, o: dict[bytes, Element], stamp: Position) -> Iterator[Change]:
+    def _inner(self, o: dict[bytes, Element], stamp: Position) -> Iterator[Event]:
         """The operations inside an ``applyOps``, those of one inside it among them."""
         kind, array = o.get(b"applyOps", (0, b""))
         if kind != ARRAY:
@@ -128,7 +121,7 @@ class Flattener:
         for kind_of_item, raw in elements_of(array).values():
             yield from self._operation(elements_of(raw) if kind_of_item == DOCUMENT else {}, stamp)
 
-    def _operation(self, fields: dict[bytes, Element], stamp: Position) -> Iterator[Change]:
+    def _operation(self, fields: dict[bytes, Element], stamp: Position) -> Iterator[Event]:
         kind = text_of(fields.get(b"op"))
         namespace = text_of(fields.get(b"ns"))
         if kind == "c":
@@ -136,7 +129,7 @@ class Flattener:
             if _command_in(o) == "applyOps":
                 yield from self._inner(o, stamp)
             else:
-                self._catalog_command(_command_in(o), fields)
+                yield from self._catalog_command(_command_in(o), fields, stamp)
             return
         if kind in PASSED_OVER or not self.is_wanted(namespace.partition(".")[0]):
             return
@@ -149,7 +142,7 @@ class Flattener:
         o2 = fields.get(b"o2")
         yield Change(stamp.when, stamp.term, kind, namespace, uuid, fields[b"o"][1], o2[1] if o2 else None)
 
-    def _chain(self, last: dict[bytes, Element], stamp: Position) -> Iterator[Change]:
+    def _chain(self, last: dict[bytes, Element], stamp: Position) -> Iterator[Event]:
         """The changes of the earlier entries of a transaction."""
         of_whom = (last.get(b"lsid"), last.get(b"txnNumber"))
         earlier: list[Timestamp] = []
@@ -169,18 +162,19 @@ class Flattener:
             raise _beginning_gone()
         return entry
 
-    def _catalog_command(self, command: str, fields: dict[bytes, Element]) -> None:
-        database = text_of(fields.get(b"ns")).partition(".")[0]
+    def _catalog_command(self, command: str, fields: dict[bytes, Element], stamp: Position) -> Iterator[Command]:
+        namespace = text_of(fields.get(b"ns"))
+        database = namespace.partition(".")[0]
         if not self.is_wanted(database):
             return
         if command not in FOLLOWED:
             raise OplogNotFollowed(
-                f"the command {command} ran in {database} meanwhile, and what it did to documents cannot be followed",
+                f"the command {command} ran in {database}, and what it did to documents cannot be followed",
                 "run the backup again; keep that command away from it",
             )
-        self.on_command(command, fields)
-        if command == "create":
-            self.on_create(uuid_of(fields.get(b"ui")), database)
+        o2 = fields.get(b"o2")
+        uuid = uuid_of(fields.get(b"ui"))
+        yield Command(stamp.when, stamp.term, namespace, uuid, fields[b"o"][1], o2[1] if o2 else None)
 
 
 def _command_in(o: dict[bytes, Element]) -> str:
