@@ -38,6 +38,8 @@ class Kind(IntEnum):
     LIST = 2
     LINES = 3
     ROOT = 4
+    SUMMARY = 5
+    EVENTS = 6
 
 
 class Compression(IntEnum):

@@ -10,6 +10,7 @@ PROBES = "config/probe/"
 """Scratch objects of `doctor`; they stay where it may not delete, and are no part of the repository."""
 CATALOG = "catalog/"
 KEYS = "keys/"
+SEGMENTS = "mongodb/oplog/"
 
 _HASH = re.compile(r"(?<![0-9a-f])([0-9a-f]{64})(?![0-9a-f])")
 _LABEL = re.compile(r"\w[\w. -]{0,63}")
@@ -87,6 +88,11 @@ def packs_prefix(source: Source, class_: Class, generation: str) -> str:
 
 def pack_name(source: Source, class_: Class, generation: str, sha256: str) -> str:
     return packs_prefix(source, class_, generation) + sha256
+
+
+def segment_name(generation: str, data_key: str, after: str, through: str, chain: str, writer: str, sha256: str) -> str:
+    """A listing alone tells what each segment covers, which continue each other, and which data keys are in use."""
+    return f"{SEGMENTS}{generation}/{data_key}/{after}-{through}-{chain}-{writer}-{sha256}"
 
 
 def catalog_prefix(writer: str, generation: str = "") -> str:

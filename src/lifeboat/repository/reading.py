@@ -17,6 +17,8 @@ from itertools import chain
 from types import TracebackType
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from lifeboat.compression.zstd import decompress
 from lifeboat.crypto.identity import from_base64
 from lifeboat.crypto.sealing import (
@@ -34,6 +36,7 @@ from lifeboat.repository.chunk_table import ChunkTable, Place
 from lifeboat.repository.errors import ChunkMissing, ObjectDamaged
 from lifeboat.repository.names import Class, Source, pack_name
 from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.pack_format import Row
 from lifeboat.repository.record import Record
 from lifeboat.storage.errors import ObjectMissing, ObjectTooShort
 
@@ -71,19 +74,9 @@ class ChunkOpener:
 
     def open(self, place: Place, sealed: bytes | memoryview, kind: Kind) -> bytes:
         """Authenticate, unpack and re-identify one sealed chunk; raises ``RepositoryDamaged`` kinds naming its pack."""
-        row = place.row
         try:
-            if row.kind != kind:
-                raise SealBroken(f"chunk {row.chunk.hex()[:16]} is of kind {row.kind} where {int(kind)} is wanted")
-            if row.plain_bytes > LARGEST_CHUNK_BYTES:
-                raise SealBroken(f"chunk {row.chunk.hex()[:16]} states {row.plain_bytes} bytes")
-            compression = Compression(row.compression)
             cipher = self._repository.data_key(place.data_key_name, self._record.generation)
-            plain = open_chunk(cipher, kind, compression, row.chunk, row.plain_bytes, sealed)
-            if compression is Compression.ZSTD:
-                plain = decompress(plain, row.plain_bytes)
-            if len(plain) != row.plain_bytes or chunk_id(self._id_key, kind, plain) != row.chunk:
-                raise SealBroken(f"chunk {row.chunk.hex()[:16]} opens, but is not what its id says")
+            return open_row(place.row, sealed, kind, cipher, self._id_key)
         except ObjectMissing as error:
             raise SealBroken(
                 f"{self.pack_object(place.pack)}: the data key it was sealed with is gone",
@@ -93,7 +86,21 @@ class ChunkOpener:
             raise SealBroken(
                 f"{self.pack_object(place.pack)}: {error}", "`lifeboat verify --level full` says what it hurts"
             ) from error
-        return plain
+
+
+def open_row(row: Row, sealed: bytes | memoryview, kind: Kind, cipher: AESGCM, id_key: bytes) -> bytes:
+    """Authenticate, unpack and re-identify one sealed chunk; raises ``RepositoryDamaged`` kinds and ``ValueError``."""
+    if row.kind != kind:
+        raise SealBroken(f"chunk {row.chunk.hex()[:16]} is of kind {row.kind} where {int(kind)} is wanted")
+    if row.plain_bytes > LARGEST_CHUNK_BYTES:
+        raise SealBroken(f"chunk {row.chunk.hex()[:16]} states {row.plain_bytes} bytes")
+    compression = Compression(row.compression)
+    plain = open_chunk(cipher, kind, compression, row.chunk, row.plain_bytes, sealed)
+    if compression is Compression.ZSTD:
+        plain = decompress(plain, row.plain_bytes)
+    if len(plain) != row.plain_bytes or chunk_id(id_key, kind, plain) != row.chunk:
+        raise SealBroken(f"chunk {row.chunk.hex()[:16]} opens, but is not what its id says")
+    return plain
 
 
 class SnapshotReader:
