@@ -7,8 +7,8 @@ from bson import SON
 from test_window import Client, Once, client, end_of, kit, server  # noqa: F401
 from window_kit import CLOCK, WindowKit, truth_at
 
+from lifeboat.operations.database_point import stored_collections
 from lifeboat.operations.pick_documents import Picking
-from lifeboat.operations.restore_mongodb import stored_collections
 from lifeboat.operations.window_overlay import WindowOverlay, window_overlay
 from lifeboat.sources.mongodb.by_id import id_of
 from lifeboat.sources.mongodb.filter_match import ServerMatcher

@@ -14,6 +14,7 @@ from pymongo.errors import OperationFailure
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.operations.backup_mongodb import backup_mongodb
+from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.read_collections import AfterBlock, go_on
 from lifeboat.operations.restore_mongodb import DatabaseRestore
 from lifeboat.operations.taking import Taken, Taking, new_point
@@ -89,7 +90,7 @@ class WindowKit:
         """Beside the live data, compared in full; returns the parts and the findings."""
         with self.reading(taken) as reader:
             restore = DatabaseRestore(
-                reader, client, "here", Target.EMPTY_PLACE, namespaces, renames, self.repository.state
+                DatabasePoint(reader), client, "here", Target.EMPTY_PLACE, namespaces, renames, self.repository.state
             )
             done = restore.carry_out(
                 restore.plan(), compare="full", with_users=False, clock=CLOCK, progress=self.progress

@@ -14,6 +14,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.put_back_documents import refuse_single_documents
 from lifeboat.operations.reports import PlanStep, RestoredPart, RestoreRequest
 from lifeboat.operations.restore_files import TreeRestore
@@ -88,7 +89,7 @@ class PlanJobs:
         target = Target.OVER_LIVE if request.over_live else Target.EMPTY_PLACE
         refuse_single_documents(reader)
         restore = DatabaseRestore(
-            reader, client, address_of(uri), target, request.namespaces, renames, self._repository.state
+            DatabasePoint(reader), client, address_of(uri), target, request.namespaces, renames, self._repository.state
         )
         if not resume:
             restore.forget_journal()

@@ -15,6 +15,7 @@ from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.database_point import StoredCollection, stored_collections
 from lifeboat.operations.pick_documents import Match, NothingFits, Picking, choose
 from lifeboat.operations.put_back_documents import (
     DOCUMENTS_OF,
@@ -30,7 +31,6 @@ from lifeboat.operations.reports import (
     FoundDocuments,
     RestoreRequest,
 )
-from lifeboat.operations.restore_mongodb import StoredCollection, stored_collections
 from lifeboat.operations.status import row_of
 from lifeboat.operations.taking import new_point
 from lifeboat.operations.window_overlay import window_overlay

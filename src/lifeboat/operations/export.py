@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.database_point import StoredCollection, stored_collections
 from lifeboat.operations.reports import ExportReport
 from lifeboat.operations.restore_files import content_of, stored_roots
-from lifeboat.operations.restore_mongodb import StoredCollection, stored_collections
 from lifeboat.operations.status import row_of
 from lifeboat.repository.names import Source
 from lifeboat.repository.reading import SnapshotReader, StreamEntry

@@ -13,8 +13,8 @@ from enum import StrEnum
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.database_point import StoredCollection
 from lifeboat.operations.reports import ChangedField, DocumentRow, FoundDocuments
-from lifeboat.operations.restore_mongodb import StoredCollection
 from lifeboat.operations.window_overlay import WindowOverlay
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.mongodb.by_id import id_of, id_only

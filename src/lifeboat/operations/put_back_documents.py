@@ -15,8 +15,8 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.backup_mongodb import write_catalog
+from lifeboat.operations.database_point import stored_collections
 from lifeboat.operations.pick_documents import Match, Picking
-from lifeboat.operations.restore_mongodb import stored_collections
 from lifeboat.operations.taking import Taken, Taking
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root

@@ -3,8 +3,7 @@
 What lands where, and how it is compared and swapped, stands in ``sources/mongodb``; here the two meet.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -12,11 +11,9 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.reports import PlanStep, RestoredPart
-from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.local_state import LocalState
-from lifeboat.repository.reading import SnapshotReader
-from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.land_window import Changes
 from lifeboat.sources.mongodb.restore import carry_out
@@ -25,45 +22,16 @@ from lifeboat.sources.mongodb.target_server import TargetServer
 from lifeboat.sources.mongodb.users_restore import Account, missing_accounts
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCollection:
-    """A collection or view of a snapshot."""
-
-    entry: CollectionEntry
-    documents: int
-    bytes: int
-    stream: str | None
-    later: bool = False
-    """It was read while it changed; the changes are in the stream ``oplog``."""
-
-
-def stored_collections(reader: SnapshotReader) -> list[StoredCollection]:
-    """What the snapshot's catalog names, in order of name."""
-    streams = reader.streams()
-    found = []
-    for line in reader.lines(streams["catalog"]):
-        try:
-            value = json.loads(line)
-            entry = CollectionEntry(value["database"], value["collection"], value["kind"], value["metadata"])
-            stream = value["stream"]
-            size = 0 if stream is None else streams[stream].total_bytes
-            later = value.get("later") is True
-            found.append(StoredCollection(entry, int(value["documents"]), size, stream, later))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ObjectDamaged(f"the catalog of snapshot {reader.record.snapshot[:8]} is not readable") from error
-    return found
-
-
 @dataclass
 class DatabaseRestore:
-    """One restore of one snapshot into one server.
+    """One restore of one point into one server.
 
     Args:
-        where: The target for people, without a password; with the snapshot and ``renames`` it names the journal of a restore
+        where: The target for people, without a password; with the point and ``renames`` it names the journal of a restore
             that was cut off, from which the next run goes on.
     """
 
-    reader: SnapshotReader
+    point: DatabasePoint
     client: Client
     where: str
     target: Target
@@ -72,8 +40,8 @@ class DatabaseRestore:
     state: LocalState
 
     def __post_init__(self) -> None:
-        self._stored = {one.entry.namespace: one for one in stored_collections(self.reader)}
-        key = "\n".join((self.where, self.reader.record.snapshot, *self.renames, *self.namespaces))
+        self._stored = self.point.by_namespace
+        key = "\n".join((self.where, self.point.key, *self.renames, *self.namespaces))
         self._journal = f"restore-{sha256(key.encode()).hexdigest()[:16]}.json"
 
     def plan(self, *, resume: bool = True) -> RestorePlan:
@@ -102,15 +70,16 @@ class DatabaseRestore:
     ) -> tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]:
         """Land, compare, swap; returns what was restored and what is to be said of it."""
         names = [landing.entry.namespace for landing in plan.landings]
-        progress.begin("restoring the database", sum(self._stored[name].bytes for name in names))
+        total_bytes = sum(self._stored[name].bytes for name in names) + self.point.change_bytes
+        progress.begin("restoring the database", total_bytes)
         try:
             report = carry_out(
                 plan,
                 self.client,
-                self._read_chunks,
+                self.point.read_chunks,
                 clock=clock,
-                users=self._documents("users") if with_users else (),
-                roles=self._documents("roles") if with_users else (),
+                users=self.point.accounts("users") if with_users else (),
+                roles=self.point.accounts("roles") if with_users else (),
                 compare="full" if compare == "full" else "counts",
                 progress=_OneTask(progress),
                 finished=self._finished(),
@@ -143,27 +112,12 @@ class DatabaseRestore:
 
     def missing_accounts(self) -> list[Account]:
         """Users and roles that this restore would add."""
-        return missing_accounts(TargetServer(self.client), self._documents("users"), self._documents("roles"))
-
-    def _read_chunks(self, entry: CollectionEntry) -> Iterator[bytes]:
-        stream = self._stored[entry.namespace].stream
-        return iter(()) if stream is None else self.reader.stream(self.reader.streams()[stream])
+        return missing_accounts(TargetServer(self.client), self.point.accounts("users"), self.point.accounts("roles"))
 
     def _changes(self) -> Changes | None:
-        stream = self.reader.streams().get("oplog")
-        if stream is None:
+        if not self.point.has_changes:
             return None
-        later = frozenset(name for name, one in self._stored.items() if one.later)
-        return Changes(lambda: self.reader.stream(stream), later)
-
-    def _documents(self, name: str) -> list[bytes]:
-        raw = b"".join(self.reader.stream(self.reader.streams()[name]))
-        documents, position = [], 0
-        while position < len(raw):
-            length = int.from_bytes(raw[position : position + 4], "little")
-            documents.append(raw[position : position + length])
-            position += length
-        return documents
+        return Changes(self.point.changes, self.point.later, self.point.births)
 
     def _finished(self) -> frozenset[str]:
         stored = self.state.read_json(self._journal) or {}

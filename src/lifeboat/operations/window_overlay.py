@@ -8,7 +8,7 @@ document is ``unsure``, is never put back one by one, and that is said.
 from dataclasses import dataclass, field
 
 from lifeboat.foundation.sizes import MIB
-from lifeboat.operations.restore_mongodb import StoredCollection
+from lifeboat.operations.database_point import StoredCollection
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.mongodb.by_id import id_of
 from lifeboat.sources.mongodb.document_words import elements_of

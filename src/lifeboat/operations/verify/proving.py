@@ -9,9 +9,9 @@ from datetime import datetime
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.operations.database_point import stored_collections
 from lifeboat.operations.proofs import Proofs, doubt, prove
 from lifeboat.operations.restore_files import stored_roots
-from lifeboat.operations.restore_mongodb import stored_collections
 from lifeboat.operations.verify.damage import name_snapshot
 from lifeboat.operations.verify.memory import ScrubMemory, fingerprint
 from lifeboat.operations.verify.structure import Structure, readers

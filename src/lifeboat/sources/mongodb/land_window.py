@@ -5,11 +5,11 @@ reached (``staged``) and are copied in their order when they are what they shoul
 keeps the documents of that in an order of its own, and after an election the order would be another.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from bson import SON
+from bson import SON, Timestamp
 
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.catalog import CollectionEntry, describe
@@ -30,10 +30,12 @@ class Changes:
     Args:
         chunks: Begins the stored changes from the first; each chunk holds whole ones.
         later: Namespaces whose documents were read while they changed.
+        births: By UUID: changes before this instant are of another collection that had it before.
     """
 
     chunks: Callable[[], Iterable[bytes]]
     later: AbstractSet[str]
+    births: Mapping[bytes, Timestamp] = field(default_factory=dict)
 
 
 def staged(landing: Landing) -> Landing:

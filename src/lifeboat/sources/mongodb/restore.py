@@ -189,7 +189,7 @@ class _Run:
         for _ in range(REPLAYS_AT_MOST):
             troubles = self._server.troubles
             try:
-                counts = replay(self._server, places, changes.chunks(), self._how.progress)
+                counts = replay(self._server, places, changes.chunks(), self._how.progress, changes.births)
             except LandingDiffers:
                 if self._server.troubles == troubles:
                     raise

@@ -113,6 +113,21 @@ class Change:
         return document_of(b"".join(parts))
 
 
+_WHEN_AT, _KIND_AT = 8, 46
+"""Where a stored event has them: its first fields are of fixed size."""
+
+
+def when_of(block: bytes, begin: int) -> Timestamp:
+    """When the stored event that begins there happened."""
+    increment, seconds = _READ_TIMESTAMP.unpack_from(block, begin + _WHEN_AT)
+    return Timestamp(seconds, increment)
+
+
+def is_change(block: bytes, begin: int) -> bool:
+    """Whether the stored event that begins there is of a document, and no command."""
+    return block[begin + _KIND_AT] != ord("c")
+
+
 def read_change(stored: bytes) -> Change:
     """Read what ``to_bson`` wrote.
 

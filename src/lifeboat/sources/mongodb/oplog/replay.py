@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bson import Timestamp
+
 from lifeboat.foundation.progress import Progress
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.insert_raw import RUN_AT_MOST_BYTES, DocumentRun, batches_of, insert_chunk, not_taken
@@ -37,28 +39,35 @@ class Place:
 
 
 def replay(
-    server: TargetServer, places: Mapping[bytes, Place], chunks: Iterable[bytes], progress: Progress
+    server: TargetServer,
+    places: Mapping[bytes, Place],
+    chunks: Iterable[bytes],
+    progress: Progress,
+    births: Mapping[bytes, Timestamp] | None = None,
 ) -> dict[bytes, int]:
     """Apply the changes of some collections, by UUID; returns how many there were of each.
 
     Args:
         chunks: Stored changes, whole ones in each chunk; those of other collections are passed over.
+        births: By UUID: changes before this are of another collection, and passed over too.
 
     Raises:
         LandingDiffers: The server does not take a change.
     """
     counts = dict.fromkeys(places, 0)
-    for collections in windows(_chosen(chunks, counts, progress)):
+    for collections in windows(_chosen(chunks, counts, progress, births or {})):
         for uuid, writes in collections.items():
             _apply(server, places[uuid], writes)
     return counts
 
 
-def _chosen(chunks: Iterable[bytes], counts: dict[bytes, int], progress: Progress) -> Iterator[Change]:
+def _chosen(
+    chunks: Iterable[bytes], counts: dict[bytes, int], progress: Progress, births: Mapping[bytes, Timestamp]
+) -> Iterator[Change]:
     for chunk in chunks:
         for begin, end in spans_of(chunk):
             change = read_change(chunk[begin:end])
-            if change.uuid in counts:
+            if change.uuid in counts and not (change.uuid in births and change.when < births[change.uuid]):
                 counts[change.uuid] += 1
                 yield change
         progress.advance(len(chunk))
