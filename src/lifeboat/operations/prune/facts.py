@@ -9,7 +9,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
 from lifeboat.repository.catalog_format import Index
 from lifeboat.repository.errors import SaidByNobody
-from lifeboat.repository.names import CATALOG, KEYS, Class, Source, is_generation, packs_prefix, stated_digest
+from lifeboat.repository.names import CATALOG, KEYS, SEGMENTS, Class, Source, is_generation, packs_prefix, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import HEADER_BYTES, read_header
 from lifeboat.repository.quarantine import quarantined
@@ -97,6 +97,8 @@ class Facts:
     fronts: dict[str, Front] = field(default_factory=dict)
     """Of packs that no index of their snapshot's writer tells of, and of all that are about to go in a generation with ``unread``."""
     keys: tuple[StoredPack, ...] = ()
+    archive_keys: frozenset[tuple[str, bytes]] = frozenset()
+    """Generation and name of every data key that the archive's segments are sealed under, as their names tell."""
     committed_at: tuple[datetime, ...] = ()
     """When the store took records and links, by its own clock, in order."""
 
@@ -167,6 +169,7 @@ def gather(repository: Repository, progress: Progress) -> Facts:
         tuple(packs),
         {},
         tuple(_listed(repository.store.list_under(KEYS), 1)),
+        _archive_keys(repository.store.list_under(SEGMENTS)),
         tuple(sorted(stored.modified for stored in catalog if _is_commit(stored.name))),
     )
     facts.fronts.update(_read_fronts(repository, _unclear(facts)))
@@ -214,6 +217,12 @@ def _listed(listing: Iterable[StoredObject], generation_at: int) -> list[StoredP
         if whole and _is_month(parts[generation_at]):
             found.append(StoredPack(stored.name, parts[generation_at], stored.size_bytes))
     return found
+
+
+def _archive_keys(listing: Iterable[StoredObject]) -> frozenset[tuple[str, bytes]]:
+    """Whatever lies in a key's folder keeps the key, even if the rest of its name is none of ours: a lie can keep, never cost."""
+    places = {tuple(stored.name[len(SEGMENTS) :].split("/")[:2]) for stored in listing if stored.name.count("/") >= 4}
+    return frozenset((generation, bytes.fromhex(key)) for generation, key in places if stated_digest(key) == key)
 
 
 def _indexes(

@@ -187,6 +187,7 @@ def _removals_of(
             yield Removal(generation, Kind.INDEX, index.name, index.size_bytes)
     keys = _keys_needed(facts, staying, indexes, named)
     if keys is not None:
+        keys |= {key for where, key in facts.archive_keys if where == generation}
         for key in facts.keys:
             if key.generation == generation and key.sha256 not in keys:
                 yield Removal(generation, Kind.KEY, key.name, key.size_bytes)
