@@ -121,7 +121,7 @@ def test_applyOps_inside_applyOps_is_flattened() -> None:
     assert len(list(WANTED.changes_of(raw(entry)))) == 4
 
 
-@pytest.mark.parametrize("command", ["emptycapped", "convertToCapped", "importCollection", "somethingNew"])
+@pytest.mark.parametrize("command", ["convertToCapped", "importCollection", "somethingNew"])
 def test_a_command_whose_effect_on_documents_is_not_known_is_refused_where_it_matters(command: str) -> None:
     entry = SON(BY_NAME["drop"]["entries"][0])
     entry["o"] = SON([(command, "c_t")])

@@ -26,7 +26,7 @@ from lifeboat.operations.taking import Taken, Taking, finding_to_json
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
 from lifeboat.repository.writing import Run
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry
-from lifeboat.sources.mongodb.catalog_read import NEVER_CAPTURED
+from lifeboat.sources.mongodb.catalog_listed import is_captured
 from lifeboat.sources.mongodb.dump.archive_read import ArchiveReader
 from lifeboat.sources.mongodb.dump.dump_catalog import DumpCatalog
 from lifeboat.sources.mongodb.dump.dump_oplog import DumpOplog
@@ -279,7 +279,7 @@ def _account_kind(database: str, name: str) -> str:
 def _is_of_the_server(database: str, name: str) -> bool:
     if name.startswith("$admin."):
         return True
-    if database in NEVER_CAPTURED or database.startswith("__mdb_internal"):
+    if not is_captured(database):
         return True
     return name.startswith("system.") and name != "system.js" and not name.startswith(BUCKETS)
 

@@ -16,16 +16,14 @@ from pymongo.errors import OperationFailure
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.mongodb.any_name import collection_of
-from lifeboat.sources.mongodb.catalog import BUCKETS, EXACT, CollectionEntry, describe, describe_series
+from lifeboat.sources.mongodb.catalog import EXACT, CollectionEntry
+from lifeboat.sources.mongodb.catalog_listed import Listed, is_captured, left_out_because, sort_out
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import CaptureMoved, DatabaseUnsupported
-from lifeboat.sources.mongodb.landing_names import is_ours
-from lifeboat.sources.mongodb.meaning import ROLE_HINT, UNAUTHORIZED, in_our_words
+from lifeboat.sources.mongodb.meaning import UNAUTHORIZED, in_our_words
 from lifeboat.sources.mongodb.server_facts import ServerFacts
 from lifeboat.sources.mongodb.snapshot_read import session_at, time_of
 
-NEVER_CAPTURED = ("admin", "local", "config")
-"""Their users and roles are read apart; the rest belongs to the server, not to the application."""
 LISTINGS_AT_MOST = 5
 STAGE_NOT_ENABLED = 224
 
@@ -37,33 +35,6 @@ class CatalogRead:
     entries: tuple[CollectionEntry, ...]
     findings: tuple[Finding, ...]
     time: Timestamp | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """One collection as the server describes it, whichever way it was asked.
-
-    Args:
-        mixed: Of time-series buckets: whether one may hold several types in one field.
-        refused: Of time-series buckets: what the user may not do with them; empty when nothing is missing.
-    """
-
-    database: str
-    name: str
-    options: Mapping[str, Any]
-    indexes: Sequence[Mapping[str, Any]]
-    uuid: bytes
-    mixed: bool = False
-    refused: str = ""
-
-    @property
-    def is_buckets(self) -> bool:
-        return self.name.startswith(BUCKETS) and "timeseries" in self.options
-
-    @property
-    def is_series(self) -> bool:
-        """What users see of a time-series collection: a view over its buckets."""
-        return "timeseries" in self.options and not self.is_buckets
 
 
 def read_catalog(
@@ -96,14 +67,10 @@ def read_catalog(
 
 
 def is_wanted(database: str, databases: Sequence[str] | None) -> bool:
-    if databases is None:
-        return database not in NEVER_CAPTURED and not database.startswith("__mdb_internal")
-    return database in databases
+    return is_captured(database) if databases is None else database in databases
 
 
-def _by_list_catalog(
-    client: Client, facts: ServerFacts, at: Timestamp | None
-) -> tuple[list[_Listed], Timestamp | None]:
+def _by_list_catalog(client: Client, facts: ServerFacts, at: Timestamp | None) -> tuple[list[Listed], Timestamp | None]:
     admin = client.get_database("admin", codec_options=EXACT)
     pipeline: list[Mapping[str, Any]] = [{"$listCatalog": {}}]
     if not facts.in_a_set:
@@ -113,26 +80,24 @@ def _by_list_catalog(
         return listed, time_of(session)
 
 
-def _from_catalog(entry: Mapping[str, Any]) -> _Listed:
+def _from_catalog(entry: Mapping[str, Any]) -> Listed:
     if entry["type"] in ("view", "timeseries"):
         options = {key: entry[key] for key in ("viewOn", "pipeline", "collation") if key in entry}
         if entry["type"] == "timeseries":
             options["timeseries"] = {}
-        return _Listed(entry["db"], entry["name"], options, (), b"")
+        return Listed(entry["db"], entry["name"], options, (), b"")
     options = dict(entry["md"]["options"])
     uuid = bytes(options.pop("uuid", b""))
     indexes = [index["spec"] for index in entry["md"]["indexes"] if index.get("ready")]
     mixed = entry["md"].get("timeseriesBucketsMayHaveMixedSchemaData") is True
-    return _Listed(entry["db"], entry["name"], options, indexes, uuid, mixed)
+    return Listed(entry["db"], entry["name"], options, indexes, uuid, mixed)
 
 
 def _all_databases(client: Client) -> list[str]:
     return [name for name in client.list_database_names() if is_wanted(name, None)]
 
 
-def _by_listings(
-    client: Client, facts: ServerFacts, databases: Sequence[str]
-) -> tuple[list[_Listed], Timestamp | None]:
+def _by_listings(client: Client, facts: ServerFacts, databases: Sequence[str]) -> tuple[list[Listed], Timestamp | None]:
     """List before and after T, until nothing moved in between."""
     before = _list_once(client, databases)
     for _ in range(LISTINGS_AT_MOST):
@@ -149,15 +114,15 @@ def _by_listings(
     )
 
 
-def _list_once(client: Client, databases: Iterable[str]) -> list[_Listed]:
+def _list_once(client: Client, databases: Iterable[str]) -> list[Listed]:
     found = []
     for database in databases:
         opened = client.get_database(database, codec_options=EXACT)
         for collection in opened.list_collections():
             name, options = collection["name"], dict(collection["options"])
             uuid = bytes(collection["info"].get("uuid", b""))
-            one = _Listed(database, name, options, [], uuid)
-            if collection["type"] == "collection" and (one.is_buckets or _left_out_because(one) is None):
+            one = Listed(database, name, options, [], uuid)
+            if collection["type"] == "collection" and (one.is_buckets or left_out_because(one) is None):
                 one = _with_indexes(opened, one)
             elif collection["type"] == "timeseries":
                 one = replace(one, options={**options, "timeseries": options.get("timeseries", {})})
@@ -165,7 +130,7 @@ def _list_once(client: Client, databases: Iterable[str]) -> list[_Listed]:
     return sorted(found, key=lambda each: (each.database, each.name))
 
 
-def _with_indexes(database: Any, one: _Listed) -> _Listed:
+def _with_indexes(database: Any, one: Listed) -> Listed:
     try:
         return replace(one, indexes=_finished_indexes(database, one.name))
     except OperationFailure as refusal:
@@ -174,7 +139,7 @@ def _with_indexes(database: Any, one: _Listed) -> _Listed:
         return replace(one, refused="listIndexes")
 
 
-def _refused_to_read(client: Client, one: _Listed) -> _Listed:
+def _refused_to_read(client: Client, one: Listed) -> Listed:
     """The right to read a database does not cover its buckets; one that is missing costs that collection alone."""
     try:
         collection_of(client[one.database], one.name).find_one({}, projection={"_id": 1})
@@ -197,96 +162,11 @@ def _finished_indexes(database: Any, name: str) -> list[Mapping[str, Any]]:
     return [entry for entry in entries if "buildUUID" not in entry and not entry.get("clustered")]
 
 
-def _left_out_because(one: _Listed) -> str | None:
-    """Why a collection is no part of a backup; an empty string where nobody could miss it."""
-    if is_ours(one.name):
-        return "leftover"
-    if one.options.get("temp") or (one.name.startswith("system.") and one.name != "system.js"):
-        return ""  # half of somebody's $out, dropped at the next start; the server's own
-    return None
-
-
-def _sort_out(listed: list[_Listed], time: Timestamp | None, databases: Sequence[str] | None) -> CatalogRead:
-    entries, findings = _sort_out_series(listed)
-    for each in listed:
-        reason = _left_out_because(each)
-        if each.is_series and reason is None:
-            continue
-        if reason is None:
-            entry = describe(each.database, each.name, each.options, each.indexes, each.uuid)
-            entries.append(entry)
-        elif reason == "leftover":
-            findings.append(_leftover(f"{each.database}.{each.name}"))
+def _sort_out(listed: list[Listed], time: Timestamp | None, databases: Sequence[str] | None) -> CatalogRead:
+    entries, findings = sort_out(listed)
     if not entries:
         findings.append(_nothing(databases))
-    entries.sort(key=lambda entry: (entry.database, entry.name))
     return CatalogRead(tuple(entries), tuple(findings), time)
-
-
-def _sort_out_series(listed: list[_Listed]) -> tuple[list[CollectionEntry], list[Finding]]:
-    """Pair what users see with the buckets behind it; either alone is the rest of something that was cut off."""
-    entries, findings = [], []
-    seen = {(each.database, each.name) for each in listed if each.is_series and not is_ours(each.name)}
-    behind = {(each.database, each.name.removeprefix(BUCKETS)): each for each in listed if each.is_buckets}
-    for database, name in sorted(seen | behind.keys()):
-        namespace, buckets = f"{database}.{name}", behind.get((database, name))
-        if is_ours(name):
-            continue  # a leftover, and said as one
-        if buckets is None:
-            findings.append(_series_without_data(namespace))
-        elif (database, name) not in seen:
-            findings.append(_data_without_series(namespace))
-        elif buckets.refused:
-            findings.append(_time_series_left_out(database, name, buckets.refused))
-        else:
-            facts = (buckets.options, buckets.indexes, buckets.uuid)
-            entries.append(describe_series(database, name, *facts, mixed=buckets.mixed))
-    return entries, findings
-
-
-def _time_series_left_out(database: str, name: str, action: str) -> Finding:
-    namespace = f"{database}.{name}"
-    return Finding(
-        Level.PROBLEM,
-        "time-series-left-out",
-        namespace,
-        f"{namespace} is a time-series collection and is NOT in this backup: "
-        f"the user may not {action} on {database}.{BUCKETS}{name}",
-        f"{ROLE_HINT}; or the role lifeboatCaptureOne of docs/operations.md",
-        (namespace,),
-    )
-
-
-def _series_without_data(namespace: str) -> Finding:
-    return Finding(
-        Level.PROBLEM,
-        "time-series-cut-off",
-        namespace,
-        f"{namespace} is a time-series collection without its data, as a restore leaves it that was cut off between two steps",
-        "run that restore again to its end: it finishes in moments",
-        (namespace,),
-    )
-
-
-def _data_without_series(namespace: str) -> Finding:
-    return Finding(
-        Level.PROBLEM,
-        "time-series-cut-off",
-        namespace,
-        f"there is data of a time-series collection {namespace}, but not the collection: it is NOT in this backup",
-        "run the restore that was cut off again, or give the data its name back: db.createCollection with the same options",
-        (namespace,),
-    )
-
-
-def _leftover(namespace: str) -> Finding:
-    return Finding(
-        Level.WARNING,
-        "restore-leftover",
-        namespace,
-        f"{namespace} is left over from a restore that did not finish, and is not backed up",
-        "run that restore again to its end, or drop the collection",
-    )
 
 
 def _held_to_older_features() -> DatabaseUnsupported:

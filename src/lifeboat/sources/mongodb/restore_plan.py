@@ -14,7 +14,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.apply_ops import why_series_cannot_be_swapped
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, Document
-from lifeboat.sources.mongodb.catalog_read import NEVER_CAPTURED
+from lifeboat.sources.mongodb.catalog_listed import NEVER_CAPTURED
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import RestorePlanInvalid, SeriesNotReplaceable, TargetNotEmpty
 from lifeboat.sources.mongodb.landing_names import NAMESPACE_AT_MOST_BYTES, aside_name, is_ours, landing_name, note_name

@@ -14,7 +14,7 @@ from bson import Timestamp
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lifeboat.foundation.sizes import MIB
-from lifeboat.sources.mongodb.catalog_read import NEVER_CAPTURED
+from lifeboat.sources.mongodb.catalog_listed import is_captured
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.dump.dump_catalog import TAKE_IT_QUIETLY, DumpCatalog
 from lifeboat.sources.mongodb.dump.found import TAKE_ANOTHER
@@ -33,7 +33,7 @@ class DumpOplog:
 
     def __init__(self, catalog: DumpCatalog) -> None:
         self._catalog = catalog
-        self._flattener = Flattener(_is_wanted, self._again)
+        self._flattener = Flattener(is_captured, self._again)
         self._aside = tempfile.SpooledTemporaryFile(max_size=HELD_AT_MOST_BYTES)  # noqa: SIM115
         self._cipher = AESGCM(os.urandom(32))
         self._parts: dict[Timestamp, tuple[int, int]] = {}
@@ -100,7 +100,3 @@ def _check(change: Change) -> None:
     elements_of(change.o)
     if change.document_id is None:
         raise BlockUnreadable("a change names no document", TAKE_ANOTHER)
-
-
-def _is_wanted(database: str) -> bool:
-    return database not in NEVER_CAPTURED and not database.startswith("__mdb_internal")

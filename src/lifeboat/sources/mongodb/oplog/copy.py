@@ -18,7 +18,7 @@ from lifeboat.foundation.sizes import MIB
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import DatabaseBusy, DatabaseUnreachable, OplogNotFollowed
 from lifeboat.sources.mongodb.oplog.change import Change
-from lifeboat.sources.mongodb.oplog.flatten import Flattener, Position
+from lifeboat.sources.mongodb.oplog.flatten import EMPTYING, Flattener, Position
 from lifeboat.sources.mongodb.oplog.read import entries_from, entry_at
 from lifeboat.sources.mongodb.target_server import PATIENCE_SECONDS, TargetServer
 
@@ -174,6 +174,11 @@ class OplogCopy:
                 raise OplogNotFollowed(
                     f"a collection of {event.database} was dropped and made again under the same UUID while it was backed up",
                     "run the backup again when the restore that does this (--preserveUUID) has ended",
+                )
+            elif event.name in EMPTYING:
+                raise OplogNotFollowed(
+                    f"a collection of {event.database} was emptied ({event.name}) while it was backed up",
+                    "run the backup again; keep that command away from it",
                 )
 
     def _entry_again(self, when: Timestamp) -> bytes | None:

@@ -7,7 +7,8 @@ that began before the first entry ever seen is whole too. What was prepared coun
 Commands that change the catalog need no replay where the catalog is read at the end and documents are followed by their
 collection's UUID. That holds for every command in ``FOLLOWED``: each of them either leaves the documents of a UUID alone,
 or tells of each document it writes or removes (``convertToCapped``, ``$out`` and renames across databases copy into a new UUID).
-Any other command is refused rather than believed. Who needs the catalog of each instant gets the commands too (``events_of``).
+Those in ``EMPTYING`` tell of no document, and still can be followed: what the UUID held before counts no more (``events_of``).
+Any other command is refused rather than believed. Who needs the catalog of each instant gets the commands too.
 """
 
 from collections.abc import Callable, Iterator
@@ -53,6 +54,8 @@ FOLLOWED = frozenset(
         "dbCheck",
     }
 )
+EMPTYING = frozenset({"create", "emptycapped"})
+"""After which a UUID holds nothing, whatever it held: of ``create``, where a dropped collection is made again."""
 PASSED_OVER = frozenset({"n", "cd", "ci", "cu", "km", "xi", "xd"})
 """No-ops, and what newer servers write about their own storage and indexes."""
 _TRUE = b"\x01"
@@ -167,7 +170,7 @@ class Flattener:
         database = namespace.partition(".")[0]
         if not self.is_wanted(database):
             return
-        if command not in FOLLOWED:
+        if command not in FOLLOWED and command not in EMPTYING:
             raise OplogNotFollowed(
                 f"the command {command} ran in {database}, and what it did to documents cannot be followed",
                 "run the backup again; keep that command away from it",
