@@ -1,0 +1,242 @@
+"""The archive and the snapshots of a repository as one history for each writer's name: what can be restored, and from where.
+
+Limits: names alone are listed, records are read; of the segments no byte, but where a gap asks for its reason.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
+from lifeboat.operations.recovery_points import Base, Hole, Span, base_of, holes_of, nearest, spans_of, ways_to
+from lifeboat.repository.names import Source
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.reading import SnapshotReader
+from lifeboat.repository.record import Record, show_time
+from lifeboat.repository.segments import Segment, Stretch, list_segments, stretches
+from lifeboat.storage.errors import StorageDenied
+
+
+class MomentNotCovered(LifeboatError):
+    """No snapshot and no stretch of the archive lead to this instant; the message names the nearest that can be restored."""
+
+    code = "moment-not-covered"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What there is of the database under one writer's name.
+
+    Args:
+        bases: Oldest first. others: Snapshots of the database that nothing can be replayed onto.
+        stretches: Of the archive, oldest first. spans: What can be restored: see ``spans_of``.
+    """
+
+    label: str
+    bases: tuple[Base, ...]
+    others: tuple[Record, ...]
+    stretches: tuple[Stretch, ...]
+    spans: tuple[Span, ...]
+
+    @property
+    def oldest(self) -> Span | None:
+        return self.spans[0] if self.spans else None
+
+    @property
+    def newest(self) -> ClusterTime | None:
+        """The newest instant that can be restored; None where there is none."""
+        return max((span.through for span in self.spans), default=None)
+
+    @property
+    def holes(self) -> list[Hole]:
+        return holes_of(self.spans, self.stretches, self.bases)
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Args:
+    archive_seen: False where the rights do not allow to list the archive, as on a guarded writer.
+    exact: False without the key: of a snapshot no more than the second is known.
+    """
+
+    of: tuple[History, ...]
+    archive_seen: bool
+    exact: bool
+
+
+class Clockwork:
+    """The exact times of snapshots, each read once."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._known: dict[str, Base] = {}
+
+    def __call__(self, base: Base) -> Base | None:
+        """None where the snapshot's root cannot be opened any more, so that an older one is taken; raises ``KeyMissing`` kinds."""
+        name = base.record.object_name
+        if name not in self._known:
+            try:
+                with SnapshotReader(self._repository, base.record) as reader:
+                    found = reader.details.get("cluster_time")
+            except RepositoryDamaged:
+                return None
+            if not isinstance(found, list) or len(found) != 2 or not all(isinstance(one, int) for one in found):
+                return None
+            self._known[name] = base.exactly(ClusterTime(*found))
+        return self._known[name]
+
+
+def read_histories(repository: Repository) -> Histories:
+    """All of the database, by writer's name."""
+    archive_seen = True
+    try:
+        listed = list_segments(repository)
+    except StorageDenied:
+        listed, archive_seen = [], False
+    by_label: dict[str, list[Stretch]] = defaultdict(list)
+    for stretch in stretches(listed):
+        by_label[label_of_writer(repository, stretch.writer)].append(stretch)
+    records: dict[str, list[Record]] = defaultdict(list)
+    for record in repository.snapshots():
+        if record.source == Source.MONGODB:
+            records[repository.label_of(record)].append(record)
+    clockwork = None if repository.identity is None else Clockwork(repository)
+    found = [_history(label, records[label], by_label[label], clockwork) for label in sorted({*by_label, *records})]
+    return Histories(tuple(found), archive_seen, clockwork is not None)
+
+
+def label_of_writer(repository: Repository, writer: str) -> str:
+    registered = repository.registrations.get(writer)
+    return registered.label if registered is not None else writer[:8]
+
+
+def meant_history(repository: Repository, histories: Histories, label: str | None = None) -> History:
+    """The one of this name; None: this machine's if there is one, else the one that reaches furthest.
+
+    Raises:
+        MomentNotCovered: There is none.
+    """
+    wanted = label or repository.own_label()
+    named = [one for one in histories.of if one.label == wanted]
+    usable = named or ([] if label else [one for one in histories.of if one.spans])
+    if not usable:
+        raise MomentNotCovered(
+            f"nothing of the database is stored{f' under the name {label}' if label else ''} yet",
+            "`lifeboat backup db` takes a snapshot, `lifeboat stream` every moment from then on",
+        )
+    return max(usable, key=lambda one: one.newest or ClusterTime(0, 0))
+
+
+def find_base(
+    repository: Repository, goal: ClusterTime | None, label: str | None = None
+) -> tuple[Base, Stretch | None]:
+    """The newest snapshot from which an instant can be reached, its time known exactly, and the stretch that leads from there to it;
+    None where it is the snapshot's own instant.
+
+    Args:
+        goal: None for the newest there is.
+        label: See ``meant_history``.
+
+    Raises:
+        MomentNotCovered: It cannot be reached.
+        KeyMissing, OnlyACustodian.
+    """
+    repository.need_identity()
+    histories = read_histories(repository)
+    history = meant_history(repository, histories, label)
+    wanted = goal or history.newest
+    if wanted is None:
+        raise MomentNotCovered(*_nothing_to_begin_from(history))
+    clockwork = Clockwork(repository)
+    for base, stretch in ways_to(wanted, history.bases, history.stretches, clockwork):
+        if stretch is None or _is_of_the_same_set(repository, base, stretch):
+            return base, stretch
+        raise MomentNotCovered(
+            f"the archive around {say_moment(wanted)} is of another replica set than snapshot {base.record.snapshot[:8]}",
+            "is one name (LIFEBOAT_LABEL) used for two databases? `lifeboat timeline` shows what can be restored",
+        )
+    raise _not_covered(histories, history, wanted, clockwork)
+
+
+def because_of(repository: Repository, stretch: Stretch) -> str | None:
+    """Why a stretch does not go on from an earlier one; None where it is not known from here."""
+    with suppress(LifeboatError):
+        return Segment(repository, stretch.segments[0]).statement.because
+    return None
+
+
+def _history(
+    label: str, records: Sequence[Record], of_archive: Sequence[Stretch], clockwork: Clockwork | None
+) -> History:
+    found = {one.object_name: base_of(one) for one in records}
+    bases = sorted((one for one in found.values() if one is not None), key=lambda one: one.earliest)
+    spans = spans_of(bases, of_archive)
+    if clockwork is not None:
+        edges = {time.seconds for one in of_archive for time in (one.after, one.through)}
+        doubtful = [one for one in bases if one.earliest.seconds in edges or one is bases[-1]]
+        while doubtful:
+            bases = _settled_among(bases, doubtful, clockwork)
+            spans = spans_of(bases, of_archive)
+            doubtful = [span.base for span in spans if span.stretch and span.base.earliest != span.base.latest]
+    others = tuple(one for one in records if found[one.object_name] is None)
+    return History(label, tuple(bases), others, tuple(of_archive), tuple(spans))
+
+
+def _settled_among(bases: Sequence[Base], doubtful: Sequence[Base], clockwork: Clockwork) -> list[Base]:
+    """The same with the exact times of some; those that cannot be opened are left out."""
+    exactly = {one.record.object_name: clockwork(one) for one in doubtful}
+    settled = (exactly.get(one.record.object_name, one) for one in bases)
+    return sorted((one for one in settled if one is not None), key=lambda one: one.earliest)
+
+
+def _is_of_the_same_set(repository: Repository, base: Base, stretch: Stretch) -> bool:
+    """Whether snapshot and archive are of one replica set: settings may have been pointed at another database in between."""
+    with SnapshotReader(repository, base.record) as reader:
+        server = reader.details.get("server")
+    stated = Segment(repository, stretch.segments[0]).statement.set_name
+    return isinstance(server, dict) and server.get("set_name") == stated
+
+
+def _not_covered(histories: Histories, history: History, goal: ClusterTime, clockwork: Clockwork) -> MomentNotCovered:
+    before, after = (_settled(span, clockwork) for span in nearest(history.spans, goal))
+    nearer = before or after
+    if nearer is None:
+        return MomentNotCovered(*_nothing_to_begin_from(history))
+    said = []
+    if before is not None:
+        said.append(f"the nearest before it is {say_moment(before.through)}")
+    if after is not None:
+        said.append(f"the nearest after it is {say_moment(after.since)}")
+    unseen = "" if histories.archive_seen else " from here, where the archive may not be listed"
+    exact = nearer.through if nearer is before else nearer.since
+    which = nearer.base.record.snapshot[:8] if nearer.stretch is None else f"--at {exact.words()}"
+    return MomentNotCovered(
+        f"{say_moment(goal)} cannot be restored{unseen}: {', '.join(said)}",
+        f"`lifeboat restore db {which} --to NAME` brings the nearest back; `lifeboat timeline` shows all that can be",
+    )
+
+
+def _settled(span: Span | None, clockwork: Clockwork) -> Span | None:
+    """With the exact time of the snapshot that it begins with."""
+    base = None if span is None else clockwork(span.base)
+    if span is None or base is None:
+        return span
+    return Span(base.latest, span.through if span.stretch else base.latest, base, span.stretch)
+
+
+def _nothing_to_begin_from(history: History) -> tuple[str, str]:
+    if history.others and not history.bases:
+        message = "no snapshot of the database is whole and of one instant, so nothing can be followed from it"
+        return (
+            message,
+            "`lifeboat doctor` says why; snapshots themselves are restored by their id: `lifeboat snapshots`",
+        )
+    message = "no snapshot of the database is stored that the archive could go on from"
+    return message, "`lifeboat backup db` takes one; every moment after it can then be restored"
+
+
+def say_moment(time: ClusterTime) -> str:
+    """``2025-11-26T01:37:36Z (1764121056.3)``."""
+    return f"{show_time(time.instant)} ({time.words()})"
