@@ -12,9 +12,10 @@ from mongodb_samples import RAW, Client
 
 from lifeboat.foundation.progress import Silent
 from lifeboat.sources.mongodb.errors import OplogGap, OplogNotFollowed
-from lifeboat.sources.mongodb.oplog.change import Change, elements_of, read_change
+from lifeboat.sources.mongodb.oplog.change import Change, elements_of, read_change, with_id_first
 from lifeboat.sources.mongodb.oplog.command import Command, read_event
 from lifeboat.sources.mongodb.oplog.flatten import Flattener, position_of
+from lifeboat.sources.mongodb.oplog.read import entries_from, entry_at, majority_point
 from lifeboat.sources.mongodb.oplog.replay import Place, replay
 from lifeboat.sources.mongodb.target_server import TargetServer
 
@@ -216,6 +217,27 @@ def stored_changes(steps: list[Any]) -> bytes:
         about = bson.encode(o2[0]) if o2 else None
         made.append(Change(Timestamp(9, number), bytes(8), kind, "a.c", bytes(16), bson.encode(o), about).to_bson())
     return b"".join(made)
+
+
+def test_a_whole_document_is_one_wherever_the_client_had_its_id(client: Client, database: str) -> None:
+    """The server stores it with its ``_id`` first; its oplog has it as it was sent."""
+    collection: Any = client[database].get_collection("c", codec_options=RAW)
+    start = majority_point(client)
+    collection.insert_one({"n": 1, "_id": 1})
+    stored = []
+    for new in (SON([("z", [1]), ("_id", 1)]), SON([("$v", 2), ("diff", {"u": {"a": 1}}), ("_id", 1), ("last", 1)])):
+        collection.update_one({"_id": 1}, [{"$replaceWith": {"$literal": new}}])
+        stored.append(bytes(collection.find_one().raw))
+    collection.replace_one({"_id": 1}, SON([("whole", 1), ("_id", 1)]))
+    stored.append(bytes(collection.find_one().raw))
+    wanted = Flattener(lambda name: name == database, lambda when: entry_at(client, when))
+    entries = entries_from(client, start, None, majority_point(client))
+    updates = [change for _, entry in entries for change in wanted.changes_of(entry) if change.kind == "u"]
+    assert all(change.is_whole for change in updates)
+    assert [change.o for change in updates] == stored
+    assert [read_change(change.to_bson()).o for change in updates] == stored
+    odd = raw(SON([("z", [1]), ("_id", 1)]))
+    assert with_id_first(odd) == stored[0] and with_id_first(raw({"$v": 2, "diff": {}})) == raw({"$v": 2, "diff": {}})
 
 
 def test_the_file_of_shapes_is_what_was_recorded() -> None:

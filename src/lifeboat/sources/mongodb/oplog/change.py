@@ -54,6 +54,26 @@ def write_timestamp(when: Timestamp) -> bytes:
     return _READ_TIMESTAMP.pack(when.inc, when.time)
 
 
+def with_id_first(o: bytes) -> bytes:
+    """A whole document as it is stored: ``replaceOne`` and pipelines put it into the oplog with its ``_id`` where the client had it.
+
+    A diff passes as it is. A document may begin with a field ``$v`` too: as the server, we go by the ``_id``.
+    """
+    if o[5:9] == b"_id\0":
+        return o
+    at = 4
+    try:
+        while o[at] != 0:
+            name_end = o.index(0, at + 1)
+            end = end_of_value(o, o[at], name_end + 1)
+            if o[at + 1 : name_end] == b"_id":
+                return document_of(o[at:end] + o[4:at] + o[end:-1])
+            at = end
+    except (IndexError, ValueError, struct.error) as trouble:
+        raise BlockUnreadable("an entry of the oplog is not whole", "is it a stream of an oplog?") from trouble
+    return o
+
+
 def text_of(element: Element | None) -> str:
     """A string's text; empty for anything else."""
     return element[1][4:-1].decode("utf-8", "replace") if element and element[0] == STRING else ""
@@ -93,7 +113,7 @@ class Change:
 
     @property
     def is_whole(self) -> bool:
-        """Whether ``o`` is the whole document afterwards. A diff begins with ``$``, a stored document with its ``_id``."""
+        """Whether ``o`` is the whole document afterwards: it then has an ``_id``, and a diff has none."""
         return self.kind == "i" or (self.kind == "u" and self.o[5:9] == b"_id\0")
 
     def to_bson(self) -> bytes:
@@ -143,7 +163,7 @@ def read_change(stored: bytes) -> Change:
             kind=text_of(fields[b"op"]),
             namespace=text_of(fields[b"ns"]),
             uuid=uuid_of(fields[b"ui"]),
-            o=fields[b"o"][1],
+            o=with_id_first(fields[b"o"][1]),
             o2=o2[1] if o2 else None,
         )
     except (KeyError, struct.error) as trouble:

@@ -28,6 +28,7 @@ from lifeboat.sources.mongodb.oplog.change import (
     read_timestamp,
     text_of,
     uuid_of,
+    with_id_first,
 )
 from lifeboat.sources.mongodb.oplog.command import Command, Event
 
@@ -143,7 +144,9 @@ class Flattener:
                 "run the backup again when it is quiet; a server newer than 8.0 may need a newer Lifeboat",
             )
         o2 = fields.get(b"o2")
-        yield Change(stamp.when, stamp.term, kind, namespace, uuid, fields[b"o"][1], o2[1] if o2 else None)
+        yield Change(
+            stamp.when, stamp.term, kind, namespace, uuid, with_id_first(fields[b"o"][1]), o2[1] if o2 else None
+        )
 
     def _chain(self, last: dict[bytes, Element], stamp: Position) -> Iterator[Event]:
         """The changes of the earlier entries of a transaction."""
