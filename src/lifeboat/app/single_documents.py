@@ -13,9 +13,10 @@ from lifeboat.app.protecting import UNDO, Protecting
 from lifeboat.app.restore_job import TargetMissing, incomplete
 from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
-from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
-from lifeboat.operations.database_point import StoredCollection, stored_collections
+from lifeboat.operations.database_point import DatabasePoint, StoredCollection
+from lifeboat.operations.documents_at import DocumentsAt
 from lifeboat.operations.pick_documents import Match, NothingFits, Picking, choose
 from lifeboat.operations.put_back_documents import (
     DOCUMENTS_OF,
@@ -33,7 +34,6 @@ from lifeboat.operations.reports import (
 )
 from lifeboat.operations.status import row_of
 from lifeboat.operations.taking import new_point
-from lifeboat.operations.window_overlay import window_overlay
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -137,7 +137,8 @@ def single_documents(
     record = repository.find_snapshot(request.snapshot, Source.MONGODB)
     with ExitStack() as stack:
         reader = stack.enter_context(SnapshotReader(repository, record))
-        stored = {one.entry.namespace: one for one in stored_collections(reader)}
+        point = DatabasePoint(reader)
+        stored = point.by_namespace
         chosen = _collection(stored, request.namespace)
         target = RestoreRequest("db", request.snapshot, request.to, request.over_live, namespaces=(request.namespace,))
         uri, renames = database_target(settings, target, reader)
@@ -152,27 +153,24 @@ def single_documents(
         matcher.check()
         parts = _parts_of(stored, chosen)
         progress.begin("looking through the snapshot", chosen.bytes + (parts.bytes if parts else 0))
-        overlay = window_overlay(reader, chosen)
-        picking = Picking(reader, chosen, live, matcher, wanted, keeps_ids=parts is not None, overlay=overlay)
+        picking = Picking(DocumentsAt(point, chosen), live, matcher, wanted, keeps_ids=parts is not None)
         found = [picking.look(progress)]
         pickings = [picking]
         if parts is not None and picking.ids:
             by_file = FieldMatcher(PARENT, frozenset(picking.ids))
             content = Picking(
-                reader,
-                parts,
+                DocumentsAt(point, parts),
                 place(parts),
                 by_file,
                 first_number=1 + len(picking.matches),
                 parents=by_file,
-                overlay=window_overlay(reader, parts),
             )
             found.append(content.look(progress))
             pickings.insert(0, content)
-        findings = [*incomplete(record), *(finding for one in pickings for finding in _unsure(one))]
+        findings = incomplete(record)
         if not findings:
             _refuse_nothing(found[0], request)
-        plan = DocumentsPlan(row_of(record), address_of(uri), tuple(found), request.over_live, tuple(findings))
+        plan = DocumentsPlan(row_of(record), address_of(uri), tuple(found), request.over_live, findings)
         protecting = Protecting(settings, repository, clock, progress)
         yield SingleDocuments(plan, repository, clock, progress, protecting, request, pickings)
 
@@ -211,23 +209,6 @@ def _parts_of(stored: dict[str, StoredCollection], chosen: StoredCollection) -> 
     """The content that belongs to the files of GridFS, if these are."""
     name = chosen.entry.namespace
     return stored.get(name.removesuffix(FILES) + PARTS) if name.endswith(FILES) else None
-
-
-def _unsure(picking: Picking) -> list[Finding]:
-    """What the snapshot cannot tell document by document."""
-    unsure = len(picking.overlay.unsure) if picking.overlay else 0
-    if not unsure:
-        return []
-    namespace = picking.stored.entry.namespace
-    return [
-        Finding(
-            Level.WARNING,
-            "documents-unsure",
-            namespace,
-            f"{unsure:,} documents were being changed while the snapshot was read and cannot be put back singly",
-            f"to see them: `lifeboat restore db --ns {namespace} --to NAME`, or look into another snapshot",
-        )
-    ]
 
 
 def _refuse_nothing(found: FoundDocuments, request: DocumentsRequest) -> None:
