@@ -1,22 +1,26 @@
 """Which server and database the words after ``--to`` mean; never guessed, never the live one by accident."""
 
 import os
+from collections.abc import Sequence
 
 from lifeboat.app.settings import Settings
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations.reports import RestoreRequest
-from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.mongodb.connect import database_of
 
 
-def database_target(settings: Settings, request: RestoreRequest, reader: SnapshotReader) -> tuple[Secret, list[str]]:
-    """The server, and the renames that the target itself implies."""
+def database_target(settings: Settings, request: RestoreRequest, databases: Sequence[str]) -> tuple[Secret, list[str]]:
+    """The server, and the renames that the target itself implies.
+
+    Args:
+        databases: Those that are stored.
+    """
     renames = [f"{old}={new}" for old, new in request.renames]
     if request.to is None:
         return settings.need_mongodb(), renames
     meant = {namespace.partition(".")[0] for namespace in request.namespaces}
-    stored = sorted(meant) or [str(name) for name in reader.details.get("databases", ())]
+    stored = sorted(meant) or list(databases)
     text = request.to
     if text.startswith("env:"):
         text = os.environ.get(text[4:], "")
@@ -43,7 +47,7 @@ def database_target(settings: Settings, request: RestoreRequest, reader: Snapsho
         renames = [f"{stored[0]}={wanted}", *renames]
     elif wanted is not None and not text.startswith("mongodb") and len(stored) != 1:
         raise SettingsError(
-            f"the snapshot holds {len(stored)} databases, so {wanted} cannot be the name of all of them",
+            f"there are {len(stored)} databases to restore, so {wanted} cannot be the name of all of them",
             f"name each: --rename {stored[0] if stored else 'OLD'}=NEW",
         )
     return uri, renames

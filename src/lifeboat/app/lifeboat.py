@@ -4,7 +4,7 @@ Composition only: what is done stands in ``operations``, how things are built in
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from lifeboat.app.build import (
 )
 from lifeboat.app.diagnosis import Diagnosis
 from lifeboat.app.enrolling import Enrolling, new_generation_of, take_in
+from lifeboat.app.points import goal_of, open_point
 from lifeboat.app.settings import Settings
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.foundation.clock import Clock, SystemClock
@@ -32,6 +33,7 @@ from lifeboat.operations.annotate import TEXT_AT_MOST, annotate, check_text, lis
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
 from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
+from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.doctor.checks import Check, examine, findings_of
 from lifeboat.operations.doctor.store import check_store
 from lifeboat.operations.import_dump import import_dump, open_dump
@@ -265,20 +267,28 @@ class Lifeboat:
         namespaces: Sequence[str] = (),
         with_users: bool = True,
         compress: bool = False,
+        at: str | None = None,
+        before_op: str | None = None,
     ) -> ExportReport:
         """Write a snapshot out as a mongodump archive or directory, or as a tar archive.
 
         Args:
-            snapshot: As for ``contents``.
+            snapshot: As for ``contents``; ``db`` with ``at`` or ``before_op``.
+            at, before_op: A moment of the database, as for ``RestoreRequest``.
             out: A file that does not exist, a new or empty folder, or ``-`` for standard output.
         """
         repository = self._open()
         source = SOURCES.get(snapshot) or (Source.MONGODB if form in export.FORMATS[Source.MONGODB] else None)
         record = repository.find_snapshot("latest" if snapshot in SOURCES else snapshot, source)
-        with SnapshotReader(repository, record) as reader:
-            refuse_single_documents(reader)
+        with ExitStack() as stack:
+            what: SnapshotReader | DatabasePoint
+            if at is None and before_op is None:
+                what = stack.enter_context(SnapshotReader(repository, record))
+                refuse_single_documents(what)
+            else:
+                what = open_point(repository, goal_of(at, before_op, self._clock.now()), stack)
             return export.export(
-                reader,
+                what,
                 form,
                 out,
                 namespaces=namespaces,

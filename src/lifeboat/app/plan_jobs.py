@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lifeboat.app.database_target import database_target
+from lifeboat.app.points import goal_of, newest_until, open_point, row_of_point
 from lifeboat.app.protecting import Protecting
 from lifeboat.app.restore_job import Job, TargetMissing, incomplete
 from lifeboat.app.settings import Settings
@@ -20,6 +21,7 @@ from lifeboat.operations.reports import PlanStep, RestoredPart, RestoreRequest
 from lifeboat.operations.restore_files import TreeRestore
 from lifeboat.operations.restore_mongodb import DatabaseRestore
 from lifeboat.operations.tree_preview import too_small
+from lifeboat.repository.errors import SnapshotUnknown
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -50,20 +52,41 @@ class PlanJobs:
                 "a restore needs exactly one target",
                 "--to a server, database or directory; or --over-live to replace what is there now",
             )
+        if request.is_of_a_moment:
+            return self._jobs_of_a_moment(request, stack, resume=resume)
         if request.source != "all":
             record = self._repository.find_snapshot(request.snapshot, ORDER[request.source])
             return [self._job(request, record, stack, resume=resume)]
         if not request.over_live:
-            raise TargetMissing(
-                "database and files cannot go to one --to",
-                "restore them one by one: `lifeboat restore db --to ...`, `lifeboat restore files --to ...`; or --over-live",
-            )
+            raise _cannot_go_together()
         together = self._together(request.snapshot)
         jobs = []
         for name, source in ORDER.items():
             for record in together:
                 if record.source == source:
                     jobs.append(self._job(replace(request, source=name), record, stack, resume=resume))
+        return jobs
+
+    def _jobs_of_a_moment(self, request: RestoreRequest, stack: ExitStack, *, resume: bool) -> list[Job]:
+        """The database as it was at that instant; of files and settings, which have no archive, the newest snapshot until then."""
+        if request.source == "all" and not request.over_live:
+            raise _cannot_go_together()
+        repository = self._repository
+        goal = goal_of(request.at, request.before_op, self._clock.now())
+        jobs = []
+        for name, source in ORDER.items():
+            if request.source not in (name, "all"):
+                continue
+            one = replace(request, source=name)
+            if source == Source.MONGODB:
+                jobs.append(self._database_job(one, open_point(repository, goal, stack), stack, resume=resume))
+                continue
+            record = newest_until(repository, source, goal)
+            if record is not None:
+                reader = stack.enter_context(SnapshotReader(repository, record))
+                jobs.append(self._tree_job(one, reader))
+            elif request.source != "all":
+                raise SnapshotUnknown(f"no snapshot of {name} is as old as that", "see `lifeboat snapshots`")
         return jobs
 
     def _together(self, snapshot: str) -> list[Record]:
@@ -80,16 +103,17 @@ class PlanJobs:
     def _job(self, request: RestoreRequest, record: Record, stack: ExitStack, *, resume: bool) -> Job:
         reader = stack.enter_context(SnapshotReader(self._repository, record))
         if record.source == Source.MONGODB:
-            return self._database_job(request, reader, stack, resume=resume)
+            return self._database_job(request, DatabasePoint(reader), stack, resume=resume)
         return self._tree_job(request, reader)
 
-    def _database_job(self, request: RestoreRequest, reader: SnapshotReader, stack: ExitStack, *, resume: bool) -> Job:
-        uri, renames = database_target(self._settings, request, reader)
+    def _database_job(self, request: RestoreRequest, point: DatabasePoint, stack: ExitStack, *, resume: bool) -> Job:
+        reader = point.reader
+        uri, renames = database_target(self._settings, request, point.databases)
         client = stack.enter_context(connect(uri))
         target = Target.OVER_LIVE if request.over_live else Target.EMPTY_PLACE
         refuse_single_documents(reader)
         restore = DatabaseRestore(
-            DatabasePoint(reader), client, address_of(uri), target, request.namespaces, renames, self._repository.state
+            point, client, address_of(uri), target, request.namespaces, renames, self._repository.state
         )
         if not resume:
             restore.forget_journal()
@@ -125,6 +149,7 @@ class PlanJobs:
                 "added": [one.namespace for one in plan.landings if one.found is Found.NOTHING],
                 "accounts": restore.missing_accounts() if with_users else [],
             },
+            point=row_of_point(point),
         )
 
     def _tree_job(self, request: RestoreRequest, reader: SnapshotReader) -> Job:
@@ -155,6 +180,13 @@ class PlanJobs:
                 **restore.choice.to_json(),
             },
         )
+
+
+def _cannot_go_together() -> TargetMissing:
+    return TargetMissing(
+        "database and files cannot go to one --to",
+        "restore them one by one: `lifeboat restore db --to ...`, `lifeboat restore files --to ...`; or --over-live",
+    )
 
 
 def _told(refusal: LifeboatError) -> Finding:

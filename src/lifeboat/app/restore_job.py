@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.operations.reports import PlanStep, RestoredPart
+from lifeboat.operations.reports import PlanStep, PointRow, RestoredPart
 from lifeboat.repository.record import Record
 
 
@@ -33,6 +33,8 @@ class Job:
     carry_out: Callable[[], tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]]
     undo_notes: Callable[[], dict[str, object]]
     """What ``undo`` must know of how things are now, before anything is written."""
+    point: PointRow | None = None
+    """Of a database: the instant, where it is none of a snapshot."""
 
 
 def incomplete(record: Record) -> tuple[Finding, ...]:

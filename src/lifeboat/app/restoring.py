@@ -16,7 +16,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, any_problem
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.proofs import prove_restored
-from lifeboat.operations.reports import RestoredPart, RestorePlanReport, RestoreReport, RestoreRequest
+from lifeboat.operations.reports import PointRow, RestoredPart, RestorePlanReport, RestoreReport, RestoreRequest
 from lifeboat.operations.status import row_of
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import Source
@@ -85,6 +85,7 @@ class Restoring:
             seconds,
             safety,
             tuple(dict.fromkeys(findings)),
+            _point_of(jobs),
         )
 
     def undo(self) -> RestoreReport:
@@ -132,4 +133,9 @@ def _plan_report(request: RestoreRequest, jobs: list[Job], state: LocalState) ->
         request.over_live,
         tuple(finding for job in jobs for finding in job.findings),
         estimate(state, amounts),
+        _point_of(jobs),
     )
+
+
+def _point_of(jobs: list[Job]) -> PointRow | None:
+    return next((job.point for job in jobs if job.point is not None), None)

@@ -141,7 +141,7 @@ def single_documents(
         stored = point.by_namespace
         chosen = _collection(stored, request.namespace)
         target = RestoreRequest("db", request.snapshot, request.to, request.over_live, namespaces=(request.namespace,))
-        uri, renames = database_target(settings, target, reader)
+        uri, renames = database_target(settings, target, [str(name) for name in reader.details.get("databases", ())])
         server = TargetServer(stack.enter_context(connect(uri)), clock=clock, progress=progress)
         goal = dict(one.split("=", 1) for one in renames)
 

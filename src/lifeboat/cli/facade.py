@@ -99,6 +99,8 @@ class Facade(Protocol):
         namespaces: "Sequence[str]" = (),
         with_users: bool = True,
         compress: bool = False,
+        at: str | None = None,
+        before_op: str | None = None,
     ) -> "ExportReport": ...
 
     def import_dump(self, dump: str, taken: "datetime | None" = None) -> "ImportReport": ...

@@ -42,6 +42,9 @@ def check_request(
         astray = [one for one, (_, new) in zip(renames, pairs, strict=True) if new.partition(".")[0] != to]
         if astray:
             raise click.UsageError(f"--to {to} names one database and --rename {astray[0]} another")
+    check_moment(snapshot, chosen)
+    if chosen.get("before_op") and what in ("files", "config"):
+        raise click.UsageError(f"--before-op goes with the database; `restore {what}` takes --at")
     if what in ("files", "config") and "/" in snapshot:
         raise click.UsageError(f"a path comes behind the snapshot: lifeboat restore {what} latest {snapshot}")
     beside = (("namespaces", "--ns"), ("include", "--include"), ("exclude", "--exclude"), ("paths", "a path"))
@@ -52,6 +55,15 @@ def check_request(
     if chosen.get("paths") and what == "all":
         raise click.UsageError("a path goes with `restore files` or `restore config`")
     return RestoreRequest(what, snapshot, to, over_live, renames=tuple(pairs), **chosen)
+
+
+def check_moment(snapshot: str, chosen: dict[str, Any]) -> None:
+    """A snapshot, an instant or an operation: one of them says what is meant."""
+    if chosen.get("at") is not None and chosen.get("before_op") is not None:
+        raise click.UsageError("--at and --before-op exclude each other")
+    for name, option in (("at", "--at"), ("before_op", "--before-op")):
+        if chosen.get(name) is not None and snapshot != "latest":
+            raise click.UsageError(f"{option} chooses its snapshot itself; leave {snapshot} out")
 
 
 def check_documents(

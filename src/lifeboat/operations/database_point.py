@@ -8,14 +8,14 @@ Invariant: a collection is known by its UUID. Its documents are those stored und
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 from bson import Timestamp
 
 from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.operations.archived import Archived
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
@@ -43,26 +43,6 @@ class StoredCollection:
     """It was read while it changed; the changes are in the stream ``oplog``."""
 
 
-class Archived(Protocol):
-    """What happened after a snapshot, up to and including ``goal``."""
-
-    @property
-    def goal(self) -> ClusterTime: ...
-
-    @property
-    def total_bytes(self) -> int:
-        """Of the changes, as far as the segments say."""
-        ...
-
-    def changes(self) -> Iterator[bytes]:
-        """Stored changes of documents, whole ones in each block."""
-        ...
-
-    def follow(self, entries: Iterable[CollectionEntry]) -> tuple[list[CollectionEntry], Mapping[bytes, Timestamp]]:
-        """The catalog at ``goal``; and by UUID, since when a collection that came to be after the snapshot is there."""
-        ...
-
-
 class DatabasePoint:
     """Args:
     since: None for the instant of the snapshot itself.
@@ -70,7 +50,7 @@ class DatabasePoint:
 
     def __init__(self, reader: SnapshotReader, since: Archived | None = None) -> None:
         self.reader = reader
-        self._since = since
+        self.since = since
         self._in_snapshot = stored_collections(reader)
         self.births: Mapping[bytes, Timestamp] = {}
         """By UUID: changes before this are of another collection."""
@@ -85,7 +65,11 @@ class DatabasePoint:
     @property
     def goal(self) -> ClusterTime | None:
         """The instant; None for that of the snapshot."""
-        return None if self._since is None else self._since.goal
+        return None if self.since is None else self.since.goal
+
+    @property
+    def databases(self) -> list[str]:
+        return sorted({one.entry.database for one in self.collections})
 
     @property
     def key(self) -> str:
@@ -104,13 +88,13 @@ class DatabasePoint:
     @property
     def has_changes(self) -> bool:
         """Whether documents are to be followed by changes."""
-        return self._since is not None or OPLOG in self.reader.streams()
+        return self.since is not None or OPLOG in self.reader.streams()
 
     @property
     def change_bytes(self) -> int:
         stream = self.reader.streams().get(OPLOG)
         own = 0 if stream is None else stream.total_bytes
-        return own + (0 if self._since is None else self._since.total_bytes)
+        return own + (0 if self.since is None else self.since.total_bytes)
 
     def read_chunks(self, entry: CollectionEntry) -> Iterator[bytes]:
         """The stored documents of a collection, whole ones in each chunk."""
@@ -122,8 +106,8 @@ class DatabasePoint:
         stream = self.reader.streams().get(OPLOG)
         if stream is not None:
             yield from self.reader.stream(stream)
-        if self._since is not None:
-            yield from self._since.changes()
+        if self.since is not None:
+            yield from self.since.changes()
 
     def accounts(self, kind: str) -> list[bytes]:
         """``users`` or ``roles``, as the snapshot has them: the archive does not follow accounts."""

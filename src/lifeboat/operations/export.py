@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from lifeboat.foundation.progress import Progress
-from lifeboat.operations.database_point import StoredCollection, stored_collections
+from lifeboat.operations.database_point import DatabasePoint, StoredCollection
 from lifeboat.operations.reports import ExportReport
 from lifeboat.operations.restore_files import content_of, stored_roots
 from lifeboat.operations.status import row_of
 from lifeboat.repository.names import Source
-from lifeboat.repository.reading import SnapshotReader, StreamEntry
+from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.files.tar_write import TarWriter
-from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.dump.archive_write import write_archive
 from lifeboat.sources.mongodb.dump.dumped import Dump, Dumped, accounts
 from lifeboat.sources.mongodb.dump.folder_write import GZIP_LEVEL, ExportRefused, write_folder
@@ -30,12 +29,10 @@ ARCHIVE, FOLDER, TAR = "mongodump-archive", "mongodump-dir", "tar"
 FORMATS = {Source.MONGODB: (ARCHIVE, FOLDER), Source.FILES: (TAR,), Source.CONFIG: (TAR,)}
 STANDARD_OUTPUT = "-"
 PARTIAL = ".lifeboat-partial"
-OPLOG = "oplog"
-"""Name of the stream that a snapshot over a stretch of time has."""
 
 
 def export(
-    reader: SnapshotReader,
+    what: SnapshotReader | DatabasePoint,
     form: str | None,
     out: str,
     *,
@@ -44,7 +41,7 @@ def export(
     compress: bool = False,
     progress: Progress,
 ) -> ExportReport:
-    """Write a snapshot to ``out``.
+    """Write a snapshot, or a database as of any moment, to ``out``.
 
     Args:
         form: One of ``FORMATS``; None: an archive for a database, a tar for files.
@@ -54,6 +51,7 @@ def export(
     Raises:
         ExportRefused: The form does not fit the snapshot, or the place is taken.
     """
+    reader = what.reader if isinstance(what, DatabasePoint) else what
     source = Source(reader.record.source)
     form = form or FORMATS[source][0]
     if form not in FORMATS[source]:
@@ -62,19 +60,22 @@ def export(
             f"as {' or '.join(FORMATS[source])}, or name another snapshot: `lifeboat snapshots`",
         )
     progress.begin("exporting", reader.record.total_bytes)
+    has_oplog = False
     if form == TAR:
         with _file_at(out, compress) as file:
             items = _write_tar(reader, file, progress)
     else:
-        chosen = _choose(stored_collections(reader), namespaces)
-        dump = _dump_of(reader, chosen, with_users and not namespaces, progress)
+        point = what if isinstance(what, DatabasePoint) else DatabasePoint(reader)
+        has_oplog = point.has_changes
+        chosen = _choose(point.collections, namespaces)
+        dump = _dump_of(point, chosen, with_users and not namespaces, progress)
         items = sum(one.documents for one in chosen)
         if form == ARCHIVE:
             with _file_at(out, compress) as file:
                 write_archive(file.write, dump)
         else:
             write_folder(_empty_folder(out), dump, compress=compress)
-    return ExportReport(row_of(reader.record), form, out, items, has_oplog=OPLOG in reader.streams() and form != TAR)
+    return ExportReport(row_of(reader.record), form, out, items, has_oplog=has_oplog)
 
 
 def _choose(stored: Sequence[StoredCollection], namespaces: Sequence[str]) -> list[StoredCollection]:
@@ -87,37 +88,33 @@ def _choose(stored: Sequence[StoredCollection], namespaces: Sequence[str]) -> li
     return [one for one in stored if not wanted or {one.entry.database, one.entry.namespace} & wanted]
 
 
-def _dump_of(reader: SnapshotReader, chosen: Sequence[StoredCollection], with_users: bool, progress: Progress) -> Dump:
-    streams = reader.streams()
-
-    def blocks(stream: StreamEntry) -> Iterator[bytes]:
-        for block in reader.stream(stream):
+def _dump_of(point: DatabasePoint, chosen: Sequence[StoredCollection], with_users: bool, progress: Progress) -> Dump:
+    def counted(blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
             progress.advance(len(block))
             yield block
 
     def collection(one: StoredCollection) -> Dumped:
         kind = one.entry.kind if one.entry.kind in ("view", "timeseries") else "collection"
-        stream = None if one.stream is None else streams[one.stream]
         return Dumped(
             one.entry.database,
             one.entry.name,
             kind,
             one.entry.metadata,
-            lambda: iter(()) if stream is None else blocks(stream),
+            lambda: counted(point.read_chunks(one.entry)),
         )
 
-    def documents(name: str) -> list[bytes]:
-        raw = b"".join(reader.stream(streams[name])) if with_users and name in streams else b""
-        return [raw[begin:end] for begin, end in spans_of(raw)]
+    def accounts_of(kind: str) -> list[bytes]:
+        return point.accounts(kind) if with_users and kind in point.reader.streams() else []
 
-    server = reader.details.get("server")
+    server = point.reader.details.get("server")
     version = str(server.get("version", "")) if isinstance(server, dict) else ""
     names = {one.entry.uuid: f"{one.entry.database}.{one.entry.stored_as}" for one in chosen if one.entry.uuid}
     return Dump(
         version or "6.0.0",
-        accounts(documents("users"), documents("roles")),
+        accounts(accounts_of("users"), accounts_of("roles")),
         tuple(map(collection, chosen)),
-        (lambda: as_named(blocks(streams[OPLOG]), names)) if OPLOG in streams else None,
+        (lambda: as_named(counted(point.changes()), names, point.births)) if point.has_changes else None,
     )
 
 

@@ -56,10 +56,26 @@ def read_moment(text: str, now: datetime) -> Moment:
         instant = _instant(written, now)
         if instant.timestamp() < 1:
             raise MomentUnclear(f"the time {text!r} lies before any database", EXAMPLES)
+        if instant > now + timedelta(seconds=1):
+            said = f"{text!r} is still to come: it is {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} now"
+            raise MomentUnclear(said, EXAMPLES)
         goal = ClusterTime(int(instant.timestamp()), 0).before()
-    if goal.instant > now + timedelta(seconds=1):
-        raise MomentUnclear(f"{text!r} is still to come: it is {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} now", EXAMPLES)
     return Moment(goal, written)
+
+
+def before_operation(text: str) -> ClusterTime:
+    """The instant just before an operation, of which the archive's list of suspects gives the time.
+
+    Raises:
+        MomentUnclear: It is no such time.
+    """
+    operation = read_words(text)
+    if operation is None:
+        raise MomentUnclear(
+            f"{text!r} names no operation",
+            "`lifeboat timeline --suspects` lists them: the number in front, as 1764123456.3",
+        )
+    return operation.before()
 
 
 def _instant(written: str, now: datetime) -> datetime:

@@ -118,6 +118,28 @@ class RestoreRequest:
     """``full`` or ``counts``."""
     with_users: bool | None = None
     """None: with ``over_live`` only."""
+    at: str | None = None
+    """An instant as people write it (``operations/moments.py``), in place of a snapshot."""
+    before_op: str | None = None
+    """The instant just before this operation, as ``timeline --suspects`` names it."""
+
+    @property
+    def is_of_a_moment(self) -> bool:
+        return self.at is not None or self.before_op is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PointRow:
+    """An instant between snapshots that a restore goes to."""
+
+    instant: datetime
+    """Its second, by the server's clock."""
+    cluster_time: str
+    """``SECONDS.INCREMENT``: up to and including it."""
+    after_snapshot: str
+    """Id of the snapshot on which it is built."""
+    archived_bytes: int
+    """Of the changes that are replayed onto it, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +168,8 @@ class RestorePlanReport:
     findings: tuple[Finding, ...] = ()
     estimated_seconds: float | None = None
     """By the rate of the last restore of this source on this machine; None when none was measured yet."""
+    point: PointRow | None = None
+    """Of the database, where it is none of a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +194,8 @@ class RestoreReport:
     seconds: float
     safety_snapshot: str | None
     findings: tuple[Finding, ...] = ()
+    point: PointRow | None = None
+    """Of the database, where it is none of a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,8 +148,14 @@ class Segment:
         self._begin = raw
         self.statement = self._open()
 
+    def summaries(self) -> Iterator[bytes]:
+        """Of its parts in order, and its own."""
+        for part in self.statement.parts:
+            yield self._part(part).summary()
+        yield self.summary()
+
     def summary(self) -> bytes:
-        """See ``operations/segment_summary.py``."""
+        """Of what it holds itself, without its parts: see ``operations/segment_summary.py``."""
         row = self.statement.row(0)
         begin = self._front_bytes + row.offset
         if begin + row.sealed_bytes <= len(self._begin):

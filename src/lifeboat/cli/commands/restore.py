@@ -24,6 +24,8 @@ STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_
         ("restore files 3f2a91c0 --to /srv/restored", "the files, into an empty folder"),
         ("restore files latest contracts/2026/7.pdf --over-live", "one file, or one folder, where it was"),
         ("restore db --over-live --ns shop.users", "one collection"),
+        ("restore db --at '10 minutes ago' --to shop_then", "any moment that the archive covers"),
+        ("restore db --before-op 1764123456.3 --over-live", "just before a mistake; `timeline --suspects` names it"),
         (
             """restore db --over-live --ns shop.users --filter '{"email": "x@y"}'""",
             "single documents: see what is gone or changed, put back the chosen",
@@ -35,6 +37,14 @@ STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_
 @click.argument("paths", required=False, nargs=-1)
 @click.option("--to", metavar="TARGET", help="A folder, a database's name, a MongoDB URI, or env:VARIABLE naming one.")
 @click.option("--over-live", is_flag=True, help="Replace the live data; what is there now is backed up first.")
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="As of this instant: 2026-11-26T14:03:27+03:00, '10 minutes ago', newest, or SECONDS.INCREMENT.",
+)
+@click.option(
+    "--before-op", metavar="OP", help="As of just before this operation, which `lifeboat timeline --suspects` names."
+)
 @click.option("--ns", "namespaces", multiple=True, metavar="DB.COLL", help="Only this collection; DB.* for all of one.")
 @click.option(
     "--rename", "renames", multiple=True, metavar="FROM=TO", help="Under another name: shop.a=shop.b, shop=x."
@@ -82,8 +92,8 @@ def command(
     bypass_validators: bool,
     **chosen: object,
 ) -> ExitStatus:
-    """Bring back the database, the files, the configuration, or all, as of SNAPSHOT (else the latest); of files,
-    only PATHS if some are named.
+    """Bring back the database, the files, the configuration, or all, as of SNAPSHOT (else the latest) or of any moment (--at);
+    of files, only PATHS if some are named.
 
     It needs a target: --to somewhere else, or --over-live. Everything lands beside the live data and is compared; only
     then is it swapped in, collection by collection, or file by file.
@@ -99,7 +109,7 @@ def command(
             renames,
             dry_run,
             wanted,
-            *(chosen[name] for name in ("namespaces", "include", "exclude")),
+            *(chosen[name] for name in ("at", "before_op", "namespaces", "include", "exclude")),
         ]
         return _undo(run, yes, alone=not any(others) and chosen["with_users"] is None)
     if wanted is not None:

@@ -1,7 +1,6 @@
 """A restore before it is done, and after."""
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import RenderableType
@@ -12,7 +11,7 @@ from lifeboat.cli.show.moments import show_age, show_moment
 from lifeboat.cli.show.words import short_id, typed_source
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import RestorePlanReport, RestoreReport, SnapshotRow
+from lifeboat.operations.reports import RestorePlanReport, RestoreReport
 
 STEPS_AT_MOST = 60
 _NUMBERS = ("items", "size")
@@ -32,7 +31,7 @@ def draw_plan(plan: RestorePlanReport, now: datetime) -> list[RenderableType]:
             "" if step.items is None else f"{step.items:,}",
             show_bytes(step.bytes),
         )
-    drawn: list[RenderableType] = [_origin(plan.snapshots, plan.target, now), "", table, *_left_out(len(plan.steps))]
+    drawn: list[RenderableType] = [_origin(plan, now), "", table, *_left_out(len(plan.steps))]
     actions: Counter[str] = Counter()
     for step in plan.steps:
         # Of a tree its names are counted, of a database its collections.
@@ -62,7 +61,7 @@ def draw_restored(report: RestoreReport, now: datetime, with_origin: bool) -> li
             show_bytes(part.bytes),
             safe(part.compared),
         )
-    drawn: list[RenderableType] = [_origin(report.snapshots, report.target, now), ""] if with_origin else []
+    drawn: list[RenderableType] = [_origin(report, now), ""] if with_origin else []
     drawn += [table, *_left_out(len(report.parts))] if report.parts else []
     if shown := draw_findings(report.findings):
         drawn += ["", *shown]
@@ -90,13 +89,22 @@ def _left_out(number: int) -> list[RenderableType]:
     return [text(f"... and {number - STEPS_AT_MOST:,} more; --json lists them all", FAINT)]
 
 
-def _origin(snapshots: Sequence[SnapshotRow], target: str, now: datetime) -> RenderableType:
+def _origin(report: RestorePlanReport | RestoreReport, now: datetime) -> RenderableType:
     rows = [
         (
             "from",
             f"{typed_source(one.source)} {short_id(one.snapshot)} of {one.label}, {show_moment(one.instant)} "
             f"({show_age((now - one.instant).total_seconds())})",
         )
-        for one in snapshots
+        for one in report.snapshots
     ]
-    return facts([*rows, ("to", target)])
+    if report.point is not None:
+        point = report.point
+        rows.append(
+            (
+                "as of",
+                f"{show_moment(point.instant)} ({show_age((now - point.instant).total_seconds())}; {point.cluster_time}): "
+                f"{short_id(point.after_snapshot)} and what happened since",
+            )
+        )
+    return facts([*rows, ("to", report.target)])

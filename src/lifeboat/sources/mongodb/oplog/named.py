@@ -3,18 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from bson import Timestamp
+
 from lifeboat.sources.mongodb.documents import spans_of
-from lifeboat.sources.mongodb.oplog.change import read_change
+from lifeboat.sources.mongodb.oplog.change import Change, read_change
 
 
-def as_named(blocks: Iterable[bytes], names: Mapping[bytes, str]) -> Iterator[bytes]:
+def as_named(blocks: Iterable[bytes], names: Mapping[bytes, str], births: Mapping[bytes, Timestamp]) -> Iterator[bytes]:
     """Each block with the changes of known collections alone.
 
     Args:
         names: UUID to namespace at the end of the window.
+        births: By UUID: changes before this are of another collection.
     """
+
+    def belongs(one: Change) -> bool:
+        return one.uuid in names and not (one.uuid in births and one.when < births[one.uuid])
+
     for block in blocks:
         changes = (read_change(block[begin:end]) for begin, end in spans_of(block))
-        kept = [replace(one, namespace=names[one.uuid]).to_bson() for one in changes if one.uuid in names]
+        kept = [replace(one, namespace=names[one.uuid]).to_bson() for one in changes if belongs(one)]
         if kept:
             yield b"".join(kept)

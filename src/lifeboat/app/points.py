@@ -1,0 +1,54 @@
+"""Which point of a database a person means: a snapshot, or a moment that the archive covers."""
+
+from contextlib import ExitStack
+from datetime import datetime
+
+from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.operations.archived import archived_between
+from lifeboat.operations.database_point import DatabasePoint
+from lifeboat.operations.moments import before_operation, read_moment
+from lifeboat.operations.reports import PointRow
+from lifeboat.operations.timeline import find_base
+from lifeboat.repository.names import Source
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.reading import SnapshotReader
+from lifeboat.repository.record import Record
+
+
+def goal_of(at: str | None, before_op: str | None, now: datetime) -> ClusterTime | None:
+    """The instant that ``--at`` or ``--before-op`` names; None for the newest.
+
+    Raises:
+        MomentUnclear.
+    """
+    if before_op is not None:
+        return before_operation(before_op)
+    return read_moment(at or "", now).goal
+
+
+def open_point(repository: Repository, goal: ClusterTime | None, stack: ExitStack) -> DatabasePoint:
+    """Open the database as of an instant; None for the newest.
+
+    Raises:
+        MomentNotCovered: Neither a snapshot nor the archive reaches it.
+    """
+    base, stretch = find_base(repository, goal)
+    reader = stack.enter_context(SnapshotReader(repository, base.record))
+    if stretch is None:
+        return DatabasePoint(reader)
+    return DatabasePoint(reader, archived_between(repository, stretch, base.earliest, goal or stretch.through))
+
+
+def newest_until(repository: Repository, source: Source, goal: ClusterTime | None) -> Record | None:
+    """The newest snapshot of a source that has no archive, as it was then."""
+    backups = [one for one in repository.snapshots() if one.source == source and one.is_backup]
+    own = repository.judged_here(backups)
+    return next((one for one in own if goal is None or one.believed_instant <= goal.instant), None)
+
+
+def row_of_point(point: DatabasePoint) -> PointRow | None:
+    """As people and programs see it; None for the instant of a snapshot."""
+    if point.since is None:
+        return None
+    goal = point.since.goal
+    return PointRow(goal.instant, goal.words(), point.record.snapshot, point.since.total_bytes)
