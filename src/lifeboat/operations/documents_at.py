@@ -17,6 +17,7 @@ from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.empty_timestamps import id_element
 from lifeboat.sources.mongodb.oplog.change import Element
 from lifeboat.sources.mongodb.oplog.fold import Write
+from lifeboat.sources.mongodb.oplog.same_id import same_id
 
 BLOCK_BYTES = MIB
 NOWHERE = -1
@@ -144,7 +145,7 @@ class DocumentsAt:
             origins: list[Origin] = []
             for begin, end in spans_of(chunk):
                 document = chunk[begin:end]
-                key = id_element(document)
+                key = same_id(id_element(document))
                 if not round_.covers(key):
                     continue
                 write = waiting.pop(key, None)

@@ -10,9 +10,8 @@ from bson import Timestamp
 
 from lifeboat.sources.mongodb.empty_timestamps import end_of_value
 from lifeboat.sources.mongodb.errors import BlockUnreadable
-
-Element = tuple[int, bytes]
-"""BSON type and raw value."""
+from lifeboat.sources.mongodb.oplog.same_id import Element as Element
+from lifeboat.sources.mongodb.oplog.same_id import same_id
 
 STRING, DOCUMENT, ARRAY, BINARY, BOOL, TIMESTAMP, INT64 = 0x02, 0x03, 0x04, 0x05, 0x08, 0x11, 0x12
 KINDS = frozenset("iud")
@@ -104,12 +103,12 @@ class Change:
 
     @property
     def document_id(self) -> Element:
-        """Of the document it changes."""
+        """Of the document it changes, in the one spelling of all that are equal to the server."""
         holder = self.o2 if self.kind == "u" and self.o2 is not None else self.o
         found = elements_of(holder).get(b"_id")
         if found is None:
             raise BlockUnreadable(f"a change of {self.namespace} names no document", "is it a stream of an oplog?")
-        return found
+        return same_id(found)
 
     @property
     def is_whole(self) -> bool:
