@@ -22,6 +22,14 @@ def test_the_request_arrives_whole(shell: Shell) -> None:
     assert "restore --undo" in outcome.out
 
 
+def test_a_moment_takes_the_place_of_a_snapshot(shell: Shell) -> None:
+    """One that was left out on the way would put back documents of another instant."""
+    for option, name in (("--at", "at"), ("--before-op", "before_op")):
+        asked = shell(*ASKED, option, "1764123456.3", "--over-live", "--yes").called[0][1]
+        assert (getattr(asked, name), asked.snapshot) == ("1764123456.3", "latest")
+        assert shell(*ASKED, "3f2a", option, "1764123456.3", "--over-live", "--yes").called == []
+
+
 def test_a_dry_run_puts_nothing_back_and_nobody_to_ask_means_no(shell: Shell) -> None:
     outcome = shell(*ASKED, "--over-live", "--dry-run", "--json")
     assert [call[0] for call in outcome.called] == ["single_documents"]

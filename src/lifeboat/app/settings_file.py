@@ -9,7 +9,6 @@ value from it.
 
 import re
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from lifeboat.app.settings import HOUR_SECONDS, PROVED_SECONDS, passwords_in_uri
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.repository.names import is_label
 from lifeboat.retention.rules import Rules
 
@@ -202,8 +202,7 @@ def _in_our_words(path: Path, content: str, error: dict[str, Any]) -> SettingsEr
         )
     if error["type"] == "extra_forbidden":
         allowed = _allowed_beside(names)
-        near = get_close_matches(names[-1], allowed, 1)
-        question = f"did you mean {near[0]}? " if near else ""
+        question = did_you_mean(names[-1], allowed)
         place = f"[{names[0]}]" if len(names) > 1 else "the file"
         return SettingsFileInvalid(
             f"{where}: {setting} is not a setting", f"{question}{place} takes {', '.join(allowed)}"

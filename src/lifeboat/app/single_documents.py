@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifeboat.app.database_target import database_target
+from lifeboat.app.points import goal_of, open_point, row_of_point
 from lifeboat.app.protecting import UNDO, Protecting
 from lifeboat.app.restore_job import TargetMissing, incomplete
 from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import DatabasePoint, StoredCollection
 from lifeboat.operations.documents_at import DocumentsAt
@@ -110,8 +112,9 @@ class SingleDocuments:
 
     def _note(self, safety: str) -> None:
         """What undo goes by, before anything is written. Killed and typed again, both runs are undone together."""
-        request, state = self._request, self._repository.state
-        which = ["documents", self.plan.snapshot.snapshot, request.namespace, request.filter]
+        request, state, point = self._request, self._repository.state, self.plan.point
+        instant = [] if point is None else [point.cluster_time]
+        which = ["documents", self.plan.snapshot.snapshot, request.namespace, request.filter, *instant]
         earlier = state.read_json(UNDO) or {}
         jobs = list(earlier["jobs"]) if earlier.get("unfinished") == which else []
         jobs.append({"source": "documents", "safety": safety})
@@ -134,14 +137,12 @@ def single_documents(
             "--to a server, database or directory; or --over-live to replace what is there now",
         )
     wanted = read_filter(request.filter)
-    record = repository.find_snapshot(request.snapshot, Source.MONGODB)
     with ExitStack() as stack:
-        reader = stack.enter_context(SnapshotReader(repository, record))
-        point = DatabasePoint(reader)
-        stored = point.by_namespace
+        point = _point(repository, clock, request, stack)
+        record, stored = point.record, point.by_namespace
         chosen = _collection(stored, request.namespace)
         target = RestoreRequest("db", request.snapshot, request.to, request.over_live, namespaces=(request.namespace,))
-        uri, renames = database_target(settings, target, [str(name) for name in reader.details.get("databases", ())])
+        uri, renames = database_target(settings, target, point.databases)
         server = TargetServer(stack.enter_context(connect(uri)), clock=clock, progress=progress)
         goal = dict(one.split("=", 1) for one in renames)
 
@@ -152,7 +153,7 @@ def single_documents(
         matcher = ServerMatcher(server, live.database, wanted, chosen.entry.options.get("collation"))
         matcher.check()
         parts = _parts_of(stored, chosen)
-        progress.begin("looking through the snapshot", chosen.bytes + (parts.bytes if parts else 0))
+        progress.begin("looking through what is stored", chosen.bytes + (parts.bytes if parts else 0))
         picking = Picking(DocumentsAt(point, chosen), live, matcher, wanted, keeps_ids=parts is not None)
         found = [picking.look(progress)]
         pickings = [picking]
@@ -170,7 +171,9 @@ def single_documents(
         findings = incomplete(record)
         if not findings:
             _refuse_nothing(found[0], request)
-        plan = DocumentsPlan(row_of(record), address_of(uri), tuple(found), request.over_live, findings)
+        plan = DocumentsPlan(
+            row_of(record), address_of(uri), tuple(found), request.over_live, findings, row_of_point(point)
+        )
         protecting = Protecting(settings, repository, clock, progress)
         yield SingleDocuments(plan, repository, clock, progress, protecting, request, pickings)
 
@@ -191,11 +194,19 @@ def undo_single_documents(
     return _report(plan, account, [], clock.monotonic() - began, None)
 
 
+def _point(repository: Repository, clock: Clock, request: DocumentsRequest, stack: ExitStack) -> DatabasePoint:
+    if request.is_of_a_moment:
+        return open_point(repository, goal_of(request.at, request.before_op, clock.now()), stack)
+    record = repository.find_snapshot(request.snapshot, Source.MONGODB)
+    return DatabasePoint(stack.enter_context(SnapshotReader(repository, record)))
+
+
 def _collection(stored: dict[str, StoredCollection], namespace: str) -> StoredCollection:
     found = stored.get(namespace)
     if found is None:
         raise RestorePlanInvalid(
-            f"the snapshot holds no collection called {namespace}", "`lifeboat snapshots SNAPSHOT` lists what it has"
+            f"there is no collection called {namespace} at that instant",
+            f"{did_you_mean(namespace, stored)}`lifeboat snapshots SNAPSHOT` lists what one has",
         )
     if found.entry.kind not in ("collection", "capped"):
         raise CollectionRefused(
@@ -216,9 +227,9 @@ def _refuse_nothing(found: FoundDocuments, request: DocumentsRequest) -> None:
         return
     live = "" if not found.new and not found.since else "; there are live ones that fit, made or changed since"
     raise NothingFits(
-        f"no document of {request.namespace} in this snapshot fits the filter{live}",
-        'is the type right ({"_id": ObjectId("...")} is not {"_id": "..."}), or is an older snapshot needed? '
-        "`lifeboat snapshots`",
+        f"no document of {request.namespace} at that instant fits the filter{live}",
+        'is the type right ({"_id": ObjectId("...")} is not {"_id": "..."}), or is an earlier instant needed? '
+        "`lifeboat snapshots`, `lifeboat timeline`",
     )
 
 

@@ -98,7 +98,8 @@ def check_documents(
             raise NoTarget(
                 f"the filter in {path} cannot be read ({type(error).__name__})", "is the path right?"
             ) from error
-    return DocumentsRequest(chosen["namespaces"][0], wanted, snapshot, to, over_live)
+    instant = {name: chosen[name] for name in ("at", "before_op")}
+    return DocumentsRequest(chosen["namespaces"][0], wanted, snapshot, to, over_live, **instant)
 
 
 def note_password(run: Run, what: str, to: str | None) -> None:

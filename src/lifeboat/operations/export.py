@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import DatabasePoint, StoredCollection
 from lifeboat.operations.reports import ExportReport
@@ -83,7 +84,8 @@ def _choose(stored: Sequence[StoredCollection], namespaces: Sequence[str]) -> li
     known = {name for one in stored for name in (one.entry.database, one.entry.namespace)}
     for name in sorted(wanted - known):
         raise ExportRefused(
-            f"the snapshot has nothing called {name}", "`lifeboat snapshots SNAPSHOT` lists what it has"
+            f"the snapshot has nothing called {name}",
+            f"{did_you_mean(name, known)}`lifeboat snapshots SNAPSHOT` lists what it has",
         )
     return [one for one in stored if not wanted or {one.entry.database, one.entry.namespace} & wanted]
 

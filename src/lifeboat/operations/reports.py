@@ -241,6 +241,14 @@ class DocumentsRequest:
     to: str | None = None
     """A MongoDB URI, ``env:VARIABLE`` naming one, or another database's name; there, only what is missing is written."""
     over_live: bool = False
+    at: str | None = None
+    """An instant as people write it, in place of a snapshot."""
+    before_op: str | None = None
+    """The instant just before this operation."""
+
+    @property
+    def is_of_a_moment(self) -> bool:
+        return self.at is not None or self.before_op is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +304,8 @@ class DocumentsPlan:
     collections: tuple[FoundDocuments, ...]
     safety_snapshot: bool
     findings: tuple[Finding, ...] = ()
+    point: PointRow | None = None
+    """The instant, where it is none of a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)

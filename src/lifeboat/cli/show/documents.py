@@ -7,7 +7,7 @@ from rich.console import RenderableType
 
 from lifeboat.cli.show.console import BAD, DOUBTFUL, FAINT, GOOD, columns, facts, line, next_steps, safe, text
 from lifeboat.cli.show.findings import draw_findings
-from lifeboat.cli.show.moments import show_age, show_moment
+from lifeboat.cli.show.moments import show_age, show_moment, show_point
 from lifeboat.cli.show.words import short_id
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
@@ -26,7 +26,8 @@ def draw_documents(plan: DocumentsPlan, now: datetime) -> list[RenderableType]:
     one = plan.snapshot
     age = show_age((now - one.instant).total_seconds())
     origin = f"db {short_id(one.snapshot)}, {show_moment(one.instant)} ({age})"
-    drawn: list[RenderableType] = [facts([("from", origin), ("to", plan.target)])]
+    as_of = [] if plan.point is None else [("as of", show_point(plan.point, now))]
+    drawn: list[RenderableType] = [facts([("from", origin), *as_of, ("to", plan.target)])]
     for found in plan.collections:
         drawn += ["", text(_counted(found))]
         if found.rows:

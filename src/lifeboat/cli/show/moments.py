@@ -2,6 +2,9 @@
 
 from datetime import datetime
 
+from lifeboat.cli.show.words import short_id
+from lifeboat.operations.reports import PointRow
+
 
 def show_moment(instant: datetime) -> str:
     """``"2026-11-23 14:05:09 CET"``."""
@@ -17,6 +20,12 @@ def show_moment_short(instant: datetime, now: datetime) -> str:
     if local.year == today.year:
         return f"{local:%a %d %b %H:%M}"
     return f"{local:%Y-%m-%d %H:%M}"
+
+
+def show_point(point: PointRow, now: datetime) -> str:
+    """An instant between snapshots, and what it is made of."""
+    age = show_age((now - point.instant).total_seconds())
+    return f"{show_moment(point.instant)} ({age}; {point.cluster_time}): {short_id(point.after_snapshot)} and what happened since"
 
 
 def show_age(seconds: float) -> str:

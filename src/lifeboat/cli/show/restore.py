@@ -7,7 +7,7 @@ from rich.console import RenderableType
 
 from lifeboat.cli.show.console import BAD, DOUBTFUL, FAINT, GOOD, columns, facts, line, next_steps, safe, text
 from lifeboat.cli.show.findings import draw_findings
-from lifeboat.cli.show.moments import show_age, show_moment
+from lifeboat.cli.show.moments import show_age, show_moment, show_point
 from lifeboat.cli.show.words import short_id, typed_source
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
@@ -99,12 +99,5 @@ def _origin(report: RestorePlanReport | RestoreReport, now: datetime) -> Rendera
         for one in report.snapshots
     ]
     if report.point is not None:
-        point = report.point
-        rows.append(
-            (
-                "as of",
-                f"{show_moment(point.instant)} ({show_age((now - point.instant).total_seconds())}; {point.cluster_time}): "
-                f"{short_id(point.after_snapshot)} and what happened since",
-            )
-        )
+        rows.append(("as of", show_point(report.point, now)))
     return facts([*rows, ("to", report.target)])

@@ -11,6 +11,7 @@ from enum import StrEnum
 from bson import SON
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.apply_ops import why_series_cannot_be_swapped
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, Document
@@ -198,10 +199,12 @@ def plan_restore(
 
 
 def _choose(entries: Sequence[CollectionEntry], only: Sequence[str]) -> list[CollectionEntry]:
+    known = {name for entry in entries for name in (entry.database, entry.namespace)}
     for name in only:
-        if not any(name in (entry.database, entry.namespace) for entry in entries):
+        if name not in known:
             raise RestorePlanInvalid(
-                f"the snapshot has nothing called {name}", "`lifeboat snapshots SNAPSHOT` lists what it has"
+                f"the snapshot has nothing called {name}",
+                f"{did_you_mean(name, known)}`lifeboat snapshots SNAPSHOT` lists what it has",
             )
     return [entry for entry in entries if not only or {entry.database, entry.namespace} & set(only)]
 
