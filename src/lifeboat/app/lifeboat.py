@@ -286,7 +286,7 @@ class Lifeboat:
                 what = stack.enter_context(SnapshotReader(repository, record))
                 refuse_single_documents(what)
             else:
-                what = open_point(repository, goal_of(at, before_op, self._clock.now()), stack)
+                what = open_point(repository, goal_of(repository, at, before_op, self._clock.now()), stack)
             return export.export(
                 what,
                 form,

@@ -72,7 +72,7 @@ class PlanJobs:
         if request.source == "all" and not request.over_live:
             raise _cannot_go_together()
         repository = self._repository
-        goal = goal_of(request.at, request.before_op, self._clock.now())
+        goal = goal_of(repository, request.at, request.before_op, self._clock.now())
         jobs = []
         for name, source in ORDER.items():
             if request.source not in (name, "all"):

@@ -6,7 +6,8 @@ from datetime import datetime
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.operations.archived import archived_between
 from lifeboat.operations.database_point import DatabasePoint
-from lifeboat.operations.moments import before_operation, read_moment
+from lifeboat.operations.find_suspects import before_op as instant_before_op
+from lifeboat.operations.moments import read_moment, read_operation
 from lifeboat.operations.reports import PointRow
 from lifeboat.operations.timeline import find_base
 from lifeboat.repository.names import Source
@@ -15,14 +16,15 @@ from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
 
 
-def goal_of(at: str | None, before_op: str | None, now: datetime) -> ClusterTime | None:
+def goal_of(repository: Repository, at: str | None, before_op: str | None, now: datetime) -> ClusterTime | None:
     """The instant that ``--at`` or ``--before-op`` names; None for the newest.
 
     Raises:
         MomentUnclear.
+        OperationUnknown: The archive holds no such operation.
     """
     if before_op is not None:
-        return before_operation(before_op)
+        return instant_before_op(repository, read_operation(before_op))
     return read_moment(at or "", now).goal
 
 

@@ -196,7 +196,7 @@ def undo_single_documents(
 
 def _point(repository: Repository, clock: Clock, request: DocumentsRequest, stack: ExitStack) -> DatabasePoint:
     if request.is_of_a_moment:
-        return open_point(repository, goal_of(request.at, request.before_op, clock.now()), stack)
+        return open_point(repository, goal_of(repository, request.at, request.before_op, clock.now()), stack)
     record = repository.find_snapshot(request.snapshot, Source.MONGODB)
     return DatabasePoint(stack.enter_context(SnapshotReader(repository, record)))
 

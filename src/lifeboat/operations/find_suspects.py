@@ -4,6 +4,7 @@ And the moment before one of them, for ``--before-op``: an operation that is not
 wrong would bring back another moment without a word.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from lifeboat.foundation.cluster_time import LARGEST, ClusterTime
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.bursts import LEAST, Burst, Counts, bursts_among, joined
-from lifeboat.operations.segment_summary import OTHERS, SegmentSummary, read_summary
+from lifeboat.operations.segment_summary import OTHERS, Counted, SegmentSummary, read_summary
 from lifeboat.operations.suspects import Kind, Suspect, in_order, operations_of, suspects_among, time_of
 from lifeboat.operations.timeline import History, meant_history, read_histories, say_moment
 from lifeboat.repository.open_repository import Repository
@@ -55,11 +56,15 @@ class SuspectsReport:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A segment's summary. Args: after: Its changes count from here on; those before were in an earlier one."""
+    """A segment's summaries, those of its parts first. Args: after: Its changes count from here on; those before were in an earlier one."""
 
     stored: StoredSegment
     after: ClusterTime
-    summary: SegmentSummary
+    summaries: tuple[SegmentSummary, ...]
+
+    @property
+    def counts(self) -> Iterator[Counted]:
+        return (row for one in self.summaries for row in one.counts)
 
 
 def find_suspects(
@@ -124,7 +129,7 @@ def before_op(repository: Repository, op: ClusterTime, label: str | None = None)
     history = meant_history(repository, read_histories(repository), label)
     begin = ClusterTime(max(0, op.seconds - AROUND_SECONDS), 0)
     chosen = list(segments_between(history, begin, ClusterTime(op.seconds + AROUND_SECONDS, LARGEST)))
-    seen = [_Seen(one, after, read_summary(Segment(repository, one).summary())) for one, after in chosen]
+    seen = [_look(repository, one, after) for one, after in chosen]
     event = check_op(repository, history, op)
     if isinstance(event, Command):
         for suspect in suspects_among(_events(seen)):
@@ -185,7 +190,7 @@ def _summaries(
     def read(one: tuple[StoredSegment, ClusterTime]) -> _Seen | None:
         stored, after = one
         try:
-            return _Seen(stored, after, read_summary(Segment(repository, stored).summary()))
+            return _look(repository, stored, after)
         except RepositoryDamaged:
             damaged.append(stored.name)
             return None
@@ -198,17 +203,22 @@ def _summaries(
 
 def _events(seen: Iterable[_Seen]) -> Iterator[Event]:
     for one in seen:
-        yield from (event for event in one.summary.events if time_of(event.when) > one.after)
+        for summary in one.summaries:
+            yield from (event for event in summary.events if time_of(event.when) > one.after)
+
+
+def _look(repository: Repository, stored: StoredSegment, after: ClusterTime) -> _Seen:
+    return _Seen(stored, after, tuple(map(read_summary, Segment(repository, stored).summaries())))
 
 
 def _counts(one: _Seen, wanted: Callable[[str], bool]) -> Counts:
-    rows = [row for row in one.summary.counts if row.namespace != OTHERS and wanted(row.namespace)]
-    rows = [row for row in rows if not _is_inner(row.namespace)]
-    return Counts(
-        one.stored.through,
-        {row.namespace: row.deletes for row in rows if row.deletes},
-        {row.namespace: row.updates for row in rows if row.updates},
-    )
+    deletes: Counter[str] = Counter()
+    updates: Counter[str] = Counter()
+    for row in one.counts:
+        if row.namespace != OTHERS and wanted(row.namespace) and not _is_inner(row.namespace):
+            deletes[row.namespace] += row.deletes
+            updates[row.namespace] += row.updates
+    return Counts(one.stored.through, deletes, updates)
 
 
 def _is_inner(namespace: str) -> bool:
@@ -221,7 +231,7 @@ def _read_bodies(
 ) -> None:
     """Hand the changes of each segment that may hold some to the bursts that want them."""
     for one in seen:
-        counts = {(row.namespace, kind) for row in one.summary.counts for kind in _kinds(row.deletes, row.updates)}
+        counts = {(row.namespace, kind) for row in one.counts for kind in _kinds(row.deletes, row.updates)}
         takers = [
             burst
             for burst in bursts

@@ -63,8 +63,8 @@ def read_moment(text: str, now: datetime) -> Moment:
     return Moment(goal, written)
 
 
-def before_operation(text: str) -> ClusterTime:
-    """The instant just before an operation, of which the archive's list of suspects gives the time.
+def read_operation(text: str) -> ClusterTime:
+    """The time of an operation, as the archive's list of suspects gives it; whether there is one: ``find_suspects.before_op``.
 
     Raises:
         MomentUnclear: It is no such time.
@@ -75,7 +75,7 @@ def before_operation(text: str) -> ClusterTime:
             f"{text!r} names no operation",
             "`lifeboat timeline --suspects` lists them: the number in front, as 1764123456.3",
         )
-    return operation.before()
+    return operation
 
 
 def _instant(written: str, now: datetime) -> datetime:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.operations.recovery_points import Base, Hole, Span, base_of, holes_of, nearest, spans_of, ways_to
+from lifeboat.operations.segment_summary import read_summary
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -151,12 +152,9 @@ def find_base(
         raise MomentNotCovered(*_nothing_to_begin_from(history))
     clockwork = Clockwork(repository)
     for base, stretch in ways_to(wanted, history.bases, history.stretches, clockwork):
-        if stretch is None or _is_of_the_same_set(repository, base, stretch):
-            return base, stretch
-        raise MomentNotCovered(
-            f"the archive around {say_moment(wanted)} is of another replica set than snapshot {base.record.snapshot[:8]}",
-            "is one name (LIFEBOAT_LABEL) used for two databases? `lifeboat timeline` shows what can be restored",
-        )
+        if stretch is not None:
+            _refuse_another_database(repository, base, stretch, wanted)
+        return base, stretch
     raise _not_covered(histories, history, wanted, clockwork)
 
 
@@ -191,12 +189,24 @@ def _settled_among(bases: Sequence[Base], doubtful: Sequence[Base], clockwork: C
     return sorted((one for one in settled if one is not None), key=lambda one: one.earliest)
 
 
-def _is_of_the_same_set(repository: Repository, base: Base, stretch: Stretch) -> bool:
-    """Whether snapshot and archive are of one replica set: settings may have been pointed at another database in between."""
+def _refuse_another_database(repository: Repository, base: Base, stretch: Stretch, goal: ClusterTime) -> None:
+    """Raise where snapshot and archive are not of the same thing: settings may have been changed in between."""
     with SnapshotReader(repository, base.record) as reader:
-        server = reader.details.get("server")
-    stated = Segment(repository, stretch.segments[0]).statement.set_name
-    return isinstance(server, dict) and server.get("set_name") == stated
+        server, databases = reader.details.get("server"), reader.details.get("databases")
+    first = Segment(repository, stretch.segments[0])
+    if not isinstance(server, dict) or server.get("set_name") != first.statement.set_name:
+        raise MomentNotCovered(
+            f"the archive around {say_moment(goal)} is of another replica set than snapshot {base.record.snapshot[:8]}",
+            "is one name (LIFEBOAT_LABEL) used for two databases? `lifeboat timeline` shows what can be restored",
+        )
+    followed = read_summary(first.summary()).databases
+    left_out = set() if followed is None or not isinstance(databases, list) else {*map(str, databases)} - {*followed}
+    if left_out:
+        raise MomentNotCovered(
+            f"the archive around {say_moment(goal)} follows {', '.join(followed or ())} only, and snapshot "
+            f"{base.record.snapshot[:8]} holds {', '.join(sorted(left_out))} too",
+            "name the same databases for `lifeboat backup` and `lifeboat stream`; the snapshot itself can be restored",
+        )
 
 
 def _not_covered(histories: Histories, history: History, goal: ClusterTime, clockwork: Clockwork) -> MomentNotCovered:
