@@ -16,6 +16,7 @@ from lifeboat.foundation.errors import SourceError
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.dump_mongodb import Dump, dump
+from lifeboat.operations.last_instant import remember_instant
 from lifeboat.operations.read_collections import AfterBlock, CollectionReader, ReadCollection, go_on
 from lifeboat.operations.taking import Taken, Taking, finding_to_json
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
@@ -85,7 +86,7 @@ def _take(taking: Taking, run: Run, captured: Capture, reader: CollectionReader)
     findings = done.capture.findings
     said = [finding_to_json(one) for one in findings if one.level is not Level.OK]
     root = write_root(run, streams, _details(done), said)
-    return taking.commit(
+    taken = taking.commit(
         run,
         root,
         instant=done.capture.instant,
@@ -94,6 +95,8 @@ def _take(taking: Taking, run: Run, captured: Capture, reader: CollectionReader)
         items=sum(one.documents for one in done.collections),
         findings=findings,
     )
+    remember_instant(taking.repository.state, taken.record, done.capture.cluster_time, captured.databases)
+    return taken
 
 
 def _refuse_nothing(captured: Capture) -> None:

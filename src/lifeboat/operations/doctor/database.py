@@ -81,7 +81,12 @@ def check_history(client: Client, facts: ServerFacts, last_dump_seconds: float |
     return [Finding(Level.WARNING, "history-window-short", "server", message, HOLD_LONGER % longer)]
 
 
-def check_oplog(client: Client, facts: ServerFacts, objective_seconds: float) -> list[Finding]:
+def check_oplog(
+    client: Client,
+    facts: ServerFacts,
+    objective_seconds: float,
+    outage_seconds: float = LONGEST_OUTAGE_SECONDS,
+) -> list[Finding]:
     """Whether the oplog reaches back over the longest outage, and over the objective."""
     if not facts.in_a_set:
         return [Finding(Level.OK, "oplog-window", "server", "a standalone has no oplog")]
@@ -89,7 +94,7 @@ def check_oplog(client: Client, facts: ServerFacts, objective_seconds: float) ->
     if window is None:
         message = "this user may not read the oplog, which a backup longer than the history window needs"
         return [Finding(Level.WARNING, "oplog-closed", "server", message, _role_hint("backup"))]
-    wanted = max(objective_seconds, LONGEST_OUTAGE_SECONDS)
+    wanted = max(objective_seconds, outage_seconds)
     best = max(window.seconds, window.full_seconds or 0.0)
     said = f"the oplog holds {show_seconds(window.seconds)}"
     if best > window.seconds:

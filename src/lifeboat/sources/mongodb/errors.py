@@ -90,6 +90,18 @@ class OplogGap(SourceError):
     code = "oplog-gap"
 
 
+class OplogRolledOver(OplogGap):
+    """The oplog no longer reaches back to where an archive ended: what happened in between is lost to it."""
+
+    code = "oplog-rolled-over"
+
+
+class OplogRolledBack(OplogGap):
+    """At the place where an archive ended the oplog tells another history: a rollback, a server restored, or another server."""
+
+    code = "oplog-rolled-back"
+
+
 class OplogNotFollowed(SourceError):
     """The oplog holds something whose effect on documents is not known: what came before cannot be brought to what comes after."""
 

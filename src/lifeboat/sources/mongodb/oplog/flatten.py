@@ -74,7 +74,11 @@ class Position(NamedTuple):
 
 
 def position_of(entry: bytes) -> Position:
-    fields = elements_of(entry)
+    return position_in(elements_of(entry))
+
+
+def position_in(fields: dict[bytes, Element]) -> Position:
+    """Of an entry that was taken apart already."""
     return Position(read_timestamp(fields[b"ts"][1]), fields[b"t"][1] if b"t" in fields else bytes(8))
 
 
@@ -100,7 +104,10 @@ class Flattener:
             OplogGap: An earlier entry of its transaction is gone.
         """
         fields = elements_of(entry)
-        stamp = position_of(entry)
+        return self.events_in(fields, position_in(fields))
+
+    def events_in(self, fields: dict[bytes, Element], stamp: Position) -> Iterator[Event]:
+        """``events_of`` an entry that was taken apart already."""
         if text_of(fields.get(b"op")) != "c":
             yield from self._operation(fields, stamp)
             return

@@ -1,0 +1,425 @@
+"""The stream: read the oplog as far as a majority has it, fill segments, hand them over to be stored, for ever.
+
+Nothing that a server or a store can say for a while ends it: it waits, says so, and goes on where it was. What it cannot bridge it
+records: a new chain begins, which says why, somebody is told, and a snapshot is taken at once, while it goes on.
+
+Invariant: a segment's ``through`` is passed only by entries whose changes are in it or in one before it in its chain. A kill at any
+instant loses nothing that the server's oplog still holds.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bson import Timestamp
+
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.finding import Finding, Level
+from lifeboat.operations.stream.beginning import FIRST, Beginning, begin_anew, begin_at, differences, go_on, own_newest
+from lifeboat.operations.stream.catalog_watch import CatalogWatch
+from lifeboat.operations.stream.filling import SEGMENT_BYTES, Filled, Filling, cluster_time, edge_of, position_at
+from lifeboat.operations.stream.memory import StreamMemory
+from lifeboat.operations.stream.needed_snapshot import NeededSnapshot
+from lifeboat.operations.stream.outlook import Outlook, Seen
+from lifeboat.operations.stream.patience import Patience
+from lifeboat.operations.stream.report import SnapshotTaker, StreamReport, Watcher
+from lifeboat.operations.stream.storing import Storing, written_ago
+from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.segment_format import Edge
+from lifeboat.repository.segment_writing import SegmentWriter
+from lifeboat.repository.writers import WriterSecret
+from lifeboat.sources.mongodb.catalog_read import is_wanted
+from lifeboat.sources.mongodb.connect import Client
+from lifeboat.sources.mongodb.errors import (
+    BlockUnreadable,
+    DatabaseBusy,
+    DatabaseRefused,
+    DatabaseRightMissing,
+    DatabaseUnreachable,
+    DatabaseUnsupported,
+    OplogGap,
+    OplogNotFollowed,
+    OplogRolledBack,
+    OplogRolledOver,
+)
+from lifeboat.sources.mongodb.landing_names import is_ours
+from lifeboat.sources.mongodb.meaning import OPLOG_HINT
+from lifeboat.sources.mongodb.oplog.change import elements_of, text_of
+from lifeboat.sources.mongodb.oplog.command import Command, Event
+from lifeboat.sources.mongodb.oplog.flatten import Flattener, Position
+from lifeboat.sources.mongodb.oplog.read import entry_at, majority_point, may_read_oplog
+from lifeboat.sources.mongodb.oplog.tail import Entry, Place, history_differs, look
+from lifeboat.sources.mongodb.server_facts import MAKE_A_SET, ServerFacts, look_at_server
+
+IDLE_SECONDS = 300.0
+"""How often an empty segment says that nothing happened."""
+LONGEST_LOOK_PAUSE_SECONDS = 1.0
+TICK_SECONDS = 0.5
+FINISH_SECONDS = 60.0
+"""For the open segment, when it is asked to end: the store's own tries take half of it."""
+RESTORE_QUIET_SECONDS = 30.0
+"""A restore brings its collections into place one by one: the snapshot waits until no more come."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """Args:
+    every_seconds: A change is on its way to the store this long after it was read.
+    outage_seconds: How long an outage the oplog should outlast.
+    once: Archive what there is, then end.
+    behind_seconds: How long a server may be behind what was archived before it is taken for another history.
+    """
+
+    software: str
+    every_seconds: float = 30.0
+    outage_seconds: float = 86_400.0
+    once: bool = False
+    behind_seconds: float = 60.0
+    segment_bytes: int = SEGMENT_BYTES
+    idle_seconds: float = IDLE_SECONDS
+    restore_quiet_seconds: float = RESTORE_QUIET_SECONDS
+
+
+class _Ends(Exception):
+    """It was asked to end while the store was away."""
+
+
+class Stream:
+    """One run; ``run`` may be called once.
+
+    Args:
+        secret: This machine's writer. No key that opens anything is needed.
+        databases: Those that backups take; None for all.
+        stop: Set by whoever wants it to end.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        secret: WriterSecret,
+        client: Client,
+        databases: Sequence[str] | None,
+        options: StreamOptions,
+        *,
+        clock: Clock,
+        snapshots: SnapshotTaker,
+        watcher: Watcher,
+        stop: threading.Event,
+        compression_level: int = 3,
+    ) -> None:
+        self._repository = repository
+        self._writer = secret.writer.hex()
+        self._client = client
+        self._databases = databases
+        self._options = options
+        self._clock = clock
+        self._watcher = watcher
+        self._stop = stop
+        self._findings: list[Finding] = []
+        self._segments = SegmentWriter(repository, secret, compression_level)
+        self._memory = StreamMemory(repository.state, self._writer)
+        self._flattener = Flattener(lambda name: is_wanted(name, databases), lambda when: entry_at(client, when))
+        self._catalog = CatalogWatch(client, databases, clock=clock, say=self._say)
+        self._outlook = Outlook(client, clock, watcher, self._memory, options.outage_seconds, self._say)
+        self._snapshot = NeededSnapshot(repository, self._writer, databases, snapshots, clock=clock, say=self._say)
+        self._patience = Patience(clock, stop, self._say, options.behind_seconds if options.once else None)
+        self._first_event_at: float | None = None
+        self._next_tick = 0.0
+        self._goal: Timestamp | None = None
+        self._gap: str | None = None
+        self._events = 0
+        # Known once it has begun:
+        self._facts: ServerFacts
+        self._storing: Storing
+        self._filling: Filling
+        self._edge: Edge
+        """Where the open segment begins."""
+        self._position: Position
+        self._entry: bytes | None
+        """The last entry taken, and where it stands; None while that is where ``_edge`` is."""
+        self._in_entry = False
+
+    def run(self) -> StreamReport:
+        """Archive until it is told to stop.
+
+        Raises:
+            StreamRuns, DatabaseUnsupported, DatabaseRightMissing; with ``once`` also what it would otherwise wait for.
+        """
+        with self._memory.alone():
+            if not self._patience.repeat(self._begin):
+                return StreamReport(None, True, False, tuple(self._findings))
+            try:
+                while not (self._stop.is_set() or self._is_done()):
+                    if not self._patience.try_once(self._look):
+                        self._undo_entry()
+                    self._tick()
+                    if not self._is_done():
+                        self._stop.wait(min(LONGEST_LOOK_PAUSE_SECONDS, self._options.every_seconds / 5))
+                if self._filling.says_something or self._is_idle_for_long:
+                    self._close()
+            except _Ends:
+                pass
+            finally:
+                self._snapshot.stop()
+            return self._end()
+
+    # Beginning, going on, ending
+
+    def _begin(self) -> None:
+        self._facts = look_at_server(self._client)
+        if self._facts.set_name is None:
+            raise DatabaseUnsupported("a standalone server keeps no oplog: there is nothing to archive", MAKE_A_SET)
+        if not may_read_oplog(self._client):
+            raise DatabaseRightMissing("this user may not read the oplog (find on local.oplog.rs)", OPLOG_HINT)
+        last = self._memory.load() or own_newest(self._repository, self._writer, self._databases)
+        self._storing = Storing(
+            self._segments,
+            self._memory,
+            last,
+            writer=self._writer,
+            set_name=self._facts.set_name,
+            software=self._options.software,
+            clock=self._clock,
+            say=self._say,
+        )
+        why = differences(last, self._databases, self._facts.set_name) if last else FIRST
+        if why is not None:
+            self._use(self._anew(why, may_use_snapshot=last is None or last.set_name == self._facts.set_name))
+        else:
+            assert last is not None
+            self._use(go_on(last))
+            words = f"the archive goes on after {_words(self._edge.time)}"
+            self._say(Finding(Level.OK, "stream-goes-on", "archive", words))
+        self._storing.start()
+
+    def _anew(self, because: str, *, may_use_snapshot: bool) -> Beginning:
+        return begin_anew(
+            self._client,
+            self._repository,
+            self._writer,
+            self._databases,
+            self._segments.entry_hash,
+            because,
+            may_use_snapshot=may_use_snapshot,
+        )
+
+    def _use(self, beginning: Beginning) -> None:
+        self._edge, self._entry = beginning.edge, None
+        self._first_event_at = None
+        self._filling = self._new_filling(beginning.chain, beginning.because)
+        self._snapshot.need(beginning.snapshot_after)
+        if beginning.because is None:
+            return
+        self._catalog.forget()
+        where = f"from {_words(beginning.edge.time)} on"
+        if beginning.because == FIRST:
+            self._say(Finding(Level.OK, "stream-begins", "archive", f"the archive begins, {where}"))
+            return
+        self._gap = beginning.because
+        words = f"the archive has a gap: {beginning.because}. It begins anew {where}, and a snapshot is taken at once"
+        hint = "`lifeboat timeline` shows which instants can be restored"
+        self._say(Finding(Level.PROBLEM, "stream-gap", "archive", words, hint))
+
+    def _new_filling(self, chain: str, because: str | None) -> Filling:
+        return Filling(chain, self._edge, self._databases, because, self._options.segment_bytes)
+
+    def _lost(self, lost: OplogGap, *, may_use_snapshot: bool) -> None:
+        """What comes after the last entry taken is out of reach."""
+        self._undo_entry()
+        beginning = self._anew(lost.message, may_use_snapshot=may_use_snapshot)
+        if self._filling.says_something:
+            self._close()
+        self._use(beginning)
+
+    def _skip(self, entry: Entry, trouble: LifeboatError) -> None:
+        """An entry cannot be followed: what comes after it can be."""
+        self._undo_entry()
+        if self._filling.says_something:
+            self._close()
+        self._use(begin_at(edge_of(entry.position, self._segments.entry_hash(entry.raw)), trouble.message))
+
+    def _is_done(self) -> bool:
+        return self._options.once and self._goal is not None and self._now_at() >= cluster_time(self._goal)
+
+    def _end(self) -> StreamReport:
+        whole = self._storing.finish(FINISH_SECONDS)
+        if not whole:
+            trouble = self._storing.trouble
+            words = f"the last changes were not stored{f': {trouble.message}' if trouble else ''}; the next start reads them again"
+            self._say(Finding(Level.WARNING, "stream-not-stored", "store", words, trouble.hint if trouble else ""))
+        status = self._outlook.tell(self._seen(ended=True), at_once=True)
+        assert status is not None
+        return StreamReport(status, whole, self._snapshot.is_needed, tuple(self._findings))
+
+    # One look at the oplog
+
+    def _look(self) -> None:
+        self._outlook.ask(self._facts, self._storing.trouble is not None)
+        if self._options.once and self._goal is None and not self._snapshot.is_awaited:
+            self._goal = majority_point(self._client)
+        try:
+            for entry in look(self._client, Place(position_at(self._edge_now()), self._is_same)):
+                self._take(entry)
+                if self._clock.monotonic() >= self._next_tick:
+                    self._tick()
+                if self._stop.is_set():
+                    return
+            self._patience.is_up_to_date()
+            self._catalog.mind(position_at(self._edge_now()).when)
+        except OplogRolledOver as lost:
+            self._lost(lost, may_use_snapshot=True)
+        except OplogRolledBack as lost:
+            self._lost(lost, may_use_snapshot=False)
+        except (DatabaseBusy, DatabaseUnreachable, DatabaseRefused) as trouble:
+            # Another server, or one that was set back, is not as far as the place: it answers like one that lags, or refuses.
+            behind = history_differs(self._client, position_at(self._edge_now()))
+            if behind is None:
+                raise
+            if not self._patience.is_behind_for_too_long(self._options.behind_seconds):
+                raise DatabaseBusy(behind.message, behind.hint) from trouble
+            self._lost(behind, may_use_snapshot=False)
+
+    def _is_same(self, entry: bytes) -> bool:
+        return entry == self._entry if self._entry is not None else self._segments.entry_hash(entry) == self._edge.entry
+
+    def _take(self, entry: Entry) -> None:
+        try:
+            self._fill(entry)
+        except (OplogNotFollowed, OplogGap, BlockUnreadable) as trouble:
+            self._skip(entry, trouble)
+            return
+        self._in_entry = False
+        self._position, self._entry = entry.position, entry.raw
+        if self._filling.is_full or self._filling.parts:
+            self._close()
+
+    def _fill(self, entry: Entry) -> None:
+        events: list[Event] = []
+        stored: list[bytes] = []
+        size = 0
+        self._in_entry = True
+        for event in self._flattener.events_in(entry.fields, entry.position):
+            self._catalog.follow(event)
+            if isinstance(event, Command):
+                self._mind_restore(event)
+            events.append(event)
+            stored.append(one := event.to_bson())
+            size += len(one)
+            if size >= self._options.segment_bytes:
+                self._part(events, stored)
+                events, stored, size = [], [], 0
+        self._filling.add(events, stored, size, entry.fields.get(b"wall"))
+        if events:
+            self._events += len(events)
+            if self._first_event_at is None:
+                self._first_event_at = self._clock.monotonic()
+
+    def _part(self, events: list[Event], stored: list[bytes]) -> None:
+        """The beginning of a transaction too large for a segment; what came before it becomes a segment first."""
+        if self._filling.events and not self._filling.parts:
+            self._close()
+        self._hand_over(self._filling.part(events, stored))
+        self._events += len(events)
+
+    def _undo_entry(self) -> None:
+        """An entry was given up in its middle: what became parts counts for nothing, and it is taken again from its beginning."""
+        if not self._in_entry:
+            return
+        self._in_entry = False
+        self._catalog.forget()  # it may have been told of changes that it would be told of again
+        if self._filling.parts:
+            self._filling = self._new_filling(self._filling.chain, self._filling.because)
+
+    def _mind_restore(self, command: Command) -> None:
+        """A restore into this server is followed like anything else; a snapshot afterwards spares the next restore from replaying it."""
+        if command.name != "renameCollection":
+            return
+        o = elements_of(command.o)
+        before, after = (text_of(o.get(field)).partition(".")[2] for field in (b"renameCollection", b"to"))
+        if is_ours(before) and not is_ours(after):
+            if not self._snapshot.is_needed:
+                words = f"a restore into this server was seen ({after} came into place); it is archived, and a snapshot follows"
+                self._say(Finding(Level.WARNING, "stream-restore-seen", "archive", words))
+            self._snapshot.need(cluster_time(command.when), self._options.restore_quiet_seconds)
+
+    # Segments
+
+    def _tick(self) -> None:
+        now = self._clock.monotonic()
+        every = self._options.every_seconds
+        self._next_tick = now + min(TICK_SECONDS, every / 10)
+        if self._filling.says_something:
+            if self._first_event_at is None:
+                self._first_event_at = now
+            if now - self._first_event_at >= every and self._storing.is_idle:
+                self._close()
+        elif self._is_idle_for_long and self._storing.is_idle:
+            self._close()
+        self._snapshot.mind()
+        self._fail_if_once()
+        self._outlook.tell(self._seen())
+
+    @property
+    def _is_idle_for_long(self) -> bool:
+        ago = written_ago(self._storing.last, self._clock.now())
+        return self._filling.entries > 0 and ago >= self._options.idle_seconds
+
+    def _close(self) -> None:
+        """The open segment is handed over, and the next one begins."""
+        self._edge, self._entry = self._edge_now(), None
+        filled = self._filling.close(self._edge, self._snapshot.after)
+        self._first_event_at = None
+        self._filling = self._new_filling(filled.chain, None)
+        self._hand_over(filled)
+
+    def _hand_over(self, filled: Filled) -> None:
+        """Wait until there is room; the oplog is the buffer."""
+        while not self._storing.offer(filled, TICK_SECONDS):
+            self._fail_if_once()
+            if self._stop.is_set() and self._storing.trouble is not None:
+                raise _Ends
+            self._snapshot.mind()
+            self._outlook.tell(self._seen())
+
+    def _fail_if_once(self) -> None:
+        if self._options.once and self._storing.trouble is not None:
+            raise self._storing.trouble
+
+    def _edge_now(self) -> Edge:
+        """Of the last entry taken."""
+        if self._entry is None:
+            return self._edge
+        return edge_of(self._position, self._segments.entry_hash(self._entry))
+
+    def _now_at(self) -> ClusterTime:
+        return self._edge.time if self._entry is None else cluster_time(self._position.when)
+
+    # What is told
+
+    def _say(self, finding: Finding) -> None:
+        self._findings.append(finding)
+        del self._findings[:-100]
+        self._watcher.said(finding)
+
+    def _seen(self, *, ended: bool = False) -> Seen:
+        storing = self._storing
+        trouble = storing.trouble or self._patience.trouble
+        return Seen(
+            chain=self._filling.chain,
+            stored=storing.last.through.time if storing.last else None,
+            taken=self._now_at(),
+            is_pending=self._filling.events > 0 or not storing.is_idle,
+            events=self._events,
+            segments=storing.segments,
+            stored_bytes=storing.stored_bytes,
+            waiting_for=None if trouble is None else trouble.message,
+            snapshot=self._snapshot.words,
+            gap=self._gap,
+            ended=ended,
+        )
+
+
+def _words(time: ClusterTime) -> str:
+    return f"{time.instant:%Y-%m-%d %H:%M:%S} UTC ({time.words()})"
