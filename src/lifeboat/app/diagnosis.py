@@ -158,7 +158,10 @@ class Diagnosis:
                 "oplog-window",
                 "oplog window",
                 lambda: database.check_oplog(
-                    self._need_client(), self._need_facts(), self._settings.objectives.db_seconds
+                    self._need_client(),
+                    self._need_facts(),
+                    self._settings.objectives.db_seconds,
+                    self._settings.stream.outage_seconds,
                 ),
                 signed_in,
             ),

@@ -3,6 +3,7 @@
 Composition only: what is done stands in ``operations``, how things are built in ``build.py``.
 """
 
+import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
@@ -75,6 +76,8 @@ from lifeboat.rescue.readme import README
 
 if TYPE_CHECKING:
     from lifeboat.app.single_documents import SingleDocuments
+    from lifeboat.app.streaming import StreamRequest
+    from lifeboat.operations.stream.report import StreamReport, Watcher
 
 SOURCES = {"db": Source.MONGODB, "files": Source.FILES, "config": Source.CONFIG}
 """What people type, and what it is called in the repository. The order is that of ``backup all``: the database first, so that
@@ -347,6 +350,12 @@ class Lifeboat:
                 clock=self._clock,
                 progress=self._progress,
             )
+
+    def stream(self, request: "StreamRequest", watcher: "Watcher", stop: threading.Event) -> "StreamReport":
+        """Archive every change, until ``stop`` is set."""
+        from lifeboat.app.streaming import Streaming
+
+        return Streaming(self._settings, self._clock, request, watcher).run(stop)
 
     def status(self) -> StatusReport:
         """How safe everything is right now."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from lifeboat.app.dotenv import read_dotenv
 from lifeboat.app.private_files import read_private_file
 from lifeboat.app.settings import (
+    HOUR_SECONDS,
     IDENTITY_FILE,
     ConfigSettings,
     FilesSettings,
@@ -25,6 +26,7 @@ from lifeboat.app.settings import (
     RepositorySettings,
     S3Location,
     Settings,
+    StreamSettings,
 )
 from lifeboat.app.settings_file import SettingsFile, SettingsFileInvalid, read_settings_file
 from lifeboat.foundation.errors import SettingsError
@@ -163,6 +165,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
             said.objectives.db, said.objectives.files, said.objectives.config, said.objectives.proved
         ),
         limits=Limits(said.limits.threads, said.limits.compression_level),
+        stream=StreamSettings(float(said.stream.every), said.stream.outage_hours * HOUR_SECONDS),
         retention=Rules(**said.retention.model_dump()),
         key=key,
         key_from=key_from,

@@ -102,6 +102,16 @@ class Objectives:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """The continuous archive."""
+
+    every_seconds: float = 30.0
+    """A change is on its way to the store so long after it was made; ``--every`` says another."""
+    outage_seconds: float = 24 * HOUR_SECONDS
+    """The longest outage of this machine or of the store that the server's oplog should bridge."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How hard this machine may be used."""
 
@@ -121,6 +131,7 @@ class Settings:
     config: ConfigSettings = field(default_factory=ConfigSettings)
     objectives: Objectives = field(default_factory=Objectives)
     limits: Limits = field(default_factory=Limits)
+    stream: StreamSettings = field(default_factory=StreamSettings)
     retention: Rules = field(default_factory=Rules)
     """How many snapshots are kept; `prune` removes the others."""
     key: Secret | None = None

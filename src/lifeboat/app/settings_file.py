@@ -118,6 +118,11 @@ class LimitsTable(Table):
     compression_level: Annotated[int, Field(ge=1, le=19)] = 3
 
 
+class StreamTable(Table):
+    every: Annotated[int, Field(ge=1, le=HOUR_SECONDS)] = 30
+    outage_hours: Annotated[float, Field(gt=0, le=24 * 366, strict=False)] = 24.0
+
+
 Count = Annotated[int, Field(ge=0, le=100_000)]
 
 
@@ -149,6 +154,7 @@ class SettingsFile(Table):
     config: ConfigTable = ConfigTable()
     objectives: ObjectivesTable = ObjectivesTable()
     limits: LimitsTable = LimitsTable()
+    stream: StreamTable = StreamTable()
     notify: NotifyTable = NotifyTable()
     retention: RetentionTable = RetentionTable()
 

@@ -8,10 +8,12 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import threading
     from datetime import datetime
     from pathlib import Path
 
     from lifeboat.app.settings import Settings
+    from lifeboat.app.streaming import StreamRequest
     from lifeboat.foundation.clock import Clock
     from lifeboat.foundation.progress import Progress
     from lifeboat.foundation.secret import Secret
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         StatusReport,
         VerifyReport,
     )
+    from lifeboat.operations.stream.report import StreamReport, Watcher
     from lifeboat.operations.writers import Enrolled, WriterAdded, WriterRow
     from lifeboat.repository.enrolment import Enrolment
 
@@ -114,6 +117,8 @@ class Facade(Protocol):
         max_seconds: float | None = None,
         with_key: bool = True,
     ) -> "VerifyReport": ...
+
+    def stream(self, request: "StreamRequest", watcher: "Watcher", stop: "threading.Event") -> "StreamReport": ...
 
     def status(self) -> "StatusReport": ...
 

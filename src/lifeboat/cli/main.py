@@ -42,6 +42,7 @@ COMMANDS = {
     "writer": Row("First steps", "let other machines back up, or prune, without the key"),
     "backup": Row("Every day", "back up the database, the files, the configuration"),
     "aws": Row("First steps", "the rights each machine needs in the bucket, as JSON"),
+    "stream": Row("Every day", "archive every change: any moment can be restored"),
     "verify": Row("Every day", "prove that what is stored is whole"),
     "schedule": Row("Every day", "have systemd or cron run it, and be told when it fails"),
     "prune": Row("Every day", "let old copies go, by rules; --dry-run says why of each"),

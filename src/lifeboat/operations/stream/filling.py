@@ -11,7 +11,7 @@ from bson import Timestamp
 
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.sizes import MIB
-from lifeboat.operations.segment_summary import SummaryBuilder, is_of_catalog
+from lifeboat.operations.segment_summary import SummaryBuilder
 from lifeboat.repository.segment_format import Edge
 from lifeboat.sources.mongodb.oplog.change import Element
 from lifeboat.sources.mongodb.oplog.command import Event
@@ -32,7 +32,7 @@ class Filled:
         stored: What it holds itself, as it is stored.
         parts: How many parts came right before it; 0 for a part.
         snapshot_after: The instant at or after which a snapshot is needed, as far as is known at its end.
-        """
+    """
 
     chain: str
     because: str | None
@@ -105,9 +105,7 @@ class Filling:
         self.parts += 1
         self.events += len(stored)
         nothing = SummaryBuilder(self._databases).build()
-        return Filled(
-            self.chain, None, self.after, self.after, nothing, stored, len(stored), 0, None, self._databases
-        )
+        return Filled(self.chain, None, self.after, self.after, nothing, stored, len(stored), 0, None, self._databases)
 
     def close(self, through: Edge, snapshot_after: ClusterTime | None) -> Filled:
         return Filled(

@@ -108,6 +108,8 @@ class NeededSnapshot:
         if base is None or self.after is None or base < self.after:
             return False
         words = f"the archive has its snapshot, of {instant_of(base)} ({base.words()}): every instant from there on can be restored"
-        self._say(Finding(Level.OK, "stream-snapshot-failed" if self.has_failed else "stream-snapshot", "snapshot", words))
+        self._say(
+            Finding(Level.OK, "stream-snapshot-failed" if self.has_failed else "stream-snapshot", "snapshot", words)
+        )
         self.after, self.has_failed, self._pause = None, False, FIRST_PAUSE_SECONDS
         return True

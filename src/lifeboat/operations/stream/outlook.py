@@ -169,4 +169,3 @@ def as_told(status: StreamStatus, *, ended: bool) -> dict[str, object]:
 
 def _cluster_time(when: Timestamp) -> ClusterTime:
     return ClusterTime(when.time, when.inc)
-

@@ -59,6 +59,8 @@ LONGEST_LOOK_PAUSE_SECONDS = 1.0
 TICK_SECONDS = 0.5
 FINISH_SECONDS = 60.0
 """For the open segment, when it is asked to end: the store's own tries take half of it."""
+MARK_SECONDS = 15.0
+"""A server writes an entry of its own every ten seconds."""
 RESTORE_QUIET_SECONDS = 30.0
 """A restore brings its collections into place one by one: the snapshot waits until no more come."""
 
@@ -128,6 +130,7 @@ class Stream:
         self._first_event_at: float | None = None
         self._next_tick = 0.0
         self._goal: Timestamp | None = None
+        self._goal_at = 0.0
         self._gap: str | None = None
         self._events = 0
         # Known once it has begun:
@@ -241,7 +244,11 @@ class Stream:
         self._use(begin_at(edge_of(entry.position, self._segments.entry_hash(entry.raw)), trouble.message))
 
     def _is_done(self) -> bool:
-        return self._options.once and self._goal is not None and self._now_at() >= cluster_time(self._goal)
+        if not self._options.once or self._goal is None or self._now_at() < cluster_time(self._goal):
+            return False
+        # That a chain began, and why, is only known to the next run when something after its beginning is stored.
+        is_marked = self._filling.because is None or self._filling.entries > 0
+        return is_marked or self._clock.monotonic() - self._goal_at > MARK_SECONDS
 
     def _end(self) -> StreamReport:
         whole = self._storing.finish(FINISH_SECONDS)
@@ -258,7 +265,7 @@ class Stream:
     def _look(self) -> None:
         self._outlook.ask(self._facts, self._storing.trouble is not None)
         if self._options.once and self._goal is None and not self._snapshot.is_awaited:
-            self._goal = majority_point(self._client)
+            self._goal, self._goal_at = majority_point(self._client), self._clock.monotonic()
         try:
             for entry in look(self._client, Place(position_at(self._edge_now()), self._is_same)):
                 self._take(entry)

@@ -184,7 +184,9 @@ class Storing:
     def _tell_trouble(self, error: LifeboatError) -> None:
         before, self.trouble = self.trouble, error
         if before is None or before.code != error.code:
-            words = f"the archive cannot be stored: {error.message}; trying again, nothing is lost while the oplog holds it"
+            words = (
+                f"the archive cannot be stored: {error.message}; trying again, nothing is lost while the oplog holds it"
+            )
             self._say(Finding(Level.PROBLEM, "stream-store-away", error.code, words, error.hint))
 
     def _tell_return(self) -> None:

@@ -82,7 +82,9 @@ def look(client: Client, place: Place) -> Iterator[Entry]:
                                 raise _lost(client, place.position)
                             continue
                         yield Entry(position, fields, raw)
-    except CaptureMoved as overtaken:  # code 136: the cursor's own place was overwritten; the next look says what is lost
+    except (
+        CaptureMoved
+    ) as overtaken:  # code 136: the cursor's own place was overwritten; the next look says what is lost
         raise DatabaseBusy(f"{DOING}: it was overwritten while it was read", "try again in a moment") from overtaken
     if is_first:
         raise _lost(client, place.position)
