@@ -94,6 +94,7 @@ class World:
         purpose: str = "backup",
         keep: str | None = None,
         new_writer: bool = False,
+        instant: datetime | None = None,
         repository: Repository | None = None,
     ) -> Record:
         """One snapshot with a stream for each item."""
@@ -113,7 +114,7 @@ class World:
             record = run.commit(
                 root,
                 point="p",
-                instant=self.clock.now(),
+                instant=instant or self.clock.now(),
                 one_instant=True,
                 complete=complete,
                 purpose=purpose,

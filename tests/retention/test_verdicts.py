@@ -7,11 +7,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from lifeboat.retention.candidate import Candidate
 from lifeboat.retention.due import long_is_due
 from lifeboat.retention.periods import GRACE, closes, end_of, lock_end
 from lifeboat.retention.rules import LONG, SHORT, Rules, RulesKeepNothing
 from lifeboat.retention.succession import Life, counted_together
-from lifeboat.retention.verdicts import AHEAD, Because, Candidate, judge
+from lifeboat.retention.verdicts import AHEAD, Because, judge
+from lifeboat.retention.window import begin_of_window
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -34,10 +36,24 @@ def candidate(
     kept: str | None = None,
     released: datetime | None = None,
     not_proved_until: datetime = LONG_AGO,
+    archived: bool = False,
 ) -> Candidate:
     moment = at(finished) if isinstance(finished, str) else finished
     key = key or f"{label} {source} {class_} {moment.isoformat()}"
-    return Candidate(key, label, source, class_, moment, complete, safety, proved, kept, released, not_proved_until)
+    return Candidate(
+        key,
+        label,
+        source,
+        class_,
+        moment,
+        complete,
+        safety,
+        proved,
+        kept,
+        released,
+        not_proved_until,
+        archived=archived,
+    )
 
 
 def kept_of(candidates: list[Candidate], rules: Rules, now: datetime = NOW) -> list[str]:
@@ -237,6 +253,7 @@ CANDIDATES = st.lists(
         kept=st.sampled_from([None, None, None, "before migration"]),
         released=st.one_of(st.none(), MOMENTS),
         not_proved_until=MOMENTS,
+        archived=st.booleans(),
     ),
     max_size=60,
     unique_by=lambda one: one.key,
@@ -248,6 +265,7 @@ RULES = st.builds(
     weekly=st.integers(0, 3),
     monthly=st.integers(0, 4),
     yearly=st.integers(0, 2),
+    window_days=st.integers(1, 9),
 )
 
 
@@ -302,4 +320,31 @@ def test_nothing_stays_for_ever(candidates: list[Candidate], rules: Rules) -> No
         Because.NEWEST_PROVED,
         Because.RULE,
         Because.RULE_PROVED,
+        Because.BASE,
     }
+
+
+@given(CANDIDATES, RULES)
+@settings(max_examples=100, deadline=None)
+def test_every_moment_of_the_window_keeps_a_base_of_its_day_or_of_the_one_before(
+    candidates: list[Candidate], rules: Rules
+) -> None:
+    """By hand, moment by moment: the newest base before it may go, but not without one of the same day that is later, or an older one."""
+    kept = {one.key for one in judge(candidates, rules, NOW) if one.kept}
+    fit = [one for one in candidates if one.archived and one.complete and not one.safety]
+    begin = NOW - rules.window
+    for label, source in {(one.label, one.source) for one in fit}:
+        group = [one for one in fit if (one.label, one.source) == (label, source)]
+        for hour in range(rules.window_days * 24):
+            moment = begin + timedelta(hours=hour)
+            if any(one.finished <= moment for one in group):
+                assert any(one.finished <= moment and one.key in kept for one in group)
+
+
+def test_time_that_the_store_did_not_witness_passes_a_day_at_a_time() -> None:
+    daily = [NOW - timedelta(days=n) for n in range(30, -1, -1)]
+    week = timedelta(days=7)
+    assert begin_of_window(NOW, week, daily) == NOW - week
+    assert begin_of_window(NOW + timedelta(days=20), week, daily) == NOW - timedelta(days=6)
+    assert begin_of_window(NOW, week, []) == NOW - week
+    assert begin_of_window(NOW, week, [NOW + timedelta(minutes=4)]) == NOW - week

@@ -132,6 +132,7 @@ class RetentionTable(Table):
     weekly: Count = Rules().weekly
     monthly: Count = Rules().monthly
     yearly: Count = Rules().yearly
+    window_days: Annotated[int, Field(ge=1, le=3_650)] = Rules().window_days
 
 
 class NotifyTable(Table):

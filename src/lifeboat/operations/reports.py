@@ -465,6 +465,22 @@ class FreedLater:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveVerdict:
+    """What prune says of the archive of one writer's name."""
+
+    label: str
+    base: str | None
+    """Id of the snapshot from which the oldest moment is reached; None: none is old enough yet, and all stays."""
+    since: datetime | None
+    """Its instant: from then on moments stay within reach, but for the gaps that `lifeboat timeline` shows."""
+    segments: int
+    """Those that stay, parts of large transactions among them."""
+    bytes: int
+    going: int
+    going_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class PruneReport:
     """What prune did, or with ``dry_run`` would do."""
 
@@ -486,3 +502,6 @@ class PruneReport:
     later: tuple[FreedLater, ...]
     grace_days: int
     findings: tuple[Finding, ...] = ()
+    archives: tuple[ArchiveVerdict, ...] = ()
+    window_days: int = 0
+    """Of how many days any moment is to stay within reach."""

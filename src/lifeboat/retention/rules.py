@@ -6,7 +6,7 @@ dropped because summer time began. A week begins on Monday (ISO 8601).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from lifeboat.foundation.errors import SettingsError
 
@@ -29,6 +29,12 @@ class Rules:
     monthly: int = 84
     """Seven years: the 2555 days that the mission asks for."""
     yearly: int = 0
+    window_days: int = 7
+    """Where a stream archives: any moment of so many days can be brought back."""
+
+    @property
+    def window(self) -> timedelta:
+        return timedelta(days=self.window_days)
 
     @property
     def takes_long(self) -> bool:

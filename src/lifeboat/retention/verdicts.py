@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from lifeboat.retention.candidate import Candidate, last_of_each
 from lifeboat.retention.periods import GRACE, SAFETY
-from lifeboat.retention.rules import Rule, Rules
+from lifeboat.retention.rules import Rules
+from lifeboat.retention.window import bases
 
 AHEAD = timedelta(minutes=5)
 """Clocks of a store's machines differ by less than this; what is further ahead of the store's clock is from the future."""
@@ -27,41 +29,14 @@ class Because(StrEnum):
     NEWEST_PROVED = "newest-proved"
     RULE = "rule"
     RULE_PROVED = "rule-among-proved"
+    BASE = "base-of-the-archive"
+    """Moments of the window are reached from it, through the archive."""
     NOT_PROVED = "not-proved-yet"
     SAFETY = "safety"
     SAFETY_OVER = "safety-over"
     BEYOND = "beyond-the-rules"
     UNKNOWN = "beside-damage"
     """Would go, but for something beside it that cannot be read (said by prune, not by ``judge``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What the rules have to know of one snapshot.
-
-    Args:
-        key: Names it; unique.
-        label: Of the writer's registration, which a recipient signed: a writer that takes another's place carries on its label.
-        finished: By the store's clock.
-        proved: Somebody with an identity has opened all of it.
-        kept: Why it is kept on purpose, or None.
-        released: When somebody took back that it is kept, or that it was forgotten.
-        not_proved_until: Until then it is kept although nobody has proved it.
-    """
-
-    key: str
-    label: str
-    source: str
-    class_: str
-    finished: datetime
-    complete: bool
-    safety: bool
-    proved: bool
-    kept: str | None
-    released: datetime | None
-    not_proved_until: datetime
-    imported: bool = False
-    """Taken in from a dump: no rule counts it, and it takes nobody's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +50,14 @@ class Verdict:
     until: datetime | None = None
 
 
-def judge(candidates: Iterable[Candidate], rules: Rules, now: datetime) -> list[Verdict]:
+def judge(
+    candidates: Iterable[Candidate], rules: Rules, now: datetime, window: datetime | None = None
+) -> list[Verdict]:
     """A verdict on each, in the order given. Pure.
 
     Args:
         now: By the store's clock.
+        window: Since when any moment must be within reach of the archive; None: as long ago as the rules say.
     """
     given = list(candidates)
     reasons: dict[str, Verdict] = {}
@@ -92,7 +70,7 @@ def judge(candidates: Iterable[Candidate], rules: Rules, now: datetime) -> list[
             groups.setdefault((one.label, one.source), []).append(one)
     for group in groups.values():
         # What is kept for a reason of its own still takes its place among the newest: as if nothing had been said of it.
-        for verdict in _of_group(group, rules):
+        for verdict in _of_group(group, rules, now - rules.window if window is None else window):
             reasons.setdefault(verdict.key, verdict)
     return [reasons.get(one.key) or _by_age(one, rules, now) for one in given]
 
@@ -107,7 +85,7 @@ def _special(one: Candidate, now: datetime) -> Verdict | None:
     return None
 
 
-def _of_group(group: Sequence[Candidate], rules: Rules) -> Iterable[Verdict]:
+def _of_group(group: Sequence[Candidate], rules: Rules, window: datetime) -> Iterable[Verdict]:
     """Those that one label's snapshots of one source keep among themselves, the strongest reason first."""
     newest_first = sorted(group, key=lambda one: (one.finished, one.key), reverse=True)
     proved = [one for one in newest_first if one.proved]
@@ -126,22 +104,11 @@ def _of_group(group: Sequence[Candidate], rules: Rules) -> Iterable[Verdict]:
         for class_ in classes:
             of_class = [one for one in among if one.class_ == class_]
             for rule in rules.of_class(class_):
-                for number, one in enumerate(chosen(of_class, rule), start=1):
+                for number, one in enumerate(last_of_each(of_class, rule), start=1):
                     yield Verdict(one.key, True, because, f"number {number} of {rule.words}{words}")
-
-
-def chosen(newest_first: Sequence[Candidate], rule: Rule) -> list[Candidate]:
-    """Of each of the newest periods that have any the last one; in a period, one that lacks nothing comes before one that does."""
-    periods: dict[tuple[int, ...], Candidate] = {}
-    for one in newest_first:
-        period = rule.key(one.finished)
-        if period not in periods:
-            if len(periods) == rule.count:
-                break
-            periods[period] = one
-        elif one.complete and not periods[period].complete:
-            periods[period] = one
-    return list(periods.values())
+    for one in bases(newest_first, window):
+        reason = f"moments of the last {rules.window_days} days are reached from it"
+        yield Verdict(one.key, True, Because.BASE, reason)
 
 
 def _by_age(one: Candidate, rules: Rules, now: datetime) -> Verdict:

@@ -10,7 +10,7 @@ from lifeboat.cli.show.console import DOUBTFUL, FAINT, GOOD, columns, line, next
 from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.words import short_id, typed_source
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.reports import FreedLater, PruneReport, PruneVerdict
+from lifeboat.operations.reports import ArchiveVerdict, FreedLater, PruneReport, PruneVerdict
 
 LATER_AT_MOST = 12
 _REASONS = {
@@ -19,6 +19,7 @@ _REASONS = {
     "newest-proved": "the newest proved",
     "rule": "by the rules",
     "rule-among-proved": "by the rules, counting proved ones alone",
+    "base-of-the-archive": "moments of the archive's window are reached from it",
     "not-proved-yet": "not proved yet: kept until its month has been over for 35 days",
     "safety": "taken before a restore, in the last 30 days",
     "safety-over": "taken before a restore, more than 30 days ago",
@@ -109,7 +110,18 @@ def _what(report: PruneReport) -> list[RenderableType]:
         drawn.append(text(f"{show_bytes(report.freed_bytes)} {would}freed now: {said}"))
     if not drawn:
         drawn.append(text("nothing to let go, nothing to remove", GOOD))
-    return drawn
+    return drawn + [text(_archive(one, report)) for one in report.archives]
+
+
+def _archive(one: ArchiveVerdict, report: PruneReport) -> str:
+    said = f"archive of {one.label}: {_count(one.segments, 'segment')} ({show_bytes(one.bytes)}) kept"
+    if one.since is None:
+        return f"{said}; no snapshot is old enough yet to begin a window of {report.window_days} days with"
+    said += f", for any moment since {one.since:%Y-%m-%d %H:%M}"
+    if not one.going:
+        return said
+    going = f"{_count(one.going, 'older one')} ({show_bytes(one.going_bytes)})"
+    return f"{said}; {going} {'would go' if report.dry_run else 'not needed any more'}"
 
 
 def _later(later: Sequence[FreedLater]) -> list[RenderableType]:
@@ -117,7 +129,10 @@ def _later(later: Sequence[FreedLater]) -> list[RenderableType]:
     by_day = [(day, sum(one.bytes for one in same)) for day, same in groupby(later, key=lambda one: _day(one.when))]
     for day, count in by_day[:LATER_AT_MOST]:
         table.add_row(day, show_bytes(count))
-    drawn: list[RenderableType] = [text("later, when the grace is over and the month is closed", FAINT), table]
+    drawn: list[RenderableType] = [
+        text("later, when the grace or the window is over and the month is closed", FAINT),
+        table,
+    ]
     if len(by_day) > LATER_AT_MOST:
         rest = sum(count for _, count in by_day[LATER_AT_MOST:])
         drawn.append(text(f"... and {show_bytes(rest)} after that; --json lists all", FAINT))

@@ -14,6 +14,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import HEADER_BYTES, read_header
 from lifeboat.repository.quarantine import quarantined
 from lifeboat.repository.record import Record, read_time
+from lifeboat.repository.segments import StoredSegment, read_segment_name
 from lifeboat.repository.statements import NOTHING_SAID, Standing, Statement, record_digest, standings
 from lifeboat.retention.periods import closes
 from lifeboat.retention.succession import Life, counted_together
@@ -97,10 +98,15 @@ class Facts:
     fronts: dict[str, Front] = field(default_factory=dict)
     """Of packs that no index of their snapshot's writer tells of, and of all that are about to go in a generation with ``unread``."""
     keys: tuple[StoredPack, ...] = ()
-    archive_keys: frozenset[tuple[str, bytes]] = frozenset()
-    """Generation and name of every data key that the archive's segments are sealed under, as their names tell."""
+    segments: tuple[StoredSegment, ...] = ()
+    odd_archive_keys: frozenset[tuple[str, bytes]] = frozenset()
+    """Generation and name of the data keys in whose place in the archive something lies that is no segment."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Of every writer who its snapshots count with, as ``StoredRecord.label``."""
+    plain_labels: dict[str, str] = field(default_factory=dict)
+    """The same without telling two machines of one name apart."""
     committed_at: tuple[datetime, ...] = ()
-    """When the store took records and links, by its own clock, in order."""
+    """When the store took records, links and segments, by its own clock, in order."""
 
     def is_closed(self, generation: str) -> bool:
         """Whether nothing can be committed into it any more."""
@@ -159,6 +165,10 @@ def gather(repository: Repository, progress: Progress) -> Facts:
         for class_ in Class
         for pack in _listed(repository.store.list_under(f"{source}/pack/{class_}/"), 3)
     ]
+    keys = _listed(repository.store.list_under(KEYS), 1)
+    # After the keys: a segment that is stored between the two listings must not find its key taken for unused.
+    segments, odd_keys = _archive(repository.store.list_under(SEGMENTS))
+    commits = [stored.modified for stored in catalog if _is_commit(stored.name)]
     facts = Facts(
         now,
         tuple(records),
@@ -168,9 +178,12 @@ def gather(repository: Repository, progress: Progress) -> Facts:
         tuple(indexes),
         tuple(packs),
         {},
-        tuple(_listed(repository.store.list_under(KEYS), 1)),
-        _archive_keys(repository.store.list_under(SEGMENTS)),
-        tuple(sorted(stored.modified for stored in catalog if _is_commit(stored.name))),
+        tuple(keys),
+        tuple(segments),
+        odd_keys,
+        labels,
+        {writer: registration.label for writer, registration in repository.registrations.items()},
+        tuple(sorted([*commits, *(one.modified for one in segments)])),
     )
     facts.fronts.update(_read_fronts(repository, _unclear(facts)))
     return facts
@@ -219,10 +232,18 @@ def _listed(listing: Iterable[StoredObject], generation_at: int) -> list[StoredP
     return found
 
 
-def _archive_keys(listing: Iterable[StoredObject]) -> frozenset[tuple[str, bytes]]:
-    """Whatever lies in a key's folder keeps the key, even if the rest of its name is none of ours: a lie can keep, never cost."""
-    places = {tuple(stored.name[len(SEGMENTS) :].split("/")[:2]) for stored in listing if stored.name.count("/") >= 4}
-    return frozenset((generation, bytes.fromhex(key)) for generation, key in places if stated_digest(key) == key)
+def _archive(listing: Iterable[StoredObject]) -> tuple[list[StoredSegment], frozenset[tuple[str, bytes]]]:
+    """The segments, and the data keys of what lies among them and is none: a lie can keep a key, never cost one."""
+    segments, odd = [], set()
+    for stored in listing:
+        segment = read_segment_name(stored.name, stored.size_bytes, stored.modified)
+        generation, _, rest = stored.name[len(SEGMENTS) :].partition("/")
+        key = rest.partition("/")[0]
+        if segment is not None and _is_month(generation):
+            segments.append(segment)
+        elif stated_digest(key) == key:
+            odd.add((generation, bytes.fromhex(key)))
+    return segments, frozenset(odd)
 
 
 def _indexes(

@@ -4,17 +4,21 @@ Invariant: whatever is carried out of a plan, in its order and up to whatever po
 pack, index and key that it needs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.operations.prune.archive import ArchiveOf, plan_archive, window_of
 from lifeboat.operations.prune.facts import Facts, StoredIndex, StoredPack, StoredRecord, named_by, needed_by
+from lifeboat.repository.names import Source
+from lifeboat.repository.segments import StoredSegment
 from lifeboat.repository.statements import Statement, Verb
+from lifeboat.retention.candidate import Candidate
 from lifeboat.retention.periods import GRACE, closes, lock_end
 from lifeboat.retention.rules import Rules
-from lifeboat.retention.verdicts import AHEAD, Because, Candidate, Verdict, judge
+from lifeboat.retention.verdicts import AHEAD, Because, Verdict, judge
 
 CLOCK_BACK = timedelta(minutes=10)
 """The store's clock may not be further behind what it once wrote itself than this."""
@@ -31,8 +35,10 @@ class Kind(IntEnum):
     RECORD = 1
     PACK = 2
     INDEX = 3
-    KEY = 4
-    STATEMENT = 5
+    SEGMENT = 4
+    PART = 5
+    KEY = 6
+    STATEMENT = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class PrunePlan:
     findings: tuple[Finding, ...]
     heard: frozenset[str] = frozenset()
     """Names of the statements that the plan knows: what was said since may forbid some of it."""
+    archives: tuple[ArchiveOf, ...] = ()
 
     @property
     def freed_bytes(self) -> int:
@@ -87,21 +94,25 @@ def plan_prune(facts: Facts, rules: Rules) -> PrunePlan:
     if any(one.code == CLOCK_DOUBTFUL for one in findings):
         return PrunePlan(facts.now, judged, (), (), (), (), tuple(findings))
     forgotten = [one for one in judged if one.stored.standing.forgotten is not None]
+    archives = plan_archive(facts, _kept_candidates(facts, judged), rules)
     return PrunePlan(
         facts.now,
         judged,
         tuple(one.stored for one in judged if not one.verdict.kept and not _is_forgotten(one.stored, facts.now)),
         tuple(one.stored for one in forgotten if one.verdict.kept and one.verdict.because is not Because.UNKNOWN),
-        tuple(_removals(facts, judged)),
-        _later(facts, judged),
+        tuple(_removals(facts, judged, archives)),
+        _later(facts, judged, archives),
         tuple(findings),
         frozenset(one.name for one in facts.statements),
+        tuple(archives),
     )
 
 
 def _judge(facts: Facts, rules: Rules) -> tuple[Judged, ...]:
     by_key = {one.key: one for one in facts.records}
-    verdicts = judge([_candidate(key, one) for key, one in by_key.items()], rules, facts.now)
+    archived = _archived_labels(facts)
+    candidates = [_candidate(facts, one, archived) for one in by_key.values()]
+    verdicts = judge(candidates, rules, facts.now, window_of(facts, rules))
     judged = []
     for verdict in verdicts:
         stored = by_key[verdict.key]
@@ -116,10 +127,21 @@ def _judge(facts: Facts, rules: Rules) -> tuple[Judged, ...]:
     return tuple(sorted(order, key=lambda one: (one.stored.label, one.stored.record.source, one.stored.record.class_)))
 
 
-def _candidate(key: str, stored: StoredRecord) -> Candidate:
+def _archived_labels(facts: Facts) -> set[str | None]:
+    """Names of writers that have an archive, machines of one name not told apart."""
+    return {facts.plain_labels.get(one.writer) for one in facts.segments} - {None}
+
+
+def _kept_candidates(facts: Facts, judged: Sequence[Judged]) -> list[Candidate]:
+    archived = _archived_labels(facts)
+    kept = (one for one in judged if one.verdict.kept and one.verdict.because is not Because.UNKNOWN)
+    return [_candidate(facts, one.stored, archived) for one in kept]
+
+
+def _candidate(facts: Facts, stored: StoredRecord, archived: Collection[str | None]) -> Candidate:
     record, standing = stored.record, stored.standing
     return Candidate(
-        key=key,
+        key=stored.key,
         label=stored.label,
         source=record.source,
         class_=record.class_,
@@ -131,6 +153,9 @@ def _candidate(key: str, stored: StoredRecord) -> Candidate:
         released=standing.released,
         not_proved_until=lock_end(record.generation),
         imported=record.purpose == "import",
+        archived=(
+            record.source == Source.MONGODB and record.one_instant and facts.plain_labels.get(record.writer) in archived
+        ),
     )
 
 
@@ -145,7 +170,7 @@ def _ready(stored: StoredRecord, now: datetime) -> datetime:
     return max((said or now) + GRACE, closes(stored.record.generation))
 
 
-def _removals(facts: Facts, judged: Sequence[Judged]) -> Iterable[Removal]:
+def _removals(facts: Facts, judged: Sequence[Judged], archives: Sequence[ArchiveOf]) -> Iterable[Removal]:
     doomed = [
         one.stored
         for one in judged
@@ -157,8 +182,14 @@ def _removals(facts: Facts, judged: Sequence[Judged]) -> Iterable[Removal]:
     named = named_by(facts)
     generations = {one.generation for one in (*facts.packs, *facts.keys)} | {one.generation for one in facts.indexes}
     generations |= {one.record.generation for one in facts.records}
-    for generation in sorted(one for one in generations if facts.is_closed(one)):
-        yield from _removals_of(facts, generation, doomed, needed, named)
+    over = [segment for one in archives for segment in one.going]
+    # Segments do not wait for their month to close: nothing is ever added to what they need.
+    for generation in sorted({one for one in generations if facts.is_closed(one)} | {one.generation for one in over}):
+        segments = [one for one in over if one.generation == generation]
+        if facts.is_closed(generation):
+            yield from _removals_of(facts, generation, doomed, needed, named, segments)
+        else:
+            yield from _segment_removals(segments)
     yield from _idle_statements(facts, {one.key for one in staying})
 
 
@@ -168,6 +199,7 @@ def _removals_of(
     doomed: Sequence[StoredRecord],
     needed: Needed,
     named: Named,
+    segments: Sequence[StoredSegment],
 ) -> Iterable[Removal]:
     for one in doomed:
         if one.record.generation == generation:
@@ -185,12 +217,27 @@ def _removals_of(
     for index in indexes:
         if index.writer not in unread and staying_names.isdisjoint(index.keys):
             yield Removal(generation, Kind.INDEX, index.name, index.size_bytes)
+    yield from _segment_removals(segments)
     keys = _keys_needed(facts, staying, indexes, named)
     if keys is not None:
-        keys |= {key for where, key in facts.archive_keys if where == generation}
+        keys |= _keys_of_archive(facts, generation, segments)
         for key in facts.keys:
             if key.generation == generation and key.sha256 not in keys:
                 yield Removal(generation, Kind.KEY, key.name, key.size_bytes)
+
+
+def _segment_removals(segments: Sequence[StoredSegment]) -> Iterable[Removal]:
+    """Segments before the parts that they name."""
+    for kind, some in ((Kind.SEGMENT, False), (Kind.PART, True)):
+        for one in segments:
+            if one.is_part is some:
+                yield Removal(one.generation, kind, one.name, one.size_bytes)
+
+
+def _keys_of_archive(facts: Facts, generation: str, going: Sequence[StoredSegment]) -> set[bytes]:
+    gone = {one.name for one in going}
+    staying = {one.data_key for one in facts.segments if one.generation == generation and one.name not in gone}
+    return staying | {key for where, key in facts.odd_archive_keys if where == generation}
 
 
 def _owner_is_known(facts: Facts, pack: StoredPack, unread: set[str]) -> bool:
@@ -251,7 +298,7 @@ def _closed_place(facts: Facts, statement: Statement) -> bool:
     return facts.is_closed(statement.generation) and (statement.writer, statement.generation) not in facts.unread
 
 
-def _later(facts: Facts, judged: Sequence[Judged]) -> tuple[tuple[datetime, int], ...]:
+def _later(facts: Facts, judged: Sequence[Judged], archives: Sequence[ArchiveOf]) -> tuple[tuple[datetime, int], ...]:
     """When what is not needed by what is kept can be removed, beyond what can be now."""
     kept = needed_by(one.stored for one in judged if one.verdict.kept)
     free: dict[str, dict[bytes, StoredPack]] = {}
@@ -265,6 +312,8 @@ def _later(facts: Facts, judged: Sequence[Judged]) -> tuple[tuple[datetime, int]
         here = free.get(stored.place, {})
         for name in here.keys() & set(stored.record.packs):
             freed[when] = freed.get(when, 0) + here.pop(name).size_bytes
+    for when, count in (pair for one in archives for pair in one.later):
+        freed[when] = freed.get(when, 0) + count
     for left in (pack for here in free.values() for pack in here.values()):
         when = closes(left.generation)
         freed[when] = freed.get(when, 0) + left.size_bytes

@@ -1,7 +1,7 @@
 """``lifeboat prune``: carry out a plan in two phases, and say what was done and what is left.
 
-Order: forget statements, durable → the grace → records → packs → indexes → keys → idle statements. Killed at any point, what is kept is whole,
-and the next prune goes on: it looks at what is there, not at what was planned.
+Order: forget statements, durable → the grace → records → packs → indexes → segments → their parts → keys → idle statements.
+Killed at any point, what is kept is whole, and the next prune goes on: it looks at what is there, not at what was planned.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -15,9 +15,10 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_bytes
 from lifeboat.operations.annotate import TEXT_AT_MOST, after_forgetting, need_signer
+from lifeboat.operations.prune.archive import ArchiveOf
 from lifeboat.operations.prune.facts import StoredRecord, gather
 from lifeboat.operations.prune.plan import Kind, PrunePlan, Removal, plan_prune
-from lifeboat.operations.reports import FreedLater, PruneReport, PruneVerdict
+from lifeboat.operations.reports import ArchiveVerdict, FreedLater, PruneReport, PruneVerdict
 from lifeboat.repository.errors import SaidByNobody, StoreClockMoved
 from lifeboat.repository.names import stated_digest
 from lifeboat.repository.objects import read_verified
@@ -119,6 +120,20 @@ def report_of(
         later=tuple(FreedLater(when, count) for when, count in plan.later),
         grace_days=GRACE.days,
         findings=tuple(plan.findings if findings is None else findings),
+        archives=tuple(map(_archive, plan.archives)),
+        window_days=rules.window_days,
+    )
+
+
+def _archive(one: ArchiveOf) -> ArchiveVerdict:
+    return ArchiveVerdict(
+        label=one.label,
+        base=None if one.base is None else one.base.record.snapshot,
+        since=None if one.base is None else one.base.record.believed_instant,
+        segments=len(one.staying),
+        bytes=sum(segment.size_bytes for segment in one.staying),
+        going=len(one.going),
+        going_bytes=sum(segment.size_bytes for segment in one.going),
     )
 
 
