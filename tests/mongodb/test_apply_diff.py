@@ -154,6 +154,8 @@ OPERATORS = st.one_of(
     st.builds(lambda one, other: {"$rename": {one: other}}, PATHS, PATHS),
     st.builds(lambda path, value: {"$set": {path: value, "z": value}, "$unset": {"y": 1}}, PATHS, VALUES),
     st.builds(lambda value: [{"$set": {"a": {"$slice": ["$a", 2]}, "b.c": value}}, {"$unset": "c"}], SCALARS),
+    # Its difference puts every field behind the padding, the _id among them.
+    st.just([{"$replaceWith": {"$mergeObjects": [{"padding": "$padding"}, "$$ROOT"]}}]),
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import Timestamp
 from pymongo import MongoClient
 from window_kit import Client, WindowKit, held_now
 
@@ -58,3 +59,16 @@ def test_a_capped_collection_that_grew_while_it_was_read_comes_back(kit: WindowK
     kit.restore(taken, client, renames=["shop=shop_copy"])
     came = [one["_id"] for one in client.shop_copy.log.find()]
     assert came == list(range(came[0], came[-1] + 1)) and came[-1] >= 57
+
+
+def test_empty_timestamps_among_the_documents_of_a_capped_collection_keep_their_places(
+    kit: WindowKit, client: Client
+) -> None:
+    client.shop.create_collection("log", capped=True, size=1 << 20)
+    for n in range(40):
+        stamp: dict[str, Any] = {"stamp": Timestamp(0, 0)} if n % 7 in (2, 3, 6) else {"text": "x"}
+        client.shop.log.update_one({"_id": n}, [{"$replaceWith": {"$literal": {"_id": n, **stamp}}}], upsert=True)
+    held = held_now(client, "shop")
+    taken = kit.back_up(client, ["shop"])
+    kit.restore(taken, client, renames=["shop=shop_copy"])
+    assert held_now(client, "shop_copy") == held

@@ -10,6 +10,7 @@ are equal, and stops the restore when they are not. Order is kept: what an inter
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -52,12 +53,14 @@ def insert_chunk(
     *,
     uuid: str | None = None,
     may_repeat: bool = False,
+    in_order: bool = False,
 ) -> list[bytes]:
     """Insert every document of a chunk, waiting for a majority.
 
     Args:
         uuid: Of the collection that is meant; None for whichever has the name.
         may_repeat: The stream it is of may hold an ``_id`` twice: deleted and inserted again while it was read. The first stays.
+        in_order: The collection keeps the order in which documents come: it is capped.
 
     Returns:
         What was left out for that reason.
@@ -66,19 +69,34 @@ def insert_chunk(
         LandingDiffers: The server did not take a document, or has another under its ``_id``.
     """
     left_out: list[bytes] = []
-    singly: list[bytes] = []
-    if may_hold_empty_timestamps(chunk):
-        documents = [chunk[begin:end] for begin, end in spans_of(chunk)]
-        singly = [document for document in documents if has_empty_timestamp(document)]
-        if singly:
-            chunk = b"".join(document for document in documents if not has_empty_timestamp(document))
-    for batch in batches_of(chunk):
-        left_out += server.repeat(partial(_insert, server, database, name, batch, _Doubts(may_repeat, uuid)))
-        server.progressed()
-    for document in singly:
-        left_out += server.repeat(partial(_upsert, server, database, name, document, _Doubts(may_repeat, uuid)))
-        server.progressed()
+    for run, singly in _told_apart(chunk, in_order):
+        for batch in batches_of(run):
+            left_out += server.repeat(partial(_insert, server, database, name, batch, _Doubts(may_repeat, uuid)))
+            server.progressed()
+        for document in singly:
+            left_out += server.repeat(partial(_upsert, server, database, name, document, _Doubts(may_repeat, uuid)))
+            server.progressed()
     return left_out
+
+
+def _told_apart(chunk: bytes, in_order: bool) -> list[tuple[bytes, list[bytes]]]:
+    """Documents that go in by the batch, and behind them those that would be altered there; in order, as often as it takes."""
+    if not may_hold_empty_timestamps(chunk):
+        return [(chunk, [])]
+    documents = [chunk[begin:end] for begin, end in spans_of(chunk)]
+    if not in_order:
+        groups = {key: [one for one in documents if has_empty_timestamp(one) is key] for key in (False, True)}
+        return [(b"".join(groups[False]), groups[True])]
+    apart: list[tuple[bytes, list[bytes]]] = []
+    for is_single, grouped in groupby(documents, has_empty_timestamp):
+        group = list(grouped)
+        if not is_single:
+            apart.append((b"".join(group), []))
+        elif apart:
+            apart[-1][1].extend(group)
+        else:
+            apart.append((b"", group))
+    return apart
 
 
 class _Doubts:

@@ -204,6 +204,7 @@ def _load(
 ) -> _Stream:
     """Insert all chunks, several at once; a chunk is taken from the stream by one thread at a time."""
     stream = _Stream.watch(landing.entry, how)
+    in_order = landing.entry.kind == "capped"
     chunks = read_chunks(landing.entry)
     taking, counting = threading.Lock(), threading.Lock()
     failed = threading.Event()
@@ -216,7 +217,13 @@ def _load(
                 if chunk is None:
                     return
                 left_out = insert_chunk(
-                    server, landing.database, landing.temporary, chunk, uuid=uuid, may_repeat=may_repeat
+                    server,
+                    landing.database,
+                    landing.temporary,
+                    chunk,
+                    uuid=uuid,
+                    may_repeat=may_repeat,
+                    in_order=in_order,
                 )
                 seen = _watch_chunk(stream, chunk, counting)
                 with counting:
@@ -226,7 +233,7 @@ def _load(
             failed.set()
             raise
 
-    threads = 1 if landing.entry.kind == "capped" else how.threads
+    threads = 1 if in_order else how.threads
     try:
         together(*[work] * threads)
     except BaseException:  # Ctrl-C too: they finish their chunk and no more

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lifeboat.sources.mongodb.empty_timestamps import end_of_value
 from lifeboat.sources.mongodb.errors import BlockUnreadable
-from lifeboat.sources.mongodb.oplog.change import ARRAY, BINARY, DOCUMENT, INT64, document_of
+from lifeboat.sources.mongodb.oplog.change import ARRAY, BINARY, DOCUMENT, INT64, document_of, with_id_first
 
 INT32, NULL = 0x10, 0x0A
 PADDING_AT_MOST = 1_500_000
@@ -54,7 +54,8 @@ def apply_diff(document: bytes, diff: bytes) -> bytes:
     try:
         for kind, name, _, value, end in _walk(diff):
             if name == b"diff" and kind == DOCUMENT:
-                return _in_document(document, diff[value:end])
+                # A pipeline that moves every field moves the _id in its difference too; stored it is the first all the same.
+                return with_id_first(_in_document(document, diff[value:end]))
         return _by_operators(document, diff)
     except (IndexError, ValueError, struct.error) as trouble:
         raise _unreadable("is not whole") from trouble
