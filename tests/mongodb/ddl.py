@@ -1,5 +1,6 @@
 """Whatever changes a server's catalog, at random and again from a seed; what the server refuses is part of it."""
 
+import datetime
 import random
 from collections import Counter
 from typing import Any
@@ -64,11 +65,13 @@ class Mischief:
         return self.chance.choice(NAMES)
 
     def there(self, kind: str = "collection") -> tuple[Any, str]:
-        """Something that is there, of a kind."""
+        """Something that is there, of a kind. Never another: ``collMod`` of a view with a validator ends a mongod of 6.0.5."""
         database = self.database()
         names = [one["name"] for one in database.list_collections(filter={"type": kind})]
         names = sorted(name for name in names if not name.startswith("system.") or name == "system.js")
-        return database, self.chance.choice(names or ["a"])
+        if not names:
+            raise OperationFailure(f"there is no {kind}")
+        return database, self.chance.choice(names)
 
     def create(self) -> None:
         self.database().command("create", self.name(), **self.chance.choice(OPTIONS))
@@ -76,6 +79,17 @@ class Mischief:
     def insert(self) -> None:
         database, name = self.there()
         database[name].insert_many([{"k": self.chance.randrange(4), "l": n, "t": f"some {n}"} for n in range(3)])
+
+    def change(self) -> None:
+        database, name = self.there()
+        if self.chance.randrange(2):
+            database[name].update_many({"k": self.chance.randrange(4)}, {"$inc": {"l": 1}, "$push": {"m": 1}})
+        else:
+            database[name].delete_one({"k": self.chance.randrange(4)})
+
+    def measure(self) -> None:
+        database, name = self.there("timeseries")
+        database[name].insert_many({"at": datetime.datetime(2200, 1, n), "k": n % 2, "l": n} for n in range(1, 4))
 
     def drop(self) -> None:
         database, name = self.there(self.chance.choice(["collection", "collection", "view", "timeseries"]))
@@ -162,6 +176,24 @@ class Mischief:
         database, name = self.there("view")
         database.command("collMod", name, viewOn=self.name(), pipeline=self.chance.choice(PIPELINES))
 
+    def differ_view(self) -> None:
+        """As nobody does but with the rights on everything."""
+        database, name = self.there("view")
+        told = self.chance.choice([{"u": {"viewOn": self.name()}}, {"spipeline": SON([("a", True), ("l", 1)])}])
+        about = SON(_id=f"{database.name}.{name}")
+        self.client.admin.command(
+            {
+                "applyOps": [
+                    {
+                        "op": "u",
+                        "ns": f"{database.name}.system.views",
+                        "o": SON([("$v", 2), ("diff", told)]),
+                        "o2": about,
+                    }
+                ]
+            }
+        )
+
     def series(self) -> None:
         more = self.chance.choice([{"expireAfterSeconds": 10**8}, {"collation": {"locale": "sv"}}, {}])
         granularity = self.chance.choice([{}, {"granularity": "minutes"}])
@@ -217,7 +249,7 @@ class Mischief:
         self.apply_ops(database, SON([("create", name), *options.items()]), uuid)
 
     def listed(self, database: Any, name: str) -> Any:
-        found = list(database.list_collections(filter={"name": name}))
+        found = list(database.list_collections(filter={"name": name, "type": "collection"}))
         if not found:
             raise OperationFailure(f"there is no {name}")
         return found[0]
@@ -228,8 +260,21 @@ class Mischief:
 
 
 ACTS = [
+    *("change", "change", "measure", "measure"),
     *(["create"] * 6 + ["insert"] * 4 + ["index"] * 5 + ["collmod"] * 4 + ["collmod_index"] * 4 + ["rename"] * 2),
     *("drop", "drop", "rename_across", "out", "out", "merge", "to_capped", "clone_as_capped", "empty_capped", "landed"),
-    *("odd_indexes", "drop_index", "drop_index", "view", "view", "collmod_view", "series", "series", "collmod_series"),
+    *(
+        "odd_indexes",
+        "drop_index",
+        "drop_index",
+        "view",
+        "view",
+        "view",
+        "collmod_view",
+        "differ_view",
+        "series",
+        "series",
+        "collmod_series",
+    ),
     *("collmod_series", "buckets_alone", "transaction", "transaction", "again_under_its_uuid", "drop_database"),
 ]
