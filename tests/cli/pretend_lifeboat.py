@@ -14,6 +14,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.secret import Secret
+from lifeboat.operations.diff_report import DiffEnd, DiffReport, DiffRequest, DiffRow, FieldDifference
 from lifeboat.operations.reports import (
     BackupReport,
     ChangedField,
@@ -199,6 +200,16 @@ class PretendLifeboat:
     def single_documents(self, request: DocumentsRequest) -> Iterator["PretendDocuments"]:
         self._begin("single_documents", request)
         yield PretendDocuments(self, request)
+
+    def diff(self, request: DiffRequest) -> DiffReport:
+        self._begin("diff", request)
+        ends = (
+            DiffEnd("then", NOW - timedelta(hours=2), "1764123456.3", "3f2a91c0" * 4, True, "ab" * 16),
+            DiffEnd("live", NOW, None, None, False, "ab" * 16),
+        )
+        fields = (FieldDifference("total", "12.5", "0"), FieldDifference("paid\x1b[2J", None, "true"))
+        rows = (DiffRow("changed", "7", "", fields), DiffRow("removed", 'ObjectId("65")', 'name: "Ali"'))
+        return DiffReport(request.namespace, *ends, request.filter, 0, 40, 1, rows, 1.5, self.findings)
 
     def undo_restore(self) -> RestoreReport:
         self._begin("undo_restore")

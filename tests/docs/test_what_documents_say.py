@@ -20,7 +20,7 @@ from lifeboat.app.settings_file import SettingsFile
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.main import COMMANDS, overview
 from lifeboat.cli.restore_words import check_documents, check_request
-from lifeboat.operations import reports
+from lifeboat.operations import diff_report, reports
 from lifeboat.sources.mongodb.filter_text import read_filter
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +183,10 @@ def test_every_exit_status_is_told() -> None:
         ("restore --filter --dry-run", reports.FoundDocuments),
         ("restore --filter --dry-run", reports.DocumentRow),
         ("restore --filter", reports.DocumentsReport),
+        ("diff", diff_report.DiffReport),
+        ("diff", diff_report.DiffEnd),
+        ("diff", diff_report.DiffRow),
+        ("diff", diff_report.FieldDifference),
         ("verify", reports.VerifyReport),
         ("prune", reports.PruneReport),
         ("prune", reports.PruneVerdict),

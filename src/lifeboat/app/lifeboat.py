@@ -35,6 +35,7 @@ from lifeboat.operations.backup_files import backup_trees, roots_of_config, root
 from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
 from lifeboat.operations.database_point import DatabasePoint
+from lifeboat.operations.diff_report import DiffReport, DiffRequest
 from lifeboat.operations.doctor.checks import Check, examine, findings_of
 from lifeboat.operations.doctor.store import check_store
 from lifeboat.operations.import_dump import import_dump, open_dump
@@ -254,6 +255,12 @@ class Lifeboat:
         from lifeboat.app.single_documents import single_documents
 
         return single_documents(self._settings, self._open(), self._clock, self._progress, request)
+
+    def diff(self, request: DiffRequest) -> DiffReport:
+        """Which documents of a collection differ between two instants; changes nothing."""
+        from lifeboat.app.diffing import Diffing
+
+        return Diffing(self._settings, self._open(), self._clock, self._progress, request).run()
 
     def undo_restore(self) -> RestoreReport:
         """Go back to what was there before the last restore over live data."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lifeboat.foundation.clock import Clock
     from lifeboat.foundation.progress import Progress
     from lifeboat.foundation.secret import Secret
+    from lifeboat.operations.diff_report import DiffReport, DiffRequest
     from lifeboat.operations.reports import (
         BackupReport,
         CheckResult,
@@ -90,6 +91,8 @@ class Facade(Protocol):
     def restore(self, request: "RestoreRequest", *, resume: bool = True) -> "RestoreReport": ...
 
     def single_documents(self, request: "DocumentsRequest") -> "AbstractContextManager[FoundDocuments]": ...
+
+    def diff(self, request: "DiffRequest") -> "DiffReport": ...
 
     def undo_restore(self) -> "RestoreReport": ...
 

@@ -48,6 +48,7 @@ COMMANDS = {
     "prune": Row("Every day", "let old copies go, by rules; --dry-run says why of each"),
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
     "snapshots": Row("Look", "list what is stored, and look inside"),
+    "diff": Row("Look", "which documents differ between two instants, or from what is live"),
     "export": Row("Look", "write a snapshot as a mongodump archive or a tar: you can leave"),
     "import": Row("Look", "take in what mongodump wrote, as a snapshot"),
     "restore": Row("On the bad day", "bring it back: beside the live data, or over it"),

@@ -81,25 +81,29 @@ def check_documents(
         raise click.UsageError(
             "--filter chooses documents of the database: lifeboat restore db --ns DB.COLL --filter ..."
         )
-    if (
-        len(chosen["namespaces"]) != 1
-        or not all(chosen["namespaces"][0].partition("."))
-        or "*" in chosen["namespaces"][0]
-    ):
+    if len(chosen["namespaces"]) != 1 or not is_one_collection(chosen["namespaces"][0]):
         raise click.UsageError("--filter needs the one collection that it searches: --ns shop.users")
     if renames or chosen["with_users"]:
         raise click.UsageError("--rename and --users do not go with --filter; --to names another database or server")
     check_request(what, snapshot, to, over_live, renames, chosen)
-    if wanted.startswith("@"):
-        path = folder / wanted[1:]
-        try:
-            wanted = path.read_text("utf-8")
-        except (OSError, ValueError) as error:
-            raise NoTarget(
-                f"the filter in {path} cannot be read ({type(error).__name__})", "is the path right?"
-            ) from error
     instant = {name: chosen[name] for name in ("at", "before_op")}
-    return DocumentsRequest(chosen["namespaces"][0], wanted, snapshot, to, over_live, **instant)
+    return DocumentsRequest(chosen["namespaces"][0], read_wanted(folder, wanted), snapshot, to, over_live, **instant)
+
+
+def is_one_collection(namespace: str) -> bool:
+    """Whether it is ``DB.COLL`` and stands for nothing more."""
+    return all(namespace.partition(".")) and "*" not in namespace
+
+
+def read_wanted(folder: Path, wanted: str) -> str:
+    """The filter as typed, or out of the file behind ``@``."""
+    if not wanted.startswith("@"):
+        return wanted
+    path = folder / wanted[1:]
+    try:
+        return path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise NoTarget(f"the filter in {path} cannot be read ({type(error).__name__})", "is the path right?") from error
 
 
 def note_password(run: Run, what: str, to: str | None) -> None:

@@ -112,6 +112,15 @@ class DocumentsAt:
             for origin in by_chunk[number]:
                 yield origin, origin.document(block)
 
+    def chunk_ids(self) -> Iterator[bytes]:
+        """Of the stored chunks."""
+        stream = self._stream
+        return iter(()) if stream is None else (chunk_id for chunk_id, _ in self._point.reader.chunk_list(stream))
+
+    def has_changed(self) -> bool:
+        """Whether any change follows what is stored. Reads the changes up to the first that does."""
+        return next(changes_of(self._point, self.stored.entry.uuid), None) is not None
+
     def stored_chunks(self, leave_out: frozenset[bytes] = frozenset()) -> Iterator[tuple[int, bytes, bytes]]:
         """Number, id and content of the chunks of the snapshot."""
         stream = self._stream

@@ -158,6 +158,38 @@ def find_base(
     raise _not_covered(histories, history, wanted, clockwork)
 
 
+@dataclass(frozen=True, slots=True)
+class CommonBase:
+    """Args:
+    stretch: What leads from the snapshot to all of the instants; None where they are the snapshot's own.
+    goals: The instants, none of them before the snapshot's.
+    """
+
+    base: Base
+    stretch: Stretch | None
+    goals: tuple[ClusterTime, ...]
+
+
+def common_base(repository: Repository, goals: Sequence[ClusterTime | None]) -> CommonBase | None:
+    """The newest snapshot from which all of some instants can be reached along one stretch; None where there is none.
+
+    Args:
+        goals: None for the newest there is.
+    """
+    repository.need_identity()
+    history = meant_history(repository, read_histories(repository))
+    known = [goal or history.newest for goal in goals]
+    meant = tuple(goal for goal in known if goal is not None)
+    if len(meant) < len(known):
+        return None
+    for base, stretch in ways_to(max(meant), history.bases, history.stretches, Clockwork(repository)):
+        if base.latest <= min(meant):
+            if stretch is not None:
+                _refuse_another_database(repository, base, stretch, max(meant))
+            return CommonBase(base, stretch, meant)
+    return None
+
+
 def because_of(repository: Repository, stretch: Stretch) -> str | None:
     """Why a stretch does not go on from an earlier one; None where it is not known from here."""
     with suppress(LifeboatError):

@@ -28,7 +28,7 @@ STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_
         ("restore db --before-op 1764123456.3 --over-live", "just before a mistake; `timeline --suspects` names it"),
         (
             """restore db --over-live --ns shop.users --filter '{"email": "x@y"}'""",
-            "single documents: see what is gone or changed, put back the chosen; with --at as they were then",
+            "single documents, also --at a moment: look, then put back the chosen",
         ),
     ),
 )
