@@ -4,11 +4,12 @@ Invariant: nothing inside a document is decoded. ``o``, ``o2`` and ``_id`` pass 
 """
 
 import struct
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from bson import Timestamp
 
-from lifeboat.sources.mongodb.empty_timestamps import end_of_value
+from lifeboat.sources.mongodb.empty_timestamps import end_of_value, id_element
 from lifeboat.sources.mongodb.errors import BlockUnreadable
 from lifeboat.sources.mongodb.oplog.same_id import Element as Element
 from lifeboat.sources.mongodb.oplog.same_id import same_id
@@ -83,8 +84,7 @@ def uuid_of(element: Element | None) -> bytes:
     return element[1][5:] if element and element[0] == BINARY and len(element[1]) == 21 else b""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One document inserted (``i``), updated (``u``) or deleted (``d``).
 
     Args:
@@ -105,6 +105,8 @@ class Change:
     def document_id(self) -> Element:
         """Of the document it changes, in the one spelling of all that are equal to the server."""
         holder = self.o2 if self.kind == "u" and self.o2 is not None else self.o
+        if holder[5:9] == b"_id\0":
+            return same_id(id_element(holder))
         found = elements_of(holder).get(b"_id")
         if found is None:
             raise BlockUnreadable(f"a change of {self.namespace} names no document", "is it a stream of an oplog?")
@@ -134,6 +136,8 @@ class Change:
 
 _WHEN_AT, _KIND_AT = 8, 46
 """Where a stored event has them: its first fields are of fixed size."""
+_FRONT = struct.Struct("<4x4sII3s8s11x8sB5si")
+_UUID_FRONT = b"\x05ui\0\x10\0\0\0\x04"
 
 
 def when_of(block: bytes, begin: int) -> Timestamp:
@@ -153,10 +157,45 @@ def read_change(stored: bytes) -> Change:
     Raises:
         BlockUnreadable: It is something else.
     """
+    change = _read_by_offsets(stored) or _read_by_names(stored)
+    if change.kind not in KINDS or not change.uuid:
+        raise BlockUnreadable("a stored change is of an unknown kind", "was it written by a newer Lifeboat?")
+    return change
+
+
+def _read_by_offsets(stored: bytes) -> Change | None:
+    """The layout of ``to_bson``, four times as fast; None for any other."""
+    length_at = _READ_LENGTH.unpack_from
+    try:
+        ts, increment, seconds, t, term, op, kind, ns, name_bytes = _FRONT.unpack_from(stored)
+        at = _FRONT.size + name_bytes
+        o_end = at + 28 + length_at(stored, at + 28)[0]
+        is_ours = ts == b"\x11ts\0" and t == b"\x12t\0" and op == b"\x02op\0\x02\0\0\0" and ns == b"\0\x02ns\0"
+        if not is_ours or stored[at : at + 9] != _UUID_FRONT or stored[at + 25 : at + 28] != b"\x03o\0":
+            return None
+        end, o2 = o_end, None
+        if stored[o_end : o_end + 4] == b"\x03o2\0":
+            end = o_end + 4 + length_at(stored, o_end + 4)[0]
+            o2 = stored[o_end + 4 : end]
+    except struct.error:
+        return None
+    if end != len(stored) - 1 or not at < o_end <= end:
+        return None
+    name = _text(stored[_FRONT.size : at - 1])
+    o = with_id_first(stored[at + 28 : o_end])
+    return Change(Timestamp(seconds, increment), term, chr(kind), name, stored[at + 9 : at + 25], o, o2)
+
+
+@lru_cache(maxsize=4096)
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _read_by_names(stored: bytes) -> Change:
     fields = elements_of(stored)
     try:
         o2 = fields.get(b"o2")
-        change = Change(
+        return Change(
             when=read_timestamp(fields[b"ts"][1]),
             term=fields[b"t"][1],
             kind=text_of(fields[b"op"]),
@@ -167,6 +206,3 @@ def read_change(stored: bytes) -> Change:
         )
     except (KeyError, struct.error) as trouble:
         raise BlockUnreadable("a stored change is not whole", "does `lifeboat verify` find more?") from trouble
-    if change.kind not in KINDS or not change.uuid:
-        raise BlockUnreadable("a stored change is of an unknown kind", "was it written by a newer Lifeboat?")
-    return change

@@ -83,7 +83,10 @@ def windows(
     collections: dict[bytes, Writes] = {}
     count = size = 0
     for change in changes:
-        write = add(collections.setdefault(change.uuid, {}), change)
+        writes = collections.get(change.uuid)
+        if writes is None:
+            writes = collections[change.uuid] = {}
+        write = add(writes, change)
         count += 1
         size += len(change.o)
         is_full = count >= at_most_changes or size >= at_most_bytes

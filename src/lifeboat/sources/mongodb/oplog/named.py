@@ -1,7 +1,6 @@
 """Stored changes under the names that their collections have in a dump, for tools that go by names."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from bson import Timestamp
 
@@ -22,6 +21,6 @@ def as_named(blocks: Iterable[bytes], names: Mapping[bytes, str], births: Mappin
 
     for block in blocks:
         changes = (read_change(block[begin:end]) for begin, end in spans_of(block))
-        kept = [replace(one, namespace=names[one.uuid]).to_bson() for one in changes if belongs(one)]
+        kept = [one._replace(namespace=names[one.uuid]).to_bson() for one in changes if belongs(one)]
         if kept:
             yield b"".join(kept)

@@ -2,7 +2,7 @@
 
 Limits: only where no unique index but that of ``_id`` exists yet. What was half done is done again without harm. Ordinary collections
 take a window of folded writes in any order; a capped one takes them in the order in which its documents were inserted, in
-a place whose cap is never reached: else it would push out documents of its own accord. Memory: one folded window.
+a place whose cap is never reached: else it would push out documents of its own accord. Memory: three folded windows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +12,7 @@ from typing import Any
 from bson import Timestamp
 
 from lifeboat.foundation.progress import Progress
+from lifeboat.sources.mongodb.ahead import one_ahead
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.insert_raw import RUN_AT_MOST_BYTES, DocumentRun, batches_of, insert_chunk, not_taken
 from lifeboat.sources.mongodb.oplog.change import Change, Element, read_change
@@ -55,7 +56,7 @@ def replay(
         LandingDiffers: The server does not take a change.
     """
     counts = dict.fromkeys(places, 0)
-    for collections in windows(_chosen(chunks, counts, progress, births or {})):
+    for collections in one_ahead(windows(_chosen(chunks, counts, progress, births or {}))):
         for uuid, writes in collections.items():
             _apply(server, places[uuid], writes)
     return counts
