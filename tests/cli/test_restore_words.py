@@ -77,6 +77,12 @@ def test_words_that_do_not_go_together_are_refused(shell: Shell, arguments: tupl
     assert (outcome.status, outcome.called) == (2, [])
 
 
+def test_all_of_a_database_can_be_asked_for_as_the_help_says(shell: Shell) -> None:
+    outcome = shell("restore", "db", "--to", "copy", "--ns", "shop.*", "--ns", "other.users")
+    [request] = [call[1] for call in outcome.called if call[0] == "restore"]
+    assert request.namespaces == ("shop", "other.users")
+
+
 def test_a_password_in_an_argument_works_but_is_warned_of_and_not_shown(shell: Shell) -> None:
     outcome = shell("restore", "db", "--to", "mongodb://app:pl4nted@other/shop", "--yes")
     assert outcome.status == 0

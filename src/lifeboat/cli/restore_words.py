@@ -54,6 +54,9 @@ def check_request(
             raise click.UsageError(f"{place} does not go with `restore {what}`")
     if chosen.get("paths") and what == "all":
         raise click.UsageError("a path goes with `restore files` or `restore config`")
+    if chosen.get("namespaces"):
+        # All of a database is called by its name alone from here on.
+        chosen = {**chosen, "namespaces": tuple(one.removesuffix(".*") for one in chosen["namespaces"])}
     return RestoreRequest(what, snapshot, to, over_live, renames=tuple(pairs), **chosen)
 
 
