@@ -15,6 +15,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations.diff_report import DiffEnd, DiffReport, DiffRequest, DiffRow, FieldDifference
+from lifeboat.operations.find_suspects import SuspectsReport
 from lifeboat.operations.reports import (
     BackupReport,
     ChangedField,
@@ -40,6 +41,15 @@ from lifeboat.operations.reports import (
     SourceStatus,
     StatusReport,
     VerifyReport,
+)
+from lifeboat.operations.suspects import Kind, Suspect
+from lifeboat.operations.timeline_report import (
+    GapRow,
+    HistoryRow,
+    MomentReport,
+    SpanRow,
+    TickRow,
+    TimelineReport,
 )
 
 NOW = datetime(2026, 11, 23, 13, 5, 9, tzinfo=UTC)
@@ -181,6 +191,9 @@ class PretendLifeboat:
             ContentRow("odd\x1b[2Jname", "file", None, 17, NOW - timedelta(days=400)),
         )
 
+    def looking_back(self) -> "PretendLookingBack":
+        return PretendLookingBack(self)
+
     def plan_restore(self, request: RestoreRequest) -> RestorePlanReport:
         self._begin("plan_restore", request)
         action = "replace" if request.over_live else "create"
@@ -258,6 +271,47 @@ class PretendLifeboat:
             CheckResult("rights-backup", "rights to back up", None, "connection"),
         )
         return [one for one in results if not only or one.check in only]
+
+
+class PretendLookingBack:
+    """Two days of archive with a gap; a database dropped ten minutes ago."""
+
+    def __init__(self, lifeboat: PretendLifeboat) -> None:
+        self._lifeboat = lifeboat
+
+    def timeline(self, since: str | None, until: str | None) -> TimelineReport:
+        self._lifeboat._begin("timeline", since, until)
+        return timeline_report()
+
+    def moment(self, at: str | None, before_op: str | None) -> MomentReport:
+        self._lifeboat._begin("moment", at, before_op)
+        return MomentReport(NOW, "1795439109.3", "3f2a91c0" * 4, NOW - timedelta(hours=1), 120, 4_000_000)
+
+    def suspects(self, *asked: Any) -> SuspectsReport:
+        self._lifeboat._begin("suspects", *asked)
+        when = NOW - timedelta(minutes=10)
+        names = ("shop", "shop.orders", "shop.us\x1b[2Jers")
+        words = "database shop dropped: 2 collections, 12,431 documents"
+        dropped = Suspect("1795438509.7", "1795438509.9", Kind.DROP_DATABASE, names, when, 0, 12_431, words)
+        many = "shop.orders: 300 documents deleted in 2 s"
+        deleted = Suspect("1795438400.1", "1795438401.9", Kind.DELETES, names[1:2], when, 2, 300, many, ('"7"', "8"))
+        found = (deleted, dropped)
+        if self._lifeboat.late:
+            found = ()
+        return SuspectsReport("shop", NOW - timedelta(days=1), NOW, found, ("shop.sessions",), 2880, (), ())
+
+
+def timeline_report(label: str = "shop") -> TimelineReport:
+    def ago(hours: float) -> datetime:
+        return NOW - timedelta(hours=hours)
+
+    spans = (SpanRow(ago(100), ago(60), "1.1", "2.1"), SpanRow(ago(58), ago(0.01), "3.1", "1795439073.12"))
+    ticks = tuple(TickRow(f"{n:032x}", ago(n), "backup", True) for n in range(150, 0, -10))
+    ticks = (*ticks, TickRow("f" * 32, ago(55), "import", False))
+    act = "nothing in it can be restored"
+    gap = GapRow(ago(60), ago(58), 7200.0, "the oplog was overwritten while the stream was away", 0, act)
+    history = HistoryRow(label, True, ago(150), ago(0.01), "1795439073.12", 36.0, False, spans, ticks, (gap,))
+    return TimelineReport(label, NOW, NOW - timedelta(days=7), NOW, True, True, (history,))
 
 
 class PretendDocuments:

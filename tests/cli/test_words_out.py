@@ -28,6 +28,9 @@ EVERY = [
     ("restore", "--undo", "--yes"),
     ("verify",),
     ("status",),
+    ("timeline",),
+    ("timeline", "--suspects"),
+    ("timeline", "--at", "newest"),
     ("doctor",),
     ("init", "--yes"),
 ]

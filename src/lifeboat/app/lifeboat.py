@@ -22,6 +22,7 @@ from lifeboat.app.build import (
 )
 from lifeboat.app.diagnosis import Diagnosis
 from lifeboat.app.enrolling import Enrolling, new_generation_of, take_in
+from lifeboat.app.looking_back import LookingBack
 from lifeboat.app.points import goal_of, open_point
 from lifeboat.app.settings import Settings
 from lifeboat.crypto.identity import Identity, Recipient
@@ -237,6 +238,10 @@ class Lifeboat:
             plan = look(self._open(), rules, self._progress)
             return report_of(plan, rules, dry_run=True, removed=plan.removals)
         return prune(self._open(), rules, self._progress)
+
+    def looking_back(self) -> LookingBack:
+        """What can be restored, and what should perhaps be undone."""
+        return LookingBack(self._open(), self._clock, self._progress)
 
     def plan_restore(self, request: RestoreRequest) -> RestorePlanReport:
         """What a restore would do; changes nothing."""

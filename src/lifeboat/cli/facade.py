@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lifeboat.foundation.progress import Progress
     from lifeboat.foundation.secret import Secret
     from lifeboat.operations.diff_report import DiffReport, DiffRequest
+    from lifeboat.operations.find_suspects import SuspectsReport
     from lifeboat.operations.reports import (
         BackupReport,
         CheckResult,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         VerifyReport,
     )
     from lifeboat.operations.stream.report import StreamReport, Watcher
+    from lifeboat.operations.timeline_report import MomentReport, TimelineReport
     from lifeboat.operations.writers import Enrolled, WriterAdded, WriterRow
     from lifeboat.repository.enrolment import Enrolment
 
@@ -55,6 +57,24 @@ class FoundDocuments(Protocol):
         bypass_validators: bool = False,
         progress: "Progress | None" = None,
     ) -> "DocumentsReport": ...
+
+
+class LooksBack(Protocol):
+    """What can be restored, and what should perhaps be undone."""
+
+    def timeline(self, since: str | None, until: str | None) -> "TimelineReport": ...
+
+    def moment(self, at: str | None, before_op: str | None) -> "MomentReport": ...
+
+    def suspects(
+        self,
+        since: str | None,
+        until: str | None,
+        near: str | None,
+        within_seconds: float,
+        namespaces: "Sequence[str]",
+        least: int | None,
+    ) -> "SuspectsReport": ...
 
 
 class Facade(Protocol):
@@ -85,6 +105,8 @@ class Facade(Protocol):
     def contents(self, snapshot: str, path: str = "") -> "Sequence[ContentRow]": ...
 
     def prune(self, *, dry_run: bool) -> "PruneReport": ...
+
+    def looking_back(self) -> "LooksBack": ...
 
     def plan_restore(self, request: "RestoreRequest") -> "RestorePlanReport": ...
 

@@ -47,6 +47,7 @@ COMMANDS = {
     "schedule": Row("Every day", "have systemd or cron run it, and be told when it fails"),
     "prune": Row("Every day", "let old copies go, by rules; --dry-run says why of each"),
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
+    "timeline": Row("Look", "which moments can be restored; --suspects: what was dropped"),
     "snapshots": Row("Look", "list what is stored, and look inside"),
     "diff": Row("Look", "which documents differ between two instants, or from what is live"),
     "export": Row("Look", "write a snapshot as a mongodump archive or a tar: you can leave"),

@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
@@ -102,14 +103,16 @@ class Grid:
 
     def _as_table(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style=FAINT)
-        for heading in self._headings:
+        for number, heading in enumerate(self._headings):
             folds = heading in self._fold
+            widest = max(cell_len(str(cell)) for cell in (heading, *(row[number] for row in self._rows)))
             table.add_column(
                 heading,
                 justify="right" if heading in self._right else "left",
                 no_wrap=not folds,
                 overflow="fold" if folds else "ellipsis",
-                min_width=FOLDED_AT_LEAST if folds else None,
+                # Without it, Rich takes a cell of several words to be as narrow as the longest of them, and cuts it.
+                min_width=FOLDED_AT_LEAST if folds else widest,
             )
         for row in self._rows:
             table.add_row(*row)
