@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lifeboat.app.database_target import database_target
-from lifeboat.app.points import goal_of, newest_until, open_point, row_of_point
+from lifeboat.app.points import goal_of, newest_until, open_point, refuse_empty, row_of_point
 from lifeboat.app.protecting import Protecting
 from lifeboat.app.restore_job import Job, TargetMissing, incomplete
 from lifeboat.app.settings import Settings
@@ -108,6 +108,7 @@ class PlanJobs:
 
     def _database_job(self, request: RestoreRequest, point: DatabasePoint, stack: ExitStack, *, resume: bool) -> Job:
         reader = point.reader
+        refuse_empty(point)
         uri, renames = database_target(self._settings, request, point.databases)
         client = stack.enter_context(connect(uri))
         target = Target.OVER_LIVE if request.over_live else Target.EMPTY_PLACE

@@ -4,16 +4,23 @@ from contextlib import ExitStack
 from datetime import datetime
 
 from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.foundation.errors import SourceError
 from lifeboat.operations.archived import archived_between
 from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.find_suspects import before_op as instant_before_op
 from lifeboat.operations.moments import read_moment, read_operation
 from lifeboat.operations.reports import PointRow
-from lifeboat.operations.timeline import find_base
+from lifeboat.operations.timeline import find_base, say_moment
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
+
+
+class NothingAtThatMoment(SourceError):
+    """There is nothing to restore: everything had been dropped by then."""
+
+    code = "nothing-at-that-moment"
 
 
 def goal_of(repository: Repository, at: str | None, before_op: str | None, now: datetime) -> ClusterTime | None:
@@ -46,6 +53,19 @@ def newest_until(repository: Repository, source: Source, goal: ClusterTime | Non
     backups = [one for one in repository.snapshots() if one.source == source and one.is_backup]
     own = repository.judged_here(backups)
     return next((one for one in own if goal is None or one.believed_instant <= goal.instant), None)
+
+
+def refuse_empty(point: DatabasePoint) -> None:
+    """Raises:
+    NothingAtThatMoment: The database had no collection then.
+    """
+    if not point.collections:
+        raise NothingAtThatMoment(
+            f"the database had no collection at {say_moment(point.goal)}"
+            if point.goal
+            else "the snapshot holds no collection",
+            "`lifeboat timeline --suspects` shows what was dropped, and when; restore with --before-op",
+        )
 
 
 def row_of_point(point: DatabasePoint) -> PointRow | None:

@@ -59,7 +59,7 @@ def read_moment(text: str, now: datetime) -> Moment:
         if instant > now + timedelta(seconds=1):
             said = f"{text!r} is still to come: it is {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} now"
             raise MomentUnclear(said, EXAMPLES)
-        goal = ClusterTime(int(instant.timestamp()), 0).before()
+        goal = ClusterTime(int(instant.timestamp()), 0)  # before the first write of that second
     return Moment(goal, written)
 
 
