@@ -39,18 +39,22 @@ OF_INDEXES: list[dict[str, Any]] = [
 
 
 class Mischief:
-    """Args: databases: Two, that nobody else uses."""
+    """Args:
+    databases: Two, that nobody else uses.
+    without: Names of what is not to be done.
+    """
 
-    def __init__(self, client: Client, databases: list[str], seed: int) -> None:
+    def __init__(self, client: Client, databases: list[str], seed: int, *, without: tuple[str, ...] = ()) -> None:
         self.client = client
         self.databases = databases
         self.chance = random.Random(seed)
         self.done: Counter[str] = Counter()
         self.makes_temporary = False
+        self.acts = [act for act in ACTS if act not in without]
 
     def act(self) -> str:
         """Do one thing; returns its name."""
-        name = self.chance.choice(ACTS)
+        name = self.chance.choice(self.acts)
         try:
             getattr(self, name)()
             self.done[name] += 1

@@ -160,8 +160,22 @@ class Writer:
             self.database.people.drop_indexes()
             self.database.people.create_index("age", name=f"age {number}")
             self.database.command("collMod", "people", validationLevel="moderate" if number % 2 else "off")
+            self.measure_anew(number)
             self.database.drop_collection("view made")
             self.database.create_collection("view made", viewOn="orders", pipeline=[{"$match": {"number": number}}])
+
+    def measure_anew(self, number: int) -> None:
+        """Time-series are made, changed and dropped; one that was there before changes its indexes."""
+        made = self.database[f"series {number % 15}"]
+        made.drop()
+        self.database.create_collection(made.name, timeseries={"timeField": "at", "metaField": "place"})
+        made.create_index("place.city", name="early")
+        made.insert_many({"at": datetime(2026, 3, n + 1), "place": {"city": n % 2}, "n": n} for n in range(6))
+        made.create_index([("place.city", 1), ("at", -1)], name=f"late {number}")
+        if number % 2:
+            self.database.command("collMod", made.name, timeseries={"granularity": "minutes"})
+        self.database.weather.drop_indexes()
+        self.database.weather.create_index([("place.city", 1), ("at", 1)], name=f"city {number}")
 
 
 def dump_under(writer: Writer, tools: MongoTools, server: PrivateServer, folder: Path, how: list[str]) -> Path:

@@ -106,7 +106,7 @@ def import_dump(taking: Taking, dump: OpenDump, taken: datetime, dump_words: str
                 importing.take(piece)
         done = importing.commit(taken)
     changes = importing.oplog.changes if importing.oplog.last is not None else None
-    return ImportReport(done.report, dump_words, dump.reader.form, len(importing.catalog.members), changes)
+    return ImportReport(done.report, dump_words, dump.reader.form, len(importing.catalog.described()), changes)
 
 
 @dataclass
@@ -191,14 +191,14 @@ class _Importing:
         if self.oplog.last is not None:
             self.catalog.name_uuids()
         entries: list[tuple[CollectionEntry, WrittenStream | None, int]] = []
-        for key, member in sorted(self.catalog.members.items()):
-            entry = member.entry()
-            if member.is_view:
+        for entry, counts in self.catalog.described():
+            if entry.kind == "view":
                 entries.append((entry, None, 0))
                 continue
-            stream, documents = self._written.get((key[0], entry.stored_as)) or self._written.get(key) or (None, 0)
-            if stream is None or not member.counts:
-                stream, documents = self._finish(self._begin(f"documents/{key[0]}.{entry.stored_as}")), 0
+            places = [(entry.database, entry.stored_as), (entry.database, entry.name)]
+            stream, documents = next((self._written[one] for one in places if one in self._written), (None, 0))
+            if stream is None or not counts:
+                stream, documents = self._finish(self._begin(f"documents/{entry.database}.{entry.stored_as}")), 0
             entries.append((entry, stream, documents))
         return entries
 
@@ -219,7 +219,7 @@ class _Importing:
         return details
 
     def _store(self, piece: Piece) -> None:
-        if self.catalog.holder_of(piece.database, piece.name) is None and self.oplog.last is None:
+        if not self.catalog.holds(piece.database, piece.name) and self.oplog.last is None:
             raise DumpUnreadable(
                 f"the dump holds documents of {piece.database}.{piece.name}, which it does not describe",
                 "was the dump put together by hand?",

@@ -1,293 +1,240 @@
 """The collections of a dump, and what its oplog did to them while it was taken: the snapshot's catalog is that of the oplog's end.
 
 mongodump describes the collections near the beginning of its oplog, and not at an instant. So an entry may tell of something that
-the description already shows; each is applied so that it may come twice. A collection is known by its UUID, where the dump says it;
-else the first entry that speaks of its name says it.
+the description already shows, or of a collection that the description no longer has; each is applied so that it may come twice. A
+collection is known by its UUID, where the dump says it; else the first entry that speaks of its name says it.
 
-Invariant: what cannot be applied exactly is refused, with the entry named. A collection that was created within the oplog has all of
-its documents in the oplog, so what was dumped under its name does not count (it may be another's that had the name before).
+Invariant: what cannot be applied exactly is refused, with the entry named. A collection that was created within the oplog is
+wholly the oplog's: description and documents that were dumped under its name do not count (they may be another's that had it before).
+Documents are dumped by name, so the rename of a collection that is not wholly the oplog's is refused.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import bson
 from bson import SON
-from bson.errors import BSONError
 
-from lifeboat.sources.mongodb.catalog import BUCKETS, EXACT, CollectionEntry, Document, describe_dumped
+from lifeboat.sources.mongodb.catalog import (
+    BUCKETS,
+    CollectionEntry,
+    Document,
+    describe,
+    describe_dumped,
+    describe_series,
+)
+from lifeboat.sources.mongodb.catalog_listed import is_server_s_own, left_out_because
 from lifeboat.sources.mongodb.dump.found import Found, check_name
 from lifeboat.sources.mongodb.dump.metadata_text import NOT_READ, parse_metadata
 from lifeboat.sources.mongodb.errors import DumpNotFollowed, DumpUnreadable
+from lifeboat.sources.mongodb.oplog.catalog_rules import VIEWS, CatalogRules, ViewKey, words_for
 from lifeboat.sources.mongodb.oplog.change import Change
-from lifeboat.sources.mongodb.oplog.command import Command
+from lifeboat.sources.mongodb.oplog.command import Command, Event
+from lifeboat.sources.mongodb.oplog.held import Held, UnknownChange
+from lifeboat.sources.mongodb.series_shape import index_of_series
 
-VIEWS = "system.views"
 TAKE_IT_QUIETLY = "dump again while nobody creates, drops or changes collections; or `mongorestore --oplogReplay` it into a server and back that up"
-_OPTIONS_BY_COLLMOD = frozenset({"validator", "validationLevel", "validationAction", "changeStreamPreAndPostImages"})
-_INDEX_BY_COLLMOD = frozenset({"expireAfterSeconds", "hidden", "prepareUnique"})
-_MEANS_NOTHING = frozenset({"startIndexBuild", "abortIndexBuild", "setMultikeyMetadata", "dropIdent", "dbCheck"})
+_ID_INDEX = SON([("v", 2), ("key", SON(_id=1)), ("name", "_id_")])
 
 
-@dataclass
-class Member:
-    """One collection, view or time-series collection.
-
-    Args:
-        uuid: Of the collection that holds the documents; empty while nobody has said it.
-        counts: Whether what was dumped under its name are its documents.
+@dataclass(eq=False)
+class Member(Held):
+    """Args:
+    counts: Whether what was dumped under its name are its documents.
+    is_as_users_see_it: Of a time-series collection: its indexes are not known as the buckets have them.
     """
 
-    database: str
-    name: str
-    options: Document
-    indexes: list[Document]
-    uuid: bytes = b""
-    buckets: Document | None = None
     counts: bool = True
-    is_described: bool = True
+    is_as_users_see_it: bool = False
+
+    knows_all_indexes: ClassVar[bool] = False
 
     @property
-    def is_series(self) -> bool:
-        return "timeseries" in self.options
+    def shown_as(self) -> str:
+        return self.name.removeprefix(BUCKETS) if self.listed.is_buckets else self.name
 
-    @property
-    def is_view(self) -> bool:
-        return "viewOn" in self.options
-
-    @property
-    def namespace(self) -> str:
-        return f"{self.database}.{self.name}"
-
-    def index(self, change: Document) -> Document | None:
-        """The one that a ``collMod`` means."""
-        for one in self.indexes:
-            if one["name"] == change.get("name") or one["key"] == change.get("keyPattern"):
-                return one
-        return None
+    def put_index(self, specification: Document) -> None:
+        if self.is_as_users_see_it:
+            specification = index_of_series(specification, self.options["timeseries"])
+        super().put_index(specification)
 
     def entry(self) -> CollectionEntry:
-        try:
-            return describe_dumped(self.database, self.name, self.options, self.indexes, self.uuid, self.buckets)
-        except NOT_READ as trouble:
-            raise DumpUnreadable(
-                f"the description of {self.namespace} in the dump cannot be read", "was it edited?"
-            ) from trouble
+        facts = (self.database, self.shown_as, self.options, self.indexes, self.uuid)
+        if not self.listed.is_buckets:
+            return describe(*facts)
+        return describe_dumped(*facts) if self.is_as_users_see_it else describe_series(*facts, mixed=self.mixed)
 
 
-@dataclass
-class DumpCatalog:
-    """Args: members: by database and name, as users see it."""
+class DumpCatalog(CatalogRules):
+    """Fed with the dump's own words first, then with every event of its oplog."""
 
-    members: dict[tuple[str, str], Member] = field(default_factory=dict)
+    def __init__(self) -> None:
+        super().__init__()
+        self._members: list[Member] = []
+        self._spoken_of: set[bytes] = set()
+        """UUIDs that held documents before whatever comes now."""
 
     def add(self, found: Found) -> None:
         """Take in what the dump itself says of a collection."""
-        parsed = parse_metadata(found.metadata, f"{found.database}.{found.name}")
+        namespace = f"{found.database}.{found.name}"
+        parsed = parse_metadata(found.metadata, namespace)
         options = SON(parsed.get("options") or {})
         indexes = [one for one in parsed.get("indexes") or [] if not one.get("clustered")]
-        if not found.metadata:
-            indexes = [SON([("v", 2), ("key", SON(_id=1)), ("name", "_id_")])]
-        buckets = parsed.get("buckets") if "timeseries" in options else None
-        # Of a time-series the tools say the UUID of the view, if any; ours say that of the buckets.
-        uuid = b"" if "timeseries" in options and buckets is None else bytes.fromhex(parsed.get("uuid") or "")
         for index in indexes:
             if isinstance(index["key"], str):  # of a server before 2.0
-                raise DumpUnreadable(f"an index of {found.database}.{found.name} has no key", "was the dump edited?")
-        self.members[found.database, found.name] = Member(
-            found.database, found.name, options, indexes, uuid, buckets, is_described=bool(found.metadata)
-        )
+                raise DumpUnreadable(f"an index of {namespace} has no key", "was the dump edited?")
+        if not found.metadata:
+            indexes = [SON(_ID_INDEX)]
+        key = (found.database, found.name)
+        if "viewOn" in options:
+            self._views[key] = SON(_id=namespace, **options)
+            return
+        name, mixed, uuid = found.name, False, bytes.fromhex(parsed.get("uuid") or "")
+        is_series, buckets = "timeseries" in options, parsed.get("buckets")
+        if is_series:
+            name = BUCKETS + found.name
+            self._views[key] = SON([("_id", namespace), ("viewOn", name)])
+            if buckets is None:
+                uuid = b""  # the tools say that of the view, if any
+            else:
+                indexes, mixed = list(buckets.get("indexes") or []), buckets.get("mixed") is True
+        member = Member(found.database, name, options, indexes, uuid, mixed)
+        member.is_as_users_see_it = is_series and buckets is None
+        self._members.append(member)
 
-    def holder_of(self, database: str, stored_as: str) -> Member | None:
-        """Whose documents lie under this name."""
-        shown = self.members.get((database, stored_as.removeprefix(BUCKETS)))
-        if stored_as.startswith(BUCKETS) and shown is not None and shown.is_series:
-            return shown
-        return self.members.get((database, stored_as))
+    def holds(self, database: str, stored_as: str) -> bool:
+        """Whether something is known whose documents lie under this name."""
+        named = self._named(database, stored_as) or self._named(database, BUCKETS + stored_as)
+        return named is not None or (database, stored_as) in self._views
 
     def name_uuids(self) -> None:
         """Give those that nobody named a UUID one of their own, so that no change is taken for theirs."""
-        for one in self.members.values():
-            if not one.uuid and not one.is_view:
-                one.uuid = hashlib.sha256(f"imported without a UUID {one.namespace}".encode()).digest()[:16]
+        for one in self._members:
+            if not one.uuid:
+                named = f"{one.database}.{one.shown_as}"
+                one.uuid = hashlib.sha256(f"imported without a UUID {named}".encode()).digest()[:16]
 
-    def follow(self, change: Change) -> bool:
-        """Look at a change of a document; True when it is one of the catalog, and has been applied."""
-        database, _, name = change.namespace.partition(".")
-        if name == VIEWS:
-            self._change_view(database, change)
-            return True
-        self._learn(database, name, change.uuid)
-        return False
+    def described(self) -> list[tuple[CollectionEntry, bool]]:
+        """The entries, by database and name, and of each whether what was dumped under its name are its documents."""
+        found: dict[tuple[str, str], tuple[CollectionEntry, bool]] = {}
+        series = {key for key, told in self._views.items() if told["viewOn"] == BUCKETS + key[1]}
+        for one in self._members:
+            key = (one.database, one.shown_as)
+            is_unfinished = not one.counts and left_out_because(one.listed) is not None and not one.listed.is_buckets
+            if is_unfinished or (one.listed.is_buckets and key not in series):
+                continue  # the oplog's end has half of it
+            if key in found:
+                raise DumpNotFollowed(f"the dump's oplog leaves two collections {'.'.join(key)}", TAKE_IT_QUIETLY)
+            found[key] = (_entry(key, one.entry), one.counts)
+        for key in self._views.keys() - series:
+            found[key] = (_entry(key, lambda key=key: self._view(key)), True)  # type: ignore[misc]
+        return [found[key] for key in sorted(found)]
 
-    def command(self, told: Command) -> None:
-        """Apply a command of the oplog.
+    def follow(self, event: Event) -> bool:
+        """Take in the next event; True when it was one of the catalog, False for a change of a document.
 
         Raises:
             DumpNotFollowed: It cannot be applied exactly.
         """
-        command, database, uuid = told.name, told.database, told.uuid
-        if command in _MEANS_NOTHING:
-            return
+        database, _, name = event.namespace.partition(".")
+        if isinstance(event, Change) and name != VIEWS:
+            self._learn(database, name, event.uuid)
+            self._spoken_of.add(event.uuid)
+            return False
         try:
-            o: Document = bson.decode(told.o, codec_options=EXACT)
-        except (KeyError, RecursionError, BSONError) as trouble:
-            raise DumpUnreadable(
-                f"an entry of the dump's oplog ({command} in {database}) cannot be read", TAKE_IT_QUIETLY
+            self._apply(event)
+        except UnknownChange as trouble:
+            raise DumpNotFollowed(
+                f"the dump's oplog has an entry that cannot be followed: {words_for(event)}: {trouble}", TAKE_IT_QUIETLY
             ) from trouble
-        name = o[command] if isinstance(o.get(command), str) else ""
-        apply = _COMMANDS.get(command)
-        if apply is None:
-            raise _not_followed(command, f"{database}.{name}", "it cannot be applied to what was dumped")
-        try:
-            apply(self, database, name, uuid, o)
-        except NOT_READ as trouble:
-            raise _not_followed(command, f"{database}.{name}", "it has an unknown form") from trouble
+        return True
+
+    def _view(self, key: ViewKey) -> CollectionEntry:
+        options = {name: value for name, value in self._views[key].items() if name != "_id"}
+        return describe(*key, options, [], b"")
 
     def _learn(self, database: str, name: str, uuid: bytes) -> None:
-        member = self.holder_of(database, name)
-        if member is not None and not member.uuid and not member.is_view:
+        member = self._named(database, name)
+        if member is not None and not member.uuid:
             member.uuid = uuid
 
-    def _meant(self, database: str, name: str, uuid: bytes) -> Member | None:
-        """Whom an entry speaks of; None for one that is not, or not any more, in the catalog."""
-        self._learn(database, name, uuid)
-        if not uuid:
-            return self.holder_of(database, name)
-        return next((one for one in self.members.values() if one.uuid == uuid), None)
+    def _meant(self, told: Command, name: str) -> Member | None:
+        """None for one that is not, or not any more, in the catalog."""
+        self._learn(told.database, name, told.uuid)
+        return self._of_uuid(told.uuid) if told.uuid else self._named(told.database, name)
 
-    def _create(self, database: str, name: str, uuid: bytes, o: Document) -> None:
-        if name == VIEWS or o.get("temp"):
+    def _of_uuid(self, uuid: bytes) -> Member | None:
+        return next((one for one in self._members if uuid and one.uuid == uuid), None)
+
+    def _held_of(self, database: str) -> Iterable[Member]:
+        return (one for one in self._members if one.database == database)
+
+    def _named(self, database: str, name: str) -> Member | None:
+        return next((one for one in self._members if (one.database, one.name) == (database, name)), None)
+
+    def _target_of(self, told: Command, to: str, target: Any) -> Member | None:
+        there = self._named(told.database, to)
+        if there is not None and not there.uuid and self._of_uuid(told.uuid) is None:
+            raise UnknownChange(f"the dump does not say which {told.database}.{to} it describes")
+        if not isinstance(target, bytes):
+            return there
+        self._learn(told.database, to, bytes(target))
+        return self._of_uuid(bytes(target))
+
+    def _add(self, told: Command, held: Held) -> None:
+        check_name(held.database, held.name)
+        if is_server_s_own(held.name) and not held.name.startswith(BUCKETS):
             return
-        if any(one.uuid == uuid for one in self.members.values()):
-            return
-        if name.startswith(BUCKETS):
-            raise _not_followed("create", f"{database}.{name}", "a time-series collection was made while the dump ran")
-        check_name(database, name)
-        options: Document = SON((key, value) for key, value in o.items() if key not in ("create", "idIndex"))
-        indexes = [o["idIndex"]] if "idIndex" in o else []
-        for index in indexes:
-            index.pop("ns", None)
-        self.members[database, name] = Member(database, name, options, indexes, uuid, counts=False)
+        if held.uuid in self._spoken_of:
+            raise UnknownChange("it was dropped and made again under the same UUID")
+        self._members = [
+            one
+            for one in self._members
+            if one.uuid != held.uuid and (one.uuid or (one.database, one.name) != (held.database, held.name))
+        ]
+        facts = (held.database, held.name, held.options, held.indexes, held.uuid)
+        self._members.append(Member(*facts, counts=False))
 
-    def _drop(self, database: str, name: str, uuid: bytes, o: Document) -> None:
-        member = self._meant(database, name, uuid)
-        if member is not None:
-            del self.members[member.database, member.name]
+    def _remove(self, held: Held) -> None:
+        self._members = [one for one in self._members if one is not held]
+        self._spoken_of.add(held.uuid)
 
-    def _drop_database(self, database: str, name: str, uuid: bytes, o: Document) -> None:
-        for key in [key for key in self.members if key[0] == database]:
-            del self.members[key]
+    def _move(self, held: Held | None, into: str, to: str, *, stays_temporary: bool) -> None:
+        check_name(into, to)
+        if held is None:
+            there = self._named(into, to)
+            if there is not None and not there.uuid:
+                raise UnknownChange(f"the dump does not say which {into}.{to} it describes")
+            return  # it is no more when the dump describes what there is
+        if not isinstance(held, Member) or held.counts:
+            raise UnknownChange("its documents were dumped by name, under one or the other")
+        held.name = to
 
-    def _collmod(self, database: str, name: str, uuid: bytes, o: Document) -> None:
-        member = self._of_ordinary("collMod", database, name, uuid)
-        if member is None:
-            return
-        for key, value in o.items():
-            if key == "collMod":
-                continue
-            if key == "index":
-                self._collmod_index(member, value)
-            elif key == "expireAfterSeconds" and value == "off":
-                member.options.pop(key, None)
-            elif key in _OPTIONS_BY_COLLMOD or key == "expireAfterSeconds":
-                member.options[key] = value
-            elif key in ("cappedSize", "cappedMax"):
-                member.options["size" if key == "cappedSize" else "max"] = value
-            else:
-                raise _not_followed("collMod", member.namespace, f"it sets {key}")
-        if not member.options.get("validator"):
-            member.options.pop("validator", None)
+    def _put_view(self, key: ViewKey, whole: Document | None, *, is_new: bool) -> None:
+        check_name(*key)
+        if whole is not None:
+            self._views[key] = SON(whole, viewOn=str(whole["viewOn"]))
 
-    def _collmod_index(self, member: Member, change: Document) -> None:
-        index = member.index(change)
-        for key, value in change.items():
-            if key in ("name", "keyPattern") or index is None:
-                continue
-            if key not in _INDEX_BY_COLLMOD:
-                raise _not_followed("collMod", member.namespace, f"it sets {key} of the index {index['name']}")
-            if value is False:
-                index.pop(key, None)
-            else:
-                index[key] = value
+    def _drop_database(self, told: Command, o: Document) -> None:
+        """Each of its collections was dropped by an entry of its own. What is left was described later, when it was there again."""
+        self._members = [one for one in self._members if one.database != told.database]
+        self._forget_views(told.database)
 
-    def _create_index(self, database: str, name: str, uuid: bytes, o: Document) -> None:
-        self._put_indexes("createIndexes", database, name, uuid, [SON(list(o.items())[1:])])
+    def _refuse_emptied(self, told: Command, o: Document) -> None:
+        raise UnknownChange("it empties a collection, and the oplog does not tell of which documents")
 
-    def _commit_build(self, database: str, name: str, uuid: bytes, o: Document) -> None:
-        self._put_indexes("commitIndexBuild", database, name, uuid, o["indexes"])
-
-    def _put_indexes(self, command: str, database: str, name: str, uuid: bytes, specifications: Sequence[Any]) -> None:
-        member = self._of_ordinary(command, database, name, uuid)
-        for specification in specifications if member is not None else ():
-            assert member is not None
-            if not isinstance(specification["name"], str) or not isinstance(specification["key"], SON):
-                raise TypeError("not an index")
-            known = next((at for at, one in enumerate(member.indexes) if one["name"] == specification["name"]), None)
-            if known is None:
-                member.indexes.append(specification)
-            else:
-                member.indexes[known] = specification
-
-    def _drop_index(self, database: str, name: str, uuid: bytes, o: Document) -> None:
-        member = self._of_ordinary("dropIndexes", database, name, uuid)
-        if member is None:
-            return
-        named = o["index"]
-        if named == "*" or not isinstance(named, str):
-            raise TypeError("not the name of one index")
-        member.indexes = [one for one in member.indexes if one["name"] != named]
-
-    def _of_ordinary(self, command: str, database: str, name: str, uuid: bytes) -> Member | None:
-        member = self._meant(database, name, uuid)
-        if member is not None and member.is_series:
-            raise _not_followed(command, member.namespace, "it changed a time-series collection while the dump ran")
-        return member
-
-    def _change_view(self, database: str, change: Change) -> None:
-        try:
-            deleted = change.kind == "d"
-            if not deleted and not change.is_whole:
-                raise TypeError("a difference")
-            document: Document = bson.decode(change.o, codec_options=EXACT)
-            name = str(document["_id"]).removeprefix(f"{database}.")
-            check_name(database, name)
-            there = self.members.get((database, name))
-            if deleted:
-                if there is not None and there.is_view:
-                    del self.members[database, name]
-                return
-            if str(document["viewOn"]) == BUCKETS + name:
-                if there is None or not there.is_series:
-                    raise _not_followed(
-                        "create", f"{database}.{name}", "a time-series collection was made while the dump ran"
-                    )
-                return
-            options: Document = SON(
-                (key, document[key]) for key in ("viewOn", "pipeline", "collation") if key in document
-            )
-            self.members[database, name] = Member(database, name, options, [])
-        except NOT_READ as trouble:
-            raise _not_followed("change of a view", f"in {database}", "it has an unknown form") from trouble
+    _commands: ClassVar[dict[str, Callable[[Any, Command, Document], None]]] = {
+        **CatalogRules._commands,
+        "dropDatabase": _drop_database,
+        "emptycapped": _refuse_emptied,
+    }
 
 
-def _not_followed(command: str, namespace: str, why: str) -> DumpNotFollowed:
-    return DumpNotFollowed(
-        f"the dump's oplog has an entry that cannot be followed: {command} of {namespace}: {why}", TAKE_IT_QUIETLY
-    )
-
-
-_COMMANDS: dict[str, Callable[[DumpCatalog, str, str, bytes, Document], None]] = {
-    "create": DumpCatalog._create,
-    "drop": DumpCatalog._drop,
-    "dropDatabase": DumpCatalog._drop_database,
-    "collMod": DumpCatalog._collmod,
-    "createIndexes": DumpCatalog._create_index,
-    "commitIndexBuild": DumpCatalog._commit_build,
-    "dropIndexes": DumpCatalog._drop_index,
-    "deleteIndexes": DumpCatalog._drop_index,
-    "deleteIndex": DumpCatalog._drop_index,
-    "dropIndex": DumpCatalog._drop_index,
-}
+def _entry(key: tuple[str, str], make: Callable[[], CollectionEntry]) -> CollectionEntry:
+    try:
+        return make()
+    except NOT_READ as trouble:
+        raise DumpUnreadable(
+            f"the description of {'.'.join(key)} in the dump cannot be read", "was it edited?"
+        ) from trouble

@@ -20,7 +20,6 @@ from lifeboat.sources.mongodb.dump.dump_catalog import TAKE_IT_QUIETLY, DumpCata
 from lifeboat.sources.mongodb.dump.found import TAKE_ANOTHER
 from lifeboat.sources.mongodb.errors import BlockUnreadable, DumpNotFollowed, DumpUnreadable, OplogGap, OplogNotFollowed
 from lifeboat.sources.mongodb.oplog.change import Change, elements_of
-from lifeboat.sources.mongodb.oplog.command import Command
 from lifeboat.sources.mongodb.oplog.flatten import Flattener, position_of
 
 HELD_AT_MOST_BYTES = 16 * MIB
@@ -67,9 +66,7 @@ class DumpOplog:
             raise DumpUnreadable("the entries of the dump's oplog are not in their order", TAKE_ANOTHER)
         self.first, self.last = self.first or when, when
         for event in self._flattener.events_of(entry):
-            if isinstance(event, Command):
-                self._catalog.command(event)
-            elif not self._catalog.follow(event):
+            if not self._catalog.follow(event) and isinstance(event, Change):
                 _check(event)
                 self.changes += 1
                 yield event.to_bson()

@@ -5,7 +5,7 @@ Pure. The rules are the server's own, seen on 6.0; where a command has an effect
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from bson import SON, Timestamp
 
@@ -45,6 +45,9 @@ class Held:
     uuid: bytes
     mixed: bool = False
     born: Timestamp | None = None
+
+    knows_all_indexes: ClassVar[bool] = True
+    """Whether a ``collMod`` of an index that is not there means that something was missed."""
 
     @property
     def namespace(self) -> str:
@@ -108,6 +111,8 @@ class Held:
             if key not in _FLAGS_OF_INDEX and key not in ("unique", "forceNonUnique"):
                 raise UnknownChange(f"it sets {key} of an index")
             if index is None:
+                if not self.knows_all_indexes:
+                    continue
                 raise UnknownChange("it changes an index that is not there")
             if key == "forceNonUnique":
                 index.pop("unique", None)
