@@ -67,8 +67,8 @@ class Outlook:
 
     def _look_at_window(self, facts: ServerFacts, now: float) -> None:
         first = self._window_at is None
-        self._window_at = now
         window = oplog_window(self._client)
+        self._window_at = now
         if window is not None:
             self._window_seconds = max(window.seconds, window.full_seconds or 0.0)
         for one in check_oplog(self._client, facts, 0.0, self._outage_seconds):

@@ -164,6 +164,9 @@ class Stream:
                     self._close()
             except _Ends:
                 pass
+            except BaseException:
+                self._storing.give_up()
+                raise
             finally:
                 self._snapshot.stop()
             return self._end()
@@ -266,9 +269,11 @@ class Stream:
         self._outlook.ask(self._facts, self._storing.trouble is not None)
         if self._options.once and self._goal is None and not self._snapshot.is_awaited:
             self._goal, self._goal_at = majority_point(self._client), self._clock.monotonic()
+        moved = False
         try:
             for entry in look(self._client, Place(position_at(self._edge_now()), self._is_same)):
                 self._take(entry)
+                moved = True
                 if self._clock.monotonic() >= self._next_tick:
                     self._tick()
                 if self._stop.is_set():
@@ -280,6 +285,9 @@ class Stream:
         except OplogRolledBack as lost:
             self._lost(lost, may_use_snapshot=False)
         except (DatabaseBusy, DatabaseUnreachable, DatabaseRefused) as trouble:
+            if moved:
+                self._undo_entry()
+                return  # a long look ran into its time limit, or the server went away in its middle: the next one knows
             # Another server, or one that was set back, is not as far as the place: it answers like one that lags, or refuses.
             behind = history_differs(self._client, position_at(self._edge_now()))
             if behind is None:

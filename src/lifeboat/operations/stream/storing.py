@@ -97,6 +97,12 @@ class Storing:
             self._raise_failure()
             return self._waiting is None and not self._busy
 
+    def give_up(self) -> None:
+        """The stream failed: what is not stored yet is read again by the next one."""
+        with self._changed:
+            self._ends = True
+            self._changed.notify_all()
+
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
