@@ -9,7 +9,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_seconds
-from lifeboat.operations.doctor.database import check_oplog
+from lifeboat.operations.doctor.database import TELLING_SECONDS, check_oplog
 from lifeboat.operations.stream.memory import StreamMemory
 from lifeboat.operations.stream.report import StreamStatus, Watcher
 from lifeboat.repository.record import show_time
@@ -26,6 +26,8 @@ WRITE_EVERY_SECONDS = 10.0
 PACE_OVER_SECONDS = 10.0
 SOON_SECONDS = 3600.0
 """When this is left, somebody should know."""
+SURELY_SECONDS = 30.0
+"""What is over by then was an election, or a store that stumbled."""
 
 
 class Outlook:
@@ -54,6 +56,7 @@ class Outlook:
         self._written_at = -WRITE_EVERY_SECONDS
         self._taken: list[tuple[float, int]] = []
         self._said_soon = False
+        self._waits_since: float | None = None
 
     def ask(self, facts: ServerFacts, in_trouble: bool) -> None:
         """Ask the server how far it is, and now and then how long its oplog is; raises what a server that is away raises."""
@@ -70,7 +73,9 @@ class Outlook:
         window = oplog_window(self._client)
         self._window_at = now
         if window is not None:
-            self._window_seconds = max(window.seconds, window.full_seconds or 0.0)
+            best = max(window.seconds, window.full_seconds or 0.0)
+            is_full = window.full_seconds == window.seconds
+            self._window_seconds = best if is_full or window.seconds >= TELLING_SECONDS else None
         for one in check_oplog(self._client, facts, 0.0, self._outage_seconds):
             if one.level is not Level.OK or first:
                 self._say(one)
@@ -121,9 +126,14 @@ class Outlook:
 
     def _warn_if_soon(self, status: StreamStatus) -> None:
         left = status.oplog_left_seconds
+        now = self._clock.monotonic()
         if status.waiting_for is None:
-            self._said_soon = False
-        elif left is not None and left < SOON_SECONDS and not self._said_soon:
+            self._said_soon, self._waits_since = False, None
+            return
+        self._waits_since = now if self._waits_since is None else self._waits_since
+        if now - self._waits_since < SURELY_SECONDS:
+            return
+        if left is not None and left < SOON_SECONDS and not self._said_soon:
             self._said_soon = True
             words = f"{status.waiting_for}; the oplog holds what is not stored for about {show_seconds(left)} more, then there is a gap"
             hint = "make it larger: `db.adminCommand({replSetResizeOplog: 1, size: MEGABYTES})`"

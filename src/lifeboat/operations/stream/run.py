@@ -131,6 +131,8 @@ class Stream:
         self._next_tick = 0.0
         self._goal: Timestamp | None = None
         self._goal_at = 0.0
+        self._is_proved = False
+        """Whether a look since the goal was set has shown that the server tells the same history."""
         self._gap: str | None = None
         self._events = 0
         # Known once it has begun:
@@ -247,7 +249,7 @@ class Stream:
         self._use(begin_at(edge_of(entry.position, self._segments.entry_hash(entry.raw)), trouble.message))
 
     def _is_done(self) -> bool:
-        if not self._options.once or self._goal is None or self._now_at() < cluster_time(self._goal):
+        if self._goal is None or not self._is_proved or self._now_at() < cluster_time(self._goal):
             return False
         # That a chain began, and why, is only known to the next run when something after its beginning is stored.
         is_marked = self._filling.because is None or self._filling.entries > 0
@@ -279,6 +281,7 @@ class Stream:
                 if self._stop.is_set():
                     return
             self._patience.is_up_to_date()
+            self._is_proved = self._goal is not None
             self._catalog.mind(position_at(self._edge_now()).when)
         except OplogRolledOver as lost:
             self._lost(lost, may_use_snapshot=True)

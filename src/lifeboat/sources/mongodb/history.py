@@ -53,4 +53,6 @@ def oplog_window(client: Client) -> OplogWindow | None:
             filled = stats["size"] / stats["maxSize"]
         except (OperationFailure, KeyError, ZeroDivisionError):
             return OplogWindow(seconds, None)
+        if not seconds:  # a server that has just begun
+            return OplogWindow(seconds, None)
         return OplogWindow(seconds, seconds / filled if 0 < filled < NEARLY_FULL else seconds)

@@ -1,0 +1,175 @@
+"""``lifeboat stream`` as people run it: a process of its own, killed and stopped in every way, that loses nothing."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from stream_kit import Client, StreamKit, wait_for
+from test_stream import Writer
+
+from lifeboat.crypto.identity import Identity
+from lifeboat.foundation.clock import SystemClock
+from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.segments import list_segments, stretches
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.storage.open_store import open_store
+
+LIFEBOAT = str(Path(sys.executable).with_name("lifeboat"))
+KEY = "5e" * 32
+
+
+@dataclass
+class Host:
+    """A folder with an application in it."""
+
+    folder: Path
+    uri: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "MONGODB_URI": self.uri,
+            "LIFEBOAT_REPOSITORY": str(self.folder / "repository"),
+            "LIFEBOAT_STATE": str(self.folder / "state"),
+            "BACKUP_ENCRYPTION_KEY": KEY,
+            "LIFEBOAT_LABEL": "host",
+        }
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [LIFEBOAT, *arguments], env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120
+        )
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [LIFEBOAT, "stream", *arguments],
+            env=self.environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def kit(self) -> StreamKit:
+        """The same repository, to look at what is in it."""
+        kit = StreamKit.__new__(StreamKit)
+        kit.folder = self.folder / "reader"
+        kit.folder.mkdir(exist_ok=True)
+        kit.identity = Identity.from_text(KEY)
+        kit.store = open_store(str(self.folder / "repository"), clock=SystemClock())
+        return kit
+
+    def segments(self) -> int:
+        return len(self.kit().segments())
+
+
+@pytest.fixture
+def host(tmp_path: Path, server: PrivateServer, client: Client, database: str) -> Iterator[Host]:
+    client[database].orders.insert_one({"_id": "first"})
+    made = Host(tmp_path, server.uri.replace("/?", f"/{database}?"))
+    assert made.run("init", "--yes").returncode == 0
+    yield made
+
+
+def test_sigterm_stores_what_was_read_and_ends_well(host: Host, client: Client, database: str) -> None:
+    child = host.start("--every", "60")
+    wait_for(lambda: host.kit().repository().snapshots(), 60)
+    client[database].orders.insert_many([{"_id": number} for number in range(100)])
+    time.sleep(2)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        child.send_signal(number)
+        out, _ = child.communicate(timeout=60)
+        assert child.returncode == 0, out
+        assert ("archived through" in out and "the archive begins" in out) or number == signal.SIGINT
+        if number == signal.SIGTERM:
+            child = host.start("--every", "60", "--json")
+            client[database].orders.insert_one({"_id": "more"})
+            time.sleep(3)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert {line["kind"] for line in lines} == {"event", "status"}
+    assert len(host.kit().compare(client, [database])) == 101
+
+
+def test_killed_again_and_again_under_load_there_is_no_gap(host: Host, client: Client, database: str) -> None:
+    chance = random.Random(1)
+    with Writer(client, database) as writer:
+        for _ in range(6):
+            child = host.start("--every", "1")
+            time.sleep(chance.uniform(1.0, 4.0))
+            child.kill()
+            child.communicate()
+        child = host.start("--every", "1")
+        wait_for(lambda: host.kit().repository().snapshots() and host.segments() > 3, 60)
+        before = writer.rounds
+        wait_for(lambda: writer.rounds > before + 50)
+    child.terminate()
+    out, _ = child.communicate(timeout=60)
+    assert child.returncode == 0, out
+    (stretch,) = list(host.kit().stretches())
+    assert len(host.kit().compare(client, [database], stretch)) > 500
+
+
+def test_once_by_cron_takes_the_first_snapshot_and_leaves_word(host: Host, client: Client, database: str) -> None:
+    done = host.run("stream", "--once")
+    assert done.returncode == 0, done.stderr
+    client[database].orders.delete_one({"_id": "first"})
+    done = host.run("stream", "--once", "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(host.kit().repository().snapshots()) == 1
+    events = host.kit().compare(client, [database])
+    assert len(events) == 1
+    told = json.loads(next((host.folder / "state").glob("*/stream-state.json")).read_text())
+    assert told["ended"] and told["gap"] is None and told["waiting_for"] is None
+
+
+def test_a_database_that_is_not_up_yet_is_waited_for(host: Host, server: PrivateServer) -> None:
+    with PrivateServer(find_mongod(None), ServerOptions(parameters={"periodicNoopIntervalSecs": "1"})) as late:
+        with MongoClient(late.uri) as client:
+            client.shop.orders.insert_one({"_id": 1})
+        late.kill()
+        host.uri = late.uri.replace("/?", "/shop?") + "&serverSelectionTimeoutMS=500"
+        child = host.start("--every", "1")
+        time.sleep(3)
+        assert child.poll() is None
+        late.restart()
+        wait_for(host.segments, 60)
+        child.terminate()
+        out, _ = child.communicate(timeout=60)
+        assert child.returncode == 0 and "trying again" in out, out
+
+
+def test_a_second_one_is_refused_by_its_process_number(host: Host) -> None:
+    child = host.start("--every", "1")
+    wait_for(
+        lambda: list((host.folder / "state").glob("*/stream.lock")) and host.run("status") and child.poll() is None
+    )
+    time.sleep(1)
+    done = host.run("stream", "--once")
+    assert done.returncode == 10 and str(child.pid) in done.stderr and "stream-runs" in done.stderr
+    child.terminate()
+    child.communicate(timeout=60)
+
+
+def names(rows: list[Any]) -> list[str]:
+    return [one.name for one in rows]
+
+
+def test_the_kit_reads_what_the_command_wrote(host: Host) -> None:
+    """The comparison above is made by code that opens the repository by itself."""
+    host.run("stream", "--once")
+    repository = host.kit().repository()
+    assert isinstance(repository.state, LocalState)
+    assert names(list_segments(repository)) and stretches(list_segments(repository))
