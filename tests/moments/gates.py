@@ -1,0 +1,39 @@
+"""A gate that work passes and that can be closed for a moment, so that the truth of what is behind it can be read at rest."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Gate:
+    """Any number pass at once; closing waits for those inside, and who comes meanwhile waits."""
+
+    def __init__(self) -> None:
+        self._moved = threading.Condition()
+        self._inside = 0
+        self._closed = False
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        with self._moved:
+            self._moved.wait_for(lambda: not self._closed)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._moved:
+                self._inside -= 1
+                self._moved.notify_all()
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        with self._moved:
+            self._moved.wait_for(lambda: not self._closed)
+            self._closed = True
+            self._moved.wait_for(lambda: not self._inside)
+        try:
+            yield
+        finally:
+            with self._moved:
+                self._closed = False
+                self._moved.notify_all()
