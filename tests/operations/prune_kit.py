@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from lifeboat.chunking.cut import Cutter
 from lifeboat.crypto.identity import Identity
@@ -13,7 +14,7 @@ from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.prune.plan import PrunePlan
 from lifeboat.operations.prune.run import look, prune
-from lifeboat.operations.reports import PruneReport
+from lifeboat.operations.reports import PruneReport, VerifyReport
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.create import create_repository
 from lifeboat.repository.description import NamedRecipient
@@ -141,9 +142,15 @@ class World:
         """Every record there is, forgotten or not."""
         return [record for _, record in self.open().records() if isinstance(record, Record)]
 
-    def problems(self, level: str = "full") -> list[Finding]:
-        report = verify(self.open(), level, objectives={}, sample_percent=100, clock=self.clock, progress=Silent())
-        return [one for one in report.findings if one.level != "ok" and one.code != "rescue-kit-missing"]
+    def verify(self, level: str = "full", store: ObjectStore | None = None, **more: Any) -> VerifyReport:
+        repository, quiet = self.open(store), Silent()
+        return verify(
+            repository, level, objectives={}, **{"sample_percent": 100, **more}, clock=self.clock, progress=quiet
+        )
+
+    def problems(self, level: str = "full", rules: Rules | None = None) -> list[Finding]:
+        found = self.verify(level, rules=rules).findings
+        return [one for one in found if one.level != "ok" and one.code != "rescue-kit-missing"]
 
     def restores(self, records: Sequence[Record] | None = None) -> None:
         """Each comes back bit for bit; raises what the reader raises."""

@@ -359,6 +359,7 @@ class Lifeboat:
                 objectives=self._objectives(repository),
                 sample_percent=sample_percent,
                 limits=Limits(max_bytes, max_seconds),
+                rules=self._settings.retention,
                 clock=self._clock,
                 progress=self._progress,
             )

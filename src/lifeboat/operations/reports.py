@@ -349,6 +349,8 @@ class VerifyReport:
     """Of the levels that read packs."""
     quarantined: int = 0
     """Packs that this machine wrote and this run found spoilt: its next backup stores what they held again."""
+    segments: int = 0
+    """Of the archive, as far as they lead to moments of its window."""
 
 
 @dataclass(frozen=True, slots=True)

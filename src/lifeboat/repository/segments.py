@@ -150,8 +150,8 @@ class Segment:
 
     def summaries(self) -> Iterator[bytes]:
         """Of its parts in order, and its own."""
-        for part in self.statement.parts:
-            yield self._part(part).summary()
+        for part in self.parts():
+            yield part.summary()
         yield self.summary()
 
     def summary(self) -> bytes:
@@ -166,8 +166,16 @@ class Segment:
 
     def blocks(self) -> Iterator[bytes]:
         """Its changes in order, some whole ones in a block; those of its parts first."""
-        for part in self.statement.parts:
-            yield from self._part(part).blocks()
+        for part in self.parts():
+            yield from part.own_blocks()
+        yield from self.own_blocks()
+
+    def parts(self) -> "Iterator[Segment]":
+        """The beginning of the large transaction that it ends, each opened when it is asked for."""
+        return map(self._part, self.statement.parts)
+
+    def own_blocks(self) -> Iterator[bytes]:
+        """What it holds itself, without its parts."""
         if self.statement.chunks == 1:
             return
         whole = len(self._begin) == self.stored.size_bytes

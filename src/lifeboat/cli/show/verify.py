@@ -49,6 +49,12 @@ def say_rotation(rotation: Rotation, since_seconds: float = 0.0) -> str:
     return "; ".join(said)
 
 
+def _say_looked_at(report: VerifyReport) -> str:
+    said = f"{report.snapshots:,} snapshots"
+    said += f", {report.segments:,} segments of the archive" if report.segments else ""
+    return said + (f", {report.objects:,} objects" if report.objects else "")
+
+
 def _say_proved(report: VerifyReport) -> str:
     if not report.proved and not report.unproved:
         return "all snapshots, already before this run"
@@ -63,7 +69,7 @@ def _age(seconds: float) -> str:
 def draw_verified(report: VerifyReport) -> list[RenderableType]:
     rows = [
         ("level", report.level),
-        ("looked at", f"{report.snapshots:,} snapshots" + (f", {report.objects:,} objects" if report.objects else "")),
+        ("looked at", _say_looked_at(report)),
     ]
     if report.chunks or report.bytes_read:
         rows.append(("opened", f"{report.chunks:,} chunks, {show_bytes(report.bytes_read)} read"))

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.cluster_time import LARGEST
 from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged, SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
-from lifeboat.operations.verify.memory import NEVER_OPENED, Checked, ScrubMemory, fingerprint
-from lifeboat.operations.verify.rolling import Limits, Stopping, Unit, as_it_counts, in_order
+from lifeboat.operations.verify.memory import NEVER_OPENED, Checked, ScrubMemory
+from lifeboat.operations.verify.rolling import Limits, Stopping, Unit, as_it_counts, beside_each_other, in_order
+from lifeboat.operations.verify.segments import hurt_by_segment, look_into_segment
 from lifeboat.operations.verify.structure import Structure, damaged
 from lifeboat.repository.catalog_format import IndexedPack
 from lifeboat.repository.chunk_table import Place
@@ -27,6 +29,7 @@ from lifeboat.repository.pack_format import (
 )
 from lifeboat.repository.reading import ChunkOpener
 from lifeboat.repository.record import Record, show_time
+from lifeboat.repository.segments import StoredSegment
 from lifeboat.retention.periods import closes
 from lifeboat.storage.errors import ObjectMissing
 
@@ -94,8 +97,32 @@ class Scrub:
         """Every pack that an index names."""
         preference = _preferences(self._found.records)
         return [
-            Unit(where, pack, indexed.size_bytes, indexed, self._can_open(where, indexed), preference.get(pack, 0))
+            Unit(
+                where,
+                pack,
+                indexed.size_bytes,
+                indexed,
+                can_be_opened=self._can_open(where, indexed),
+                preference=preference.get(pack, 0),
+            )
             for pack, (where, indexed) in self._found.packs.items()
+        ]
+
+    def segments(self) -> list[Unit]:
+        """Those that lead to moments of the window."""
+        return [
+            Unit(
+                one.name,
+                bytes.fromhex(one.sha256),
+                one.size_bytes,
+                segment=one,
+                can_be_opened=(
+                    self._repository.identity is not None
+                    and key_name(one.generation, one.data_key.hex()) not in self._found.foreign_keys
+                ),
+                preference=LARGEST - one.through.seconds,
+            )
+            for one in self._found.segments
         ]
 
     def _can_open(self, where: str, indexed: IndexedPack) -> bool:
@@ -106,9 +133,8 @@ class Scrub:
 
     def everything(self) -> tuple[list[Unit], list[Finding]]:
         """Every object of ours in the store, and what is to be said of the others."""
-        packs = self.packs()
-        known = {unit.name for unit in packs}
-        units, strangers = packs, []
+        units, strangers = [*self.packs(), *self.segments()], []
+        known = {unit.name for unit in units}
         for stored in self._repository.store.list_under(""):
             if stored.name in known or stored.name.startswith(PROBES):
                 continue
@@ -134,7 +160,11 @@ class Scrub:
         for unit in units:
             if unit.digest in gone:  # told by the structure already: cut, or not there
                 self._memory.note(unit.digest, Checked(self.now_seconds, NEVER_OPENED, True))
-        due = in_order([unit for unit in units if unit.digest not in gone], self.last)
+        there = [unit for unit in units if unit.digest not in gone]
+        due = beside_each_other(
+            in_order([unit for unit in there if unit.segment is None], self.last),
+            in_order([unit for unit in there if unit.segment is not None], self.last),
+        )
         if share is not None:
             due = self._share_of(due, share)
         stopping = Stopping(limits, self._clock.monotonic, self._began)
@@ -174,7 +204,7 @@ class Scrub:
             return
         if outcome.trouble is None:
             # A right hash says that these are the bytes that were opened once, when they were.
-            opened = fingerprint(unit.indexed) if outcome.opened and unit.indexed else before.opened
+            opened = unit.mark if outcome.opened and unit.mark else before.opened
             if unit.is_pack:
                 check.whole.add(unit.digest)
             self._memory.note(unit.digest, Checked(self.now_seconds, opened, False))
@@ -182,6 +212,9 @@ class Scrub:
         self._memory.note(unit.digest, Checked(self.now_seconds, NEVER_OPENED, True, outcome.hash_is_right))
         if unit.indexed is not None:
             self._found.damage.add(unit.digest, outcome.bad)
+        if unit.segment is not None:
+            check.findings.append(outcome.trouble)
+            return
         if not unit.is_pack:
             damaged(self._found, unit.name, RepositoryDamaged(outcome.trouble.message))
             return
@@ -207,7 +240,7 @@ class Scrub:
             day = show_time(datetime.fromtimestamp(last.seconds, UTC))[:16]
             how = "with the key, when its chunks did not open" if last.inside else "by its hash"
             message = f"it was found damaged {how}, last at {day}Z, and this run did not look at it that way again"
-            code = "pack-damaged" if unit.is_pack else RepositoryDamaged.code
+            code = _code_of(unit) or RepositoryDamaged.code
             findings.append(Finding(Level.PROBLEM, code, unit.name, message, "`lifeboat verify --level full`"))
         return findings
 
@@ -224,9 +257,23 @@ class Scrub:
         sentence = "" if outcome.hash_is_right else "its bytes do not have the hash in its name"
         if unit.indexed is not None:
             sentence = _look_inside(self._repository, self._owners.get(unit.digest), unit, raw, outcome, sentence)
+        hurts: tuple[str, ...] = ()
+        if unit.segment is not None:
+            sentence = self._look_into_segment(unit, unit.segment, raw, outcome, sentence)
+            hurts = (hurt_by_segment(unit.segment),)
         if sentence:
-            outcome.trouble = Finding(Level.PROBLEM, "pack-damaged", unit.name, sentence, self._hint(unit))
+            code = _code_of(unit) or "pack-damaged"
+            outcome.trouble = Finding(Level.PROBLEM, code, unit.name, sentence, self._hint(unit), hurts)
         return outcome
+
+    def _look_into_segment(
+        self, unit: Unit, segment: StoredSegment, raw: bytes, outcome: "_Outcome", sentence: str
+    ) -> str:
+        if not unit.can_be_opened:
+            return sentence
+        outcome.chunks, wrong = look_into_segment(self._repository, segment, raw)
+        outcome.opened = not (wrong or sentence)
+        return sentence or wrong
 
     def _read(self, unit: Unit) -> tuple[bytes, bool]:
         raw = self._repository.store.read(unit.name)
@@ -276,6 +323,12 @@ class _Outcome:
     hash_is_right: bool = False
     bad: list[bytes] = field(default_factory=list)
     trouble: Finding | None = None
+
+
+def _code_of(unit: Unit) -> str | None:
+    if unit.segment is not None:
+        return "segment-damaged"
+    return "pack-damaged" if unit.is_pack else None
 
 
 def _owners(found: Structure) -> dict[bytes, Record]:

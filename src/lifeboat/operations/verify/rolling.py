@@ -6,11 +6,13 @@ looked at again before all that, but only every other turn: however much is dama
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import zip_longest
 
 from lifeboat.operations.reports import Rotation
 from lifeboat.operations.verify.memory import NEVER, NEVER_OPENED, Checked, fingerprint
 from lifeboat.repository.catalog_format import IndexedPack
+from lifeboat.repository.segments import StoredSegment
 
 DAY_SECONDS = 86_400
 RATE_WINDOW_SECONDS = 14 * DAY_SECONDS
@@ -38,10 +40,19 @@ class Unit:
     size_bytes: int
     indexed: IndexedPack | None = None
     """For a pack that an index names."""
+    segment: StoredSegment | None = None
+    """For a segment of the archive that leads to a moment of the window."""
     can_be_opened: bool = False
-    """There is an identity, and a snapshot that needs the pack."""
+    """There is an identity, and of a pack a snapshot that needs it."""
     preference: int = 0
     """Lower comes first among what was never checked."""
+
+    @property
+    def mark(self) -> bytes | None:
+        """What the memory notes of it once it was opened; None for what is never opened."""
+        if self.segment is not None:
+            return sha256(self.name.encode()).digest()[:8]
+        return None if self.indexed is None else fingerprint(self.indexed)
 
     @property
     def is_pack(self) -> bool:
@@ -58,13 +69,8 @@ def as_it_counts(unit: Unit, last: Checked, now_seconds: int) -> Checked:
 
 
 def is_opened(unit: Unit, last: Checked) -> bool:
-    """Whether every chunk of the pack was opened, by the chunk table that the index states now."""
-    return (
-        not last.damaged
-        and last.opened != NEVER_OPENED
-        and unit.indexed is not None
-        and (last.opened == fingerprint(unit.indexed))
-    )
+    """Whether every chunk was opened: of a pack by the chunk table that the index states now, of a segment under the name it has now."""
+    return not last.damaged and last.opened != NEVER_OPENED and last.opened == unit.mark
 
 
 def in_order(units: Sequence[Unit], last: Callable[[Unit], Checked]) -> list[Unit]:
@@ -85,6 +91,21 @@ def in_order(units: Sequence[Unit], last: Callable[[Unit], Checked]) -> list[Uni
     if damaged and others and damaged[-1][0][0] > others[-1][0][0]:
         turns.reverse()  # the last look was at damage: a limit that lets one object through must not stop the rotation
     return [pair[1] for pairs in zip_longest(*turns) for pair in pairs if pair is not None]
+
+
+def beside_each_other(some: Sequence[Unit], others: Sequence[Unit]) -> list[Unit]:
+    """Two orders made one in which both get on at the same rate by bytes: what comes in every minute must not keep old packs waiting for ever."""
+    all_some, all_others = sum(one.size_bytes for one in some) or 1, sum(one.size_bytes for one in others) or 1
+    merged: list[Unit] = []
+    taken_some = taken_others = at = 0
+    for unit in some:
+        while at < len(others) and taken_others * all_some < taken_some * all_others:
+            merged.append(others[at])
+            taken_others += others[at].size_bytes
+            at += 1
+        merged.append(unit)
+        taken_some += unit.size_bytes
+    return [*merged, *others[at:]]
 
 
 class Stopping:

@@ -14,6 +14,7 @@ from lifeboat.foundation.sizes import show_seconds
 from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.reports import LastVerify, Rotation, VerifyReport
+from lifeboat.operations.verify.archive import check_archive
 from lifeboat.operations.verify.content import ContentCheck, Scrub, save_if_possible
 from lifeboat.operations.verify.damage import Consequences
 from lifeboat.operations.verify.memory import FILE, ScrubMemory
@@ -27,6 +28,7 @@ from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.quarantine import change_quarantine
 from lifeboat.repository.record import Record, read_time, show_time
 from lifeboat.repository.statements import NOTHING_SAID, record_digest
+from lifeboat.retention.rules import Rules
 
 LEVELS = ("age", "structure", "sample", "full")
 VERIFIED = "verified.json"
@@ -43,6 +45,7 @@ def verify(
     clock: Clock,
     progress: Progress,
     limits: Limits = NO_LIMITS,
+    rules: Rules | None = None,
 ) -> VerifyReport:
     """Check a repository to one of ``LEVELS``.
 
@@ -50,6 +53,7 @@ def verify(
         objectives: Source (``mongodb``, ``files``, ``config``) to the age in seconds that its newest snapshot may have.
         sample_percent: Share of the packs that ``sample`` reads.
         limits: Where ``sample`` and ``full`` stop; the next run goes on with what was checked longest ago.
+        rules: Say how far back moments have to be within reach.
     """
     began = clock.monotonic()
     now = repository.store.time_there()
@@ -58,6 +62,7 @@ def verify(
         findings = check_ages(repository.judged_here(records), objectives, now)
         return VerifyReport(level, len(records), 0, 0, 0, clock.monotonic() - began, tuple(findings))
     found = check_structure(repository, progress)
+    check_archive(repository, found, rules or Rules(), progress)
     content = _Content(repository, found, clock, progress, now, began)
     if level != "structure":
         content.look(level, sample_percent, limits)
@@ -83,6 +88,7 @@ def verify(
         stopped_by=content.check.stopped_by,
         rotation=content.rotation,
         quarantined=quarantined,
+        segments=len(found.segments),
     )
     _remember(repository, report, now)
     return report
@@ -110,7 +116,8 @@ class _Content:
         repository, found = self._repository, self._found
         memory = ScrubMemory(repository.state.directory / FILE, repository.id)
         scrub = Scrub(repository, found, memory, self._clock, now=self._now, began=self._began)
-        units, strangers = (scrub.packs(), []) if level == "sample" else scrub.everything()
+        sampled = level == "sample"
+        units, strangers = ([*scrub.packs(), *scrub.segments()], []) if sampled else scrub.everything()
         share = sample_percent if level == "sample" else None
         self.check = scrub.look(units, limits, self._progress, share=share)
         if level == "full":

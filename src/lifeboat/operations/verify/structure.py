@@ -24,6 +24,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
+from lifeboat.repository.segments import StoredSegment
 from lifeboat.repository.statements import NOTHING_SAID, Standing, record_digest
 from lifeboat.retention.periods import GRACE, closes
 from lifeboat.storage.errors import ObjectMissing
@@ -55,6 +56,8 @@ class Structure:
     """Records (names of objects) of which not everything could be looked at, or not everything is there."""
     broken: set[str] = field(default_factory=set)
     """Those of them that lack something, or have it damaged."""
+    segments: list[StoredSegment] = field(default_factory=list)
+    """Of the archive, as far as they lead to moments of the window."""
 
 
 def check_structure(repository: Repository, progress: Progress) -> Structure:
