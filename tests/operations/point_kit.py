@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bson import Timestamp
@@ -57,11 +57,12 @@ class PointKit(WindowKit):
                 return
             edges = [Edge(ClusterTime(one.time, one.inc), 1, b"") for one in (begin, reached)]
             draft = Draft(edges[0], edges[1], self.chain, None, None, (), len(held), set_name, "kit")
-            parts = []
+            parts, events = [], len(held)
             while part and len(held) > part:
-                parts.append(writer.write(draft.part(), self._summary(held[:part]), self._blocks(held[:part])).name)
+                own = replace(draft.part(), events=part)
+                parts.append(writer.write(own, self._summary(held[:part]), self._blocks(held[:part])).name)
                 held = held[part:]
-            whole = Draft(edges[0], edges[1], self.chain, None, None, tuple(parts), len(held), set_name, "kit")
+            whole = Draft(edges[0], edges[1], self.chain, None, None, tuple(parts), events, set_name, "kit")
             writer.write(whole, self._summary(held), self._blocks(held))
             begin, held, seen = reached, [], 0
 

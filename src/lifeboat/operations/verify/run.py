@@ -17,6 +17,7 @@ from lifeboat.operations.reports import LastVerify, Rotation, VerifyReport
 from lifeboat.operations.verify.archive import check_archive
 from lifeboat.operations.verify.content import ContentCheck, Scrub, save_if_possible
 from lifeboat.operations.verify.damage import Consequences
+from lifeboat.operations.verify.follow import check_followed
 from lifeboat.operations.verify.memory import FILE, ScrubMemory
 from lifeboat.operations.verify.proving import prove_what_was_opened
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits, Unit, rotation
@@ -126,6 +127,7 @@ class _Content:
         if repository.identity is not None:
             if level == "full" and limits == NO_LIMITS:
                 self.check.findings += check_trees(repository, found, trees, self._progress)
+                self.check.findings += check_followed(repository, self._progress)
             self.proved, said = prove_what_was_opened(repository, found, memory, trees, self._now)
             self.check.findings += said
         self.check.findings += strangers
