@@ -117,7 +117,7 @@ class Archived:
     def opened(self, identity: Identity | None = None, store: ObjectStore | None = None, label: str = "") -> Repository:
         """As another machine, which has this key."""
         there = store or self.store
-        state = LocalState(self.folder / "elsewhere", there.describe())
+        state = LocalState(self.folder / f"elsewhere-{label or self.label}", there.describe())
         return open_repository(there, identity=identity or self.owner, state=state, label=label or self.label)
 
     def without_key(self, store: ObjectStore | None = None) -> Repository:

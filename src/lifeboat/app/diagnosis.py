@@ -16,6 +16,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.doctor import database, keys, places, repository, store, trees
+from lifeboat.operations.doctor.archive import check_archive
 from lifeboat.operations.doctor.checks import Check, examine
 from lifeboat.operations.doctor.proof import check_proved
 from lifeboat.operations.reports import CheckResult
@@ -108,6 +109,7 @@ class Diagnosis:
                 opened(lambda one: check_proved(one, self._sources_set_up(), settings.objectives.proved_seconds)),
                 repository_opens,
             ),
+            Check("archive", "the archive of every moment", opened(check_archive), repository_opens),
             Check("other-machine", "on another machine", opened(repository.check_other_machine), repository_opens),
             Check(
                 "residency",

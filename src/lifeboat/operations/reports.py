@@ -367,6 +367,29 @@ class LastVerify:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveStatus:
+    """How the continuous archive of one writer's name stands.
+
+    Args:
+        newest: Every moment from its snapshot up to here can be restored; None where there is no such snapshot.
+        lag_seconds: From there to ``now``, the store's time. stalled: For longer than a stream that runs is silent.
+        gaps, gap_seconds: That touch the last seven days; None where this machine may not see the archive.
+        runs_here: Whether a stream runs on this machine; None where that is another one's.
+        by_memory: It is what this machine's stream remembers, not what was seen in the repository.
+    """
+
+    label: str
+    now: datetime
+    newest: datetime | None
+    lag_seconds: float | None
+    stalled: bool
+    gaps: int | None
+    gap_seconds: float | None
+    runs_here: bool | None
+    by_memory: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SourceStatus:
     """How one source stands."""
 
@@ -382,6 +405,8 @@ class SourceStatus:
     """The newest snapshot whose every byte somebody with the key has opened since it was stored."""
     proved_age_seconds: float | None = None
     proved_objective_seconds: float | None = None
+    by_archive: bool = False
+    """The age is that of the archive, which is younger than the newest snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +426,7 @@ class StatusReport:
     """Measured RTO of the last restore on this machine."""
     last_verify: LastVerify | None = None
     """None: this machine never verified the repository."""
+    archives: tuple[ArchiveStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from datetime import datetime
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.operations.archive_status import archives, check_archives, is_fresh, judged_archive, labels_of
 from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
-from lifeboat.operations.reports import SnapshotRow, SourceStatus, StatusReport
+from lifeboat.operations.reports import ArchiveStatus, SnapshotRow, SourceStatus, StatusReport
 from lifeboat.operations.verify.run import check_ages, last_verify
-from lifeboat.repository.names import typed
+from lifeboat.repository.names import Source, typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.statements import NOTHING_SAID, record_digest
@@ -58,12 +59,18 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
         if isinstance(record, Record) and said.get(record_digest(record), NOTHING_SAID).forgotten is None
     ]
     judged = repository.judged_here(records)
+    found = archives(repository, records, now)
+    archive = judged_archive(found, labels_of(repository, judged))
     sources = []
     unproved: list[Finding] = []
     for source, objective in objectives.items():
         of_source = [one for one in judged if one.source == source]
         newest = max(of_source, key=lambda record: record.believed_instant, default=None)
         age = None if newest is None else (now - newest.believed_instant).total_seconds()
+        good = newest is not None and age is not None and age <= allowed_seconds(newest, objective)
+        streamed = archive if source == Source.MONGODB else None
+        lag = None if streamed is None else streamed.lag_seconds
+        by_archive = lag is not None and age is not None and lag < age
         proved = max(
             (one for one in of_source if proofs.of(one) is not None),
             key=lambda record: record.believed_instant,
@@ -73,19 +80,21 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
             SourceStatus(
                 source=source,
                 newest=None if newest is None else row_of(newest, proofs.of(newest)),
-                age_seconds=age,
+                age_seconds=lag if by_archive else age,
                 objective_seconds=objective,
                 snapshots=len(of_source),
-                meets_objective=newest is not None and age is not None and age <= allowed_seconds(newest, objective),
+                meets_objective=good or (newest is not None and is_fresh(streamed, objective)),
                 newest_proved=None if proved is None else row_of(proved, proofs.of(proved)),
                 proved_age_seconds=None if proved is None else (now - proved.believed_instant).total_seconds(),
                 proved_objective_seconds=proved_seconds,
+                by_archive=by_archive,
             )
         )
         unproved += check_proofs(source, of_source, proved, proved_seconds, now)
     findings = [
-        *check_ages(judged, objectives, now),
-        *_silent_writers(repository, judged, objectives, now),
+        *check_ages(judged, objectives, now, archive),
+        *check_archives(one for one in found if not one.stalled or not _is_retired(one)),
+        *_silent_writers(repository, judged, objectives, now, found),
         *(
             Finding(Level.PROBLEM, one.code, name, one.message, one.hint)
             for name, one in opened
@@ -105,11 +114,20 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
         findings=tuple(findings),
         last_restore_seconds=restored.get("seconds"),
         last_verify=last_verify(repository),
+        archives=tuple(found),
     )
 
 
+def _is_retired(archive: ArchiveStatus) -> bool:
+    return archive.lag_seconds is not None and archive.lag_seconds > RETIRED_SECONDS
+
+
 def _silent_writers(
-    repository: Repository, judged: Sequence[Record], objectives: Mapping[str, float], now: datetime
+    repository: Repository,
+    judged: Sequence[Record],
+    objectives: Mapping[str, float],
+    now: datetime,
+    found: Sequence[ArchiveStatus],
 ) -> list[Finding]:
     """Of several machines, those that have stood still since others stored: the newest of all would hide them."""
     newest: dict[tuple[str, str], Record] = {}
@@ -120,6 +138,9 @@ def _silent_writers(
     for (source, label), record in sorted(newest.items(), key=lambda item: item[0]):
         age = (now - record.believed_instant).total_seconds()
         others = any(other == source and name != label for other, name in newest)
+        archive = judged_archive(found, [label]) if source == Source.MONGODB else None
+        if is_fresh(archive, objectives.get(source, 0.0)):
+            continue
         if others and source in objectives and allowed_seconds(record, objectives[source]) < age < RETIRED_SECONDS:
             message = f"its newest snapshot of {source} is {show_seconds(age)} old, while others go on"
             hint = "does that machine still run its backups? One that is retired is named no more after 35 days"

@@ -4,9 +4,10 @@ Limits: names alone are listed, records are read; of the segments no byte, but w
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
@@ -67,45 +68,63 @@ class Histories:
     exact: bool
 
 
+Exactly = Callable[[Base], Base | None]
+
+
 class Clockwork:
-    """The exact times of snapshots, each read once."""
+    """The exact times of snapshots, and what else they say of their server; each is opened once."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._known: dict[str, Base] = {}
+        self._details: dict[str, dict[str, Any] | None] = {}
 
     def __call__(self, base: Base) -> Base | None:
         """None where the snapshot's root cannot be opened any more, so that an older one is taken; raises ``KeyMissing`` kinds."""
+        found = self.details(base).get("cluster_time")
+        if not isinstance(found, list) or len(found) != 2 or not all(isinstance(one, int) for one in found):
+            return None
+        return base.exactly(ClusterTime(*found))
+
+    def details(self, base: Base) -> dict[str, Any]:
+        """What the root says; nothing where it cannot be opened."""
         name = base.record.object_name
-        if name not in self._known:
+        if name not in self._details:
             try:
                 with SnapshotReader(self._repository, base.record) as reader:
-                    found = reader.details.get("cluster_time")
+                    self._details[name] = reader.details
             except RepositoryDamaged:
-                return None
-            if not isinstance(found, list) or len(found) != 2 or not all(isinstance(one, int) for one in found):
-                return None
-            self._known[name] = base.exactly(ClusterTime(*found))
-        return self._known[name]
+                self._details[name] = None
+        return self._details[name] or {}
 
 
-def read_histories(repository: Repository) -> Histories:
+def read_histories(repository: Repository, clockwork: Clockwork | None = None) -> Histories:
     """All of the database, by writer's name."""
     archive_seen = True
     try:
         listed = list_segments(repository)
     except StorageDenied:
         listed, archive_seen = [], False
+    exactly = clockwork or (None if repository.identity is None else Clockwork(repository))
+    found = histories_of(repository, repository.snapshots(), stretches(listed), exactly)
+    return Histories(tuple(found), archive_seen, exactly is not None)
+
+
+def histories_of(
+    repository: Repository, records: Iterable[Record], over: Iterable[Stretch], exactly: Exactly | None
+) -> list[History]:
+    """What records and stretches come to, by writer's name.
+
+    Args:
+        exactly: Tells the time of a snapshot where it matters; None: nothing does.
+    """
     by_label: dict[str, list[Stretch]] = defaultdict(list)
-    for stretch in stretches(listed):
+    for stretch in over:
         by_label[label_of_writer(repository, stretch.writer)].append(stretch)
-    records: dict[str, list[Record]] = defaultdict(list)
-    for record in repository.snapshots():
+    of_label: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
         if record.source == Source.MONGODB:
-            records[repository.label_of(record)].append(record)
-    clockwork = None if repository.identity is None else Clockwork(repository)
-    found = [_history(label, records[label], by_label[label], clockwork) for label in sorted({*by_label, *records})]
-    return Histories(tuple(found), archive_seen, clockwork is not None)
+            of_label[repository.label_of(record)].append(record)
+    return [_history(label, of_label[label], by_label[label], exactly) for label in sorted({*by_label, *of_label})]
 
 
 def label_of_writer(repository: Repository, writer: str) -> str:
@@ -145,15 +164,15 @@ def find_base(
         KeyMissing, OnlyACustodian.
     """
     repository.need_identity()
-    histories = read_histories(repository)
+    clockwork = Clockwork(repository)
+    histories = read_histories(repository, clockwork)
     history = meant_history(repository, histories, label)
     wanted = goal or history.newest
     if wanted is None:
         raise MomentNotCovered(*_nothing_to_begin_from(history))
-    clockwork = Clockwork(repository)
     for base, stretch in ways_to(wanted, history.bases, history.stretches, clockwork):
         if stretch is not None:
-            _refuse_another_database(repository, base, stretch, wanted)
+            _refuse_another_database(repository, clockwork.details(base), base, stretch, wanted)
         return base, stretch
     raise _not_covered(histories, history, wanted, clockwork)
 
@@ -177,15 +196,16 @@ def common_base(repository: Repository, goals: Sequence[ClusterTime | None]) -> 
         goals: None for the newest there is.
     """
     repository.need_identity()
-    history = meant_history(repository, read_histories(repository))
+    clockwork = Clockwork(repository)
+    history = meant_history(repository, read_histories(repository, clockwork))
     known = [goal or history.newest for goal in goals]
     meant = tuple(goal for goal in known if goal is not None)
     if len(meant) < len(known):
         return None
-    for base, stretch in ways_to(max(meant), history.bases, history.stretches, Clockwork(repository)):
+    for base, stretch in ways_to(max(meant), history.bases, history.stretches, clockwork):
         if base.latest <= min(meant):
             if stretch is not None:
-                _refuse_another_database(repository, base, stretch, max(meant))
+                _refuse_another_database(repository, clockwork.details(base), base, stretch, max(meant))
             return CommonBase(base, stretch, meant)
     return None
 
@@ -197,34 +217,33 @@ def because_of(repository: Repository, stretch: Stretch) -> str | None:
     return None
 
 
-def _history(
-    label: str, records: Sequence[Record], of_archive: Sequence[Stretch], clockwork: Clockwork | None
-) -> History:
+def _history(label: str, records: Sequence[Record], of_archive: Sequence[Stretch], exactly: Exactly | None) -> History:
     found = {one.object_name: base_of(one) for one in records}
     bases = sorted((one for one in found.values() if one is not None), key=lambda one: one.earliest)
     spans = spans_of(bases, of_archive)
-    if clockwork is not None:
+    if exactly is not None:
         edges = {time.seconds for one in of_archive for time in (one.after, one.through)}
         doubtful = [one for one in bases if one.earliest.seconds in edges or one is bases[-1]]
         while doubtful:
-            bases = _settled_among(bases, doubtful, clockwork)
+            bases = _settled_among(bases, doubtful, exactly)
             spans = spans_of(bases, of_archive)
             doubtful = [span.base for span in spans if span.stretch and span.base.earliest != span.base.latest]
     others = tuple(one for one in records if found[one.object_name] is None)
     return History(label, tuple(bases), others, tuple(of_archive), tuple(spans))
 
 
-def _settled_among(bases: Sequence[Base], doubtful: Sequence[Base], clockwork: Clockwork) -> list[Base]:
+def _settled_among(bases: Sequence[Base], doubtful: Sequence[Base], exactly: Exactly) -> list[Base]:
     """The same with the exact times of some; those that cannot be opened are left out."""
-    exactly = {one.record.object_name: clockwork(one) for one in doubtful}
-    settled = (exactly.get(one.record.object_name, one) for one in bases)
+    known = {one.record.object_name: exactly(one) for one in doubtful}
+    settled = (known.get(one.record.object_name, one) for one in bases)
     return sorted((one for one in settled if one is not None), key=lambda one: one.earliest)
 
 
-def _refuse_another_database(repository: Repository, base: Base, stretch: Stretch, goal: ClusterTime) -> None:
+def _refuse_another_database(
+    repository: Repository, details: dict[str, Any], base: Base, stretch: Stretch, goal: ClusterTime
+) -> None:
     """Raise where snapshot and archive are not of the same thing: settings may have been changed in between."""
-    with SnapshotReader(repository, base.record) as reader:
-        server, databases = reader.details.get("server"), reader.details.get("databases")
+    server, databases = details.get("server"), details.get("databases")
     first = Segment(repository, stretch.segments[0])
     if not isinstance(server, dict) or server.get("set_name") != first.statement.set_name:
         raise MomentNotCovered(

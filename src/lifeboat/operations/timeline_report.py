@@ -1,11 +1,11 @@
 """The timeline as people and programs see it: stretches, snapshots, gaps with their reasons, and what to do about each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lifeboat.foundation.cluster_time import ClusterTime
-from lifeboat.operations.recovery_points import Hole, Span
+from lifeboat.operations.recovery_points import Hole
 from lifeboat.operations.timeline import Histories, History, because_of, find_base, read_histories
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
@@ -128,10 +128,10 @@ def look_at_moment(repository: Repository, goal: ClusterTime | None, label: str 
     )
 
 
-def united(spans: Iterable[Span]) -> list[tuple[ClusterTime, ClusterTime]]:
-    """Archived spans as stretches of time that do not touch."""
+def archived_spans(history: History) -> list[tuple[ClusterTime, ClusterTime]]:
+    """What the archive makes restorable, as stretches of time that do not touch."""
     found: list[tuple[ClusterTime, ClusterTime]] = []
-    for span in sorted((one for one in spans if one.stretch), key=lambda one: one.since):
+    for span in sorted((one for one in history.spans if one.stretch), key=lambda one: one.since):
         if found and span.since <= found[-1][1]:
             found[-1] = (found[-1][0], max(found[-1][1], span.through))
         else:
@@ -142,7 +142,7 @@ def united(spans: Iterable[Span]) -> list[tuple[ClusterTime, ClusterTime]]:
 def _row(
     repository: Repository, history: History, histories: Histories, now: datetime, since: datetime, until: datetime
 ) -> HistoryRow:
-    archived = united(history.spans)
+    archived = archived_spans(history)
     newest = history.newest
     lag = None if newest is None else max(0.0, (now - newest.instant).total_seconds())
     archived_until = archived[-1][1].instant if archived else None

@@ -13,7 +13,7 @@ from lifeboat.cli.show.verify import say_rotation
 from lifeboat.cli.show.words import count, short_id, typed_source
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import SourceStatus, StatusReport
+from lifeboat.operations.reports import ArchiveStatus, SourceStatus, StatusReport
 
 PROVING = "lifeboat verify --level full --max-minutes 20"
 
@@ -26,13 +26,14 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
         ("stored", "not to be seen from here" if report.stored_bytes is None else show_bytes(report.stored_bytes)),
         ("last restore took", rto),
         ("last verify", _last_verify(report, now)),
+        *_archives(report),
     ]
     table = columns("source", "newest", "age (RPO)", "goal", "snapshots", "proved", "state", right=("snapshots",))
     for one in report.sources:
         table.add_row(
             safe(typed_source(one.source)),
             show_moment_short(one.newest.instant, now) if one.newest else "none",
-            "" if one.age_seconds is None else show_age(one.age_seconds).removesuffix(" ago"),
+            _age(one),
             show_goal(one.objective_seconds),
             f"{one.snapshots:,}",
             _proved(one),
@@ -61,6 +62,36 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
             steps.insert(0, (PROVING, "prove that it can be read, where the key is"))
         return drawn + next_steps(*steps)
     return drawn + next_steps((PROVING, "prove that it is whole: every night, where the key is"))
+
+
+def _age(source: SourceStatus) -> str:
+    if source.age_seconds is None:
+        return ""
+    age = show_age(source.age_seconds).removesuffix(" ago")
+    return f"{age}, by the archive" if source.by_archive else age
+
+
+def _archives(report: StatusReport) -> list[tuple[str, str | Text]]:
+    """How far the archive reaches, one line for each machine that has one."""
+    if not report.archives:
+        has_database = any(typed_source(one.source) == "db" for one in report.sources)
+        none = "none: between two snapshots nothing can be restored; `lifeboat stream` begins one"
+        return [("archive", none)] if has_database else []
+    several = len(report.archives) > 1
+    return [(f"archive of {one.label}" if several else "archive", _archive(one)) for one in report.archives]
+
+
+def _archive(one: ArchiveStatus) -> Text:
+    if one.newest is None:
+        return text("has no snapshot to begin from", DOUBTFUL)
+    said = [f"every moment up to {show_age(one.lag_seconds or 0.0)}"]
+    if one.gaps is not None:
+        said.append("no gap in the last 7 days" if not one.gaps else f"{count(one.gaps, 'gap')} in the last 7 days")
+    if one.runs_here is not None:
+        said.append("the stream runs" if one.runs_here else "no stream runs on this machine")
+    if one.by_memory:
+        said.append("as this machine's stream remembers it")
+    return text("; ".join(said), DOUBTFUL if one.stalled or one.gaps else GOOD)
 
 
 def _last_verify(report: StatusReport, now: datetime) -> str:

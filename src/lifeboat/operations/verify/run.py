@@ -11,9 +11,10 @@ from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.operations.archive_status import archives, check_base, is_fresh, judged_archive, labels_of
 from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
-from lifeboat.operations.reports import LastVerify, Rotation, VerifyReport
+from lifeboat.operations.reports import ArchiveStatus, LastVerify, Rotation, VerifyReport
 from lifeboat.operations.verify.archive import check_archive
 from lifeboat.operations.verify.content import ContentCheck, Scrub, save_if_possible
 from lifeboat.operations.verify.damage import Consequences
@@ -23,7 +24,7 @@ from lifeboat.operations.verify.proving import prove_what_was_opened
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits, Unit, rotation
 from lifeboat.operations.verify.structure import Structure, check_structure
 from lifeboat.operations.verify.trees import TreeCheck, check_trees
-from lifeboat.repository.names import key_name, typed
+from lifeboat.repository.names import Source, key_name, typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.quarantine import change_quarantine
@@ -60,7 +61,7 @@ def verify(
     now = repository.store.time_there()
     if level == "age":
         records = repository.snapshots()
-        findings = check_ages(repository.judged_here(records), objectives, now)
+        findings = _check_ages_here(repository, records, objectives, now)
         return VerifyReport(level, len(records), 0, 0, 0, clock.monotonic() - began, tuple(findings))
     found = check_structure(repository, progress)
     check_archive(repository, found, rules or Rules(), progress)
@@ -70,7 +71,7 @@ def verify(
     quarantined = content.put_into_quarantine()
     findings = [
         *_unopened(repository, level),
-        *check_ages(repository.judged_here(found.records), objectives, now),
+        *_check_ages_here(repository, found.records, objectives, now),
         *_with_consequences(repository, found, content.check.findings),
     ]
     said = repository.standings()
@@ -158,8 +159,22 @@ class _Content:
         save_if_possible(memory, self.check.findings)
 
 
-def check_ages(records: list[Record], objectives: Mapping[str, float], now: datetime) -> list[Finding]:
-    """Whether each source has a snapshot that is young enough; incomplete ones count, and are named."""
+def _check_ages_here(
+    repository: Repository, records: list[Record], objectives: Mapping[str, float], now: datetime
+) -> list[Finding]:
+    judged = repository.judged_here(records)
+    archive = judged_archive(archives(repository, records, now), labels_of(repository, judged))
+    return check_ages(judged, objectives, now, archive)
+
+
+def check_ages(
+    records: list[Record], objectives: Mapping[str, float], now: datetime, archive: ArchiveStatus | None = None
+) -> list[Finding]:
+    """Whether each source has a snapshot that is young enough; incomplete ones count, and are named.
+
+    Args:
+        archive: Of the database: where it is fresh, a snapshot may be old.
+    """
     findings = []
     for source, objective in objectives.items():
         of_source = [one for one in records if one.source == source and one.is_backup]
@@ -173,7 +188,10 @@ def check_ages(records: list[Record], objectives: Mapping[str, float], now: date
         newest = max(of_source, key=lambda record: record.believed_instant)
         age = (now - newest.believed_instant).total_seconds()
         ahead = (newest.instant - now).total_seconds()
-        if age > allowed_seconds(newest, objective):
+        archived = archive if source == Source.MONGODB else None
+        if age > allowed_seconds(newest, objective) and is_fresh(archived, objective):
+            findings += check_base(newest, archived, now)
+        elif age > allowed_seconds(newest, objective):
             findings.append(
                 Finding(
                     Level.PROBLEM,
