@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import bson
@@ -9,17 +10,24 @@ import pytest
 from bson import SON
 from ddl import Mischief
 from mongodb_samples import RAW, Client
+from pymongo import MongoClient
+from test_private_server import MONGOD
+from test_zoo import ZOO, Keeper, ruin
+from zoo import build_zoo
 
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.catalog_read import read_catalog
+from lifeboat.sources.mongodb.empty_timestamps import id_element
 from lifeboat.sources.mongodb.errors import OplogNotFollowed
 from lifeboat.sources.mongodb.oplog.apply_diff import apply_diff
 from lifeboat.sources.mongodb.oplog.catalog_follow import CatalogFollower
-from lifeboat.sources.mongodb.oplog.change import Change, elements_of
+from lifeboat.sources.mongodb.oplog.change import Change
 from lifeboat.sources.mongodb.oplog.command import Command, Event
 from lifeboat.sources.mongodb.oplog.flatten import Flattener, Position
 from lifeboat.sources.mongodb.oplog.read import entries_from, entry_at, majority_point
+from lifeboat.sources.mongodb.oplog.same_id import same_id
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 from lifeboat.sources.mongodb.server_facts import look_at_server
 
 Seen = dict[tuple[str, str], Any]
@@ -80,13 +88,13 @@ def documents_now(client: Client, entries: Iterable[CollectionEntry]) -> Documen
     found: Documents = {}
     for one in entries:
         if one.kind != "view":
-            held = collection_of(client[one.database], one.stored_as).with_options(codec_options=RAW)
+            held = collection_of(client.get_database(one.database, codec_options=RAW), one.stored_as)
             found[one.uuid] = {id_of(bytes(document.raw)): bytes(document.raw) for document in held.find()}
     return found
 
 
 def id_of(document: bytes) -> Any:
-    return elements_of(document)[b"_id"]
+    return same_id(id_element(document))
 
 
 def documents_after(base: Documents, changes: list[Change], follower: CatalogFollower) -> Documents:
@@ -154,7 +162,7 @@ class Followed:
         assert [uuid.hex() for uuid in truth if made[uuid] != truth[uuid]] == []
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 10))])
 def test_at_every_instant_the_followed_catalog_is_the_servers_own(client: Client, database: str, seed: int) -> None:
     followed = Followed(client, database, seed).go_on(120)
     assert followed.instants > 40 and len(followed.mischief.done) > 25
@@ -167,7 +175,52 @@ def test_the_same_for_long(client: Client, database: str, seed: int) -> None:
     Followed(client, database, seed).go_on(400).compare_documents()
 
 
-HEARD = ["create", "drop", "renameCollection", "collMod", "createIndexes", "commitIndexBuild", "dropIndexes"]
+@pytest.mark.long
+def test_a_restore_over_the_live_database_is_followed(tmp_path: Path) -> None:
+    """Everything that a server can hold, ruined and put back: landed under names of our own, renamed, buckets swapped."""
+    with PrivateServer(MONGOD, ServerOptions()) as server, MongoClient(server.uri) as client:
+        build_zoo(client, ZOO)
+        keeper = Keeper(tmp_path, server.uri_for(None, None, ZOO), client)
+        keeper.back_up()
+        watch = Watch(client, [ZOO])
+        begin = watch.entries(watch.start)
+        follower, base, changes = CatalogFollower(begin, watch.wanted), documents_now(client, begin), []
+        ruin(client, ZOO)
+        keeper.restore(over_live=True)
+        instants = []
+        for when, events in watch.news():
+            changes += [event for event in events if not follower.follow(event) and isinstance(event, Change)]
+            instants.append((when, as_seen(follower.entries()) if len(instants) % 20 == 0 else None))
+        assert [when for when, seen in instants if seen is not None and seen != as_seen(watch.entries(when))] == []
+        truth = watch.entries(majority_point(client))
+        assert differences(as_seen(follower.entries()), as_seen(truth)) == []
+        made, there = documents_after(base, changes, follower), documents_now(client, truth)
+        assert [one.namespace for one in truth if one.uuid and made[one.uuid] != there[one.uuid]] == []
+
+
+def test_a_change_of_the_servers_features_is_followed_or_refused() -> None:
+    """It changes of time-series what their buckets may hold, and tells the oplog nothing of that."""
+    with PrivateServer(MONGOD, ServerOptions()) as server, MongoClient(server.uri) as client:
+        client.shop.a.insert_one({})
+        watch = Watch(client, ["shop"])
+        follower = CatalogFollower(watch.entries(watch.start), watch.wanted)
+        client.admin.command("setFeatureCompatibilityVersion", "5.0")
+        client.shop.create_collection("series", timeseries={"timeField": "t"})
+        client.shop.a.create_index("k")
+        told = [event for _, events in watch.news() for event in events]
+        for event in told:
+            follower.follow(event)
+        client.admin.command("setFeatureCompatibilityVersion", "6.0")
+        [truth, series] = watch.entries(majority_point(client))
+        assert follower.entries()[0] == truth and series.has_mixed_buckets
+        with pytest.raises(
+            OplogNotFollowed, match=r"collMod of shop\.system\.buckets\.series .* setFeatureCompatibilityVersion"
+        ):
+            [follower.follow(event) for _, events in watch.news() for event in events]
+
+
+ALSO_HEARD = ["create", "renameCollection", "createIndexes", "commitIndexBuild", "dropIndexes"]
+HEARD = ["drop", "collMod", *(pytest.param(one, marks=pytest.mark.long) for one in ALSO_HEARD)]
 
 
 @pytest.mark.parametrize("command", HEARD)

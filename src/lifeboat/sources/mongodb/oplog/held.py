@@ -89,6 +89,11 @@ class Held:
         Raises:
             UnknownChange: It sets something that nobody knows here.
         """
+        if len(o) == 1 and self.listed.is_buckets:
+            # Sets or forgets whether buckets may be mixed, and does not say which.
+            raise UnknownChange(
+                "it changes a time-series collection in silence, as setFeatureCompatibilityVersion does"
+            )
         for key, value in o.items():
             if key == "collMod" or key in _IGNORED:
                 continue
