@@ -63,7 +63,7 @@ class DatabaseAway(SourceError):
 
 
 class DatabaseUnsupported(SourceError):
-    """A kind or version of server that is not backed up: sharded, or older than 5.0."""
+    """A kind or version of server that is neither backed up nor restored to: a sharded cluster or a part of one, or older than 5.0."""
 
     code = "database-unsupported"
 

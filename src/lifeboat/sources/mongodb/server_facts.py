@@ -4,6 +4,7 @@ Tried on 6.0 alone; 5.0, 7.0 and 8.0 are kept to by design; older and sharded on
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from pymongo.errors import OperationFailure
 
@@ -54,16 +55,12 @@ def look_at_server(client: Client) -> ServerFacts:
     """Ask the server what it is; needs no rights.
 
     Raises:
-        DatabaseUnsupported: A sharded cluster, or older than 5.0.
+        DatabaseUnsupported: A sharded cluster or a part of one, or older than 5.0.
     """
     with in_our_words("asking the server what it is"):
         hello = client.admin.command("hello")
         version = str(client.server_info()["version"])
-    if hello.get("msg") == "isdbgrid":
-        raise DatabaseUnsupported(
-            "this is a sharded cluster (mongos), which is not backed up yet",
-            "back up each shard's replica set by itself only if you can stop all writes meanwhile",
-        )
+    _refuse_sharded(client, hello)
     facts = ServerFacts(
         version=version,
         set_name=hello.get("setName"),
@@ -72,6 +69,40 @@ def look_at_server(client: Client) -> ServerFacts:
     if facts.release < OLDEST:
         raise DatabaseUnsupported(f"MongoDB {version} is too old", "5.0 is the oldest that reads at one instant")
     return facts
+
+
+def _refuse_sharded(client: Client, hello: dict[str, Any]) -> None:
+    """Refuse a router, a config server and a shard.
+
+    A shard holds a part of the data, which moves to other shards while it is read; and what is written to it past the router is not
+    where the cluster looks for it.
+    """
+    if hello.get("msg") == "isdbgrid":
+        what = "this is the router (mongos) of a sharded cluster: there is no oplog behind it that tells of all shards in one order"
+    elif hello.get("configsvr"):
+        what = "this is a config server of a sharded cluster: the data lie on its shards"
+    elif _is_a_shard(client, hello):
+        what = "this is a shard of a sharded cluster: it holds a part of the data, and parts move between shards at any time"
+    else:
+        return
+    raise DatabaseUnsupported(
+        what, 'sharded clusters are neither backed up nor restored: docs/operations.md, "Atlas and sharded clusters"'
+    )
+
+
+def _is_a_shard(client: Client, hello: dict[str, Any]) -> bool:
+    """Whether a set belongs to a sharded cluster.
+
+    No field says so to everybody. But once it does (not before), the set tells in every answer up to where it has committed, as routers
+    need it: seen on 6.0 of a set, a shard of no cluster yet, and a shard. Who may read ``admin.system.version`` finds there what it was
+    told to be.
+    """
+    if "lastCommittedOpTime" not in hello:
+        return False
+    try:
+        return client.admin["system.version"].find_one({"_id": "shardIdentity"}) is not None
+    except OperationFailure:
+        return True
 
 
 def findings_about(facts: ServerFacts) -> list[Finding]:
