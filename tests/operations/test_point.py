@@ -292,3 +292,26 @@ def test_the_official_mongorestore_brings_a_moment_back(
     truth = {name: one for name, one in then[1].items() if name != "views"}
     assert sorted(truth.pop("log")["documents"]) == sorted(held.pop("log")["documents"]), "its order is mongorestore's"
     assert differing(truth, held) == {}
+
+
+def test_a_snapshot_taken_amid_an_out_is_passed_over_for_one_before(
+    kit: PointKit, client: Client, scratch: str
+) -> None:
+    """What the server is making under a temporary name is in no snapshot, and in place minutes later."""
+    fill(client)
+    first = kit.back_up(client, None)
+    shop = client.shop
+    making: Any = SON([("create", "tmp.agg_out.1"), ("temp", True)])
+    client.admin.command({"applyOps": [{"op": "c", "ns": "shop.$cmd", "o": making}]})
+    shop["tmp.agg_out.1"].insert_many([{"_id": n} for n in range(40)])
+    before = moment(client)
+    amid = kit.back_up(client, None)
+    client.admin.command("renameCollection", "shop.tmp.agg_out.1", to="shop.totals")
+    after = moment(client)
+    kit.archive(client, end_of(kit, first))
+    assert end_of(kit, amid) >= before[0]
+    assert "totals" in after[1] and "totals" not in before[1]
+    for then in (before, after):
+        same(kit, scratch, then)
+    with ExitStack() as stack:
+        assert open_point(kit.repository, ClusterTime(after[0].time, after[0].inc), stack).record == first.record

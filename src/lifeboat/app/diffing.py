@@ -30,7 +30,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
 from lifeboat.sources.mongodb.connect import connect
-from lifeboat.sources.mongodb.errors import CollectionRefused, RestorePlanInvalid
+from lifeboat.sources.mongodb.errors import CollectionRefused, OplogNotFollowed, RestorePlanInvalid
 from lifeboat.sources.mongodb.filter_match import Matcher, ServerMatcher
 from lifeboat.sources.mongodb.filter_text import read_filter
 from lifeboat.sources.mongodb.target_server import TargetServer, uuid_in
@@ -133,10 +133,9 @@ class Diffing:
             return self._stored_end(first, self._open(first)), self._live_end()
         last = self._meant(request.until)
         common = None if first.record and last.record else self._common(first, last)
-        if common is None:
+        points = None if common is None else self._points_on(common)
+        if points is None:
             return self._stored_end(first, self._open(first)), self._stored_end(last, self._open(last))
-        reader = self._stack.enter_context(SnapshotReader(self._repository, common.base.record))
-        points = [self._point_on(common, reader, goal) for goal in common.goals]
         return self._stored_end(first, points[0]), self._stored_end(last, points[1])
 
     def _meant(self, text: str) -> _Meant:
@@ -158,6 +157,14 @@ class Diffing:
                 goal = exactly.latest
             goals.append(goal)
         return common_base(self._repository, goals)
+
+    def _points_on(self, common: CommonBase) -> list[DatabasePoint] | None:
+        """None where not both can be followed from there."""
+        reader = self._stack.enter_context(SnapshotReader(self._repository, common.base.record))
+        try:
+            return [self._point_on(common, reader, goal) for goal in common.goals]
+        except OplogNotFollowed:
+            return None
 
     def _point_on(self, common: CommonBase, reader: SnapshotReader, goal: ClusterTime) -> DatabasePoint:
         base, stretch = common.base, common.stretch

@@ -5,16 +5,19 @@ from datetime import datetime
 
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import SourceError
-from lifeboat.operations.archived import archived_between
+from lifeboat.operations.archived import Archived, archived_between
 from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.find_suspects import before_op as instant_before_op
 from lifeboat.operations.moments import read_moment, read_operation
+from lifeboat.operations.recovery_points import Base
 from lifeboat.operations.reports import PointRow
-from lifeboat.operations.timeline import find_base, say_moment
+from lifeboat.operations.timeline import find_bases, say_moment
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
+from lifeboat.repository.segments import Stretch
+from lifeboat.sources.mongodb.errors import OplogNotFollowed
 
 
 class NothingAtThatMoment(SourceError):
@@ -40,12 +43,26 @@ def open_point(repository: Repository, goal: ClusterTime | None, stack: ExitStac
 
     Raises:
         MomentNotCovered: Neither a snapshot nor the archive reaches it.
+        OplogNotFollowed: From no snapshot can what happened since be followed.
     """
-    base, stretch = find_base(repository, goal)
-    reader = stack.enter_context(SnapshotReader(repository, base.record))
-    if stretch is None:
-        return DatabasePoint(reader)
-    return DatabasePoint(reader, archived_between(repository, stretch, base.earliest, goal or stretch.through))
+    refused: OplogNotFollowed | None = None
+    for base, stretch in find_bases(repository, goal):
+        with ExitStack() as own:
+            reader = own.enter_context(SnapshotReader(repository, base.record))
+            try:
+                point = DatabasePoint(reader, _since(repository, base, stretch, goal))
+            except OplogNotFollowed as trouble:
+                # Taken amid an $out, say, whose result is not in it: an older one, before it began, has all of that.
+                refused = refused or trouble
+                continue
+            stack.push(own.pop_all())
+            return point
+    assert refused is not None
+    raise refused
+
+
+def _since(repository: Repository, base: Base, stretch: Stretch | None, goal: ClusterTime | None) -> Archived | None:
+    return None if stretch is None else archived_between(repository, stretch, base.earliest, goal or stretch.through)
 
 
 def newest_until(repository: Repository, source: Source, goal: ClusterTime | None) -> Record | None:

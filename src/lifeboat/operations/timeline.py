@@ -4,7 +4,7 @@ Limits: names alone are listed, records are read; of the segments no byte, but w
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -152,8 +152,15 @@ def meant_history(repository: Repository, histories: Histories, label: str | Non
 def find_base(
     repository: Repository, goal: ClusterTime | None, label: str | None = None
 ) -> tuple[Base, Stretch | None]:
-    """The newest snapshot from which an instant can be reached, its time known exactly, and the stretch that leads from there to it;
-    None where it is the snapshot's own instant.
+    """The first of ``find_bases``."""
+    return next(find_bases(repository, goal, label))
+
+
+def find_bases(
+    repository: Repository, goal: ClusterTime | None, label: str | None = None
+) -> Iterator[tuple[Base, Stretch | None]]:
+    """Each snapshot from which an instant can be reached, the newest first, its time known exactly, and the stretch that leads from
+    there to it; None where it is the snapshot's own instant. There is one, or an error.
 
     Args:
         goal: None for the newest there is.
@@ -170,11 +177,14 @@ def find_base(
     wanted = goal or history.newest
     if wanted is None:
         raise MomentNotCovered(*_nothing_to_begin_from(history))
+    found = False
     for base, stretch in ways_to(wanted, history.bases, history.stretches, clockwork):
         if stretch is not None:
             _refuse_another_database(repository, clockwork.details(base), base, stretch, wanted)
-        return base, stretch
-    raise _not_covered(histories, history, wanted, clockwork)
+        found = True
+        yield base, stretch
+    if not found:
+        raise _not_covered(histories, history, wanted, clockwork)
 
 
 @dataclass(frozen=True, slots=True)
