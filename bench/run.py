@@ -1,6 +1,6 @@
 """Compare Lifeboat with restic and borg on files, and with mongodump and mongorestore on a database, in one run.
 
-``python bench/run.py [--only files|database|memory] [--size small|full] [--repeats 3] [--work FOLDER]``
+``python bench/run.py [--only files|database|memory|stream] [--size small|full] [--repeats 3] [--work FOLDER]``
 
 The data is made first (files once, kept in the work folder), then the tools take turns, so that a machine that grows
 slower does so for all of them. The table goes to the terminal and to ``bench/out/``. Full size takes half an hour and
@@ -22,6 +22,7 @@ from pymongo import MongoClient
 from report import Comparison, Row, write
 from tools import Tool, Workplace, database_of, database_tools, file_tools, with_database
 
+import stream
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
 
 HERE = Path(__file__).parent
@@ -41,6 +42,8 @@ def main() -> None:
         print(write(comparisons, HERE / "out", f"{arguments.only or 'all'}-{arguments.size}"))
     if arguments.only in (None, "memory"):
         memory.run(arguments.work, arguments.size)
+    if arguments.only in (None, "stream"):
+        stream.run(arguments.work, arguments.size)
 
 
 def compare_files(work: Path, size: str, repeats: int) -> Comparison:
@@ -137,7 +140,7 @@ def _say(what: str) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["files", "database", "memory"])
+    parser.add_argument("--only", choices=["files", "database", "memory", "stream"])
     parser.add_argument("--size", choices=["small", "full"], default="full")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "lifeboat-bench")
