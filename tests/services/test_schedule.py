@@ -160,7 +160,16 @@ SYSTEM = {
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
-@pytest.mark.parametrize("more", [{}, SYSTEM, {**SYSTEM, "environment_file": Path("/etc/lifeboat/shop.env")}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"stream": True},
+        {**SYSTEM, "stream": True},
+        SYSTEM,
+        {**SYSTEM, "environment_file": Path("/etc/lifeboat/shop.env")},
+    ],
+)
 def test_systemd_takes_the_units(tmp_path: Path, more: dict[str, object]) -> None:
     units = systemd.units(installation(tmp_path, command="/bin/true", **more))
     for name, content in units.items():
@@ -206,6 +215,16 @@ def test_the_units_are_closed_and_say_who_tells() -> None:
     timer = units["lifeboat-shop-db.timer"]
     assert "Persistent=true" in timer and "RandomizedDelaySec=" in timer and "WantedBy=timers.target" in timer
     assert "lifeboat-shop-tell@.service" in units
+
+
+def test_the_stream_is_a_service_that_is_never_given_up() -> None:
+    units = systemd.units(installation(user="shop", stream=True))
+    service = units["lifeboat-shop-stream.service"].splitlines()
+    for line in ("Restart=always", "StartLimitIntervalSec=0", "WantedBy=multi-user.target", "ProtectSystem=strict"):
+        assert line in service
+    assert "ExecStart=/opt/lifeboat/bin/lifeboat stream" in service
+    assert "lifeboat-shop-stream.timer" not in units
+    assert "lifeboat-shop-stream.service" not in systemd.units(installation(user="shop"))
 
 
 # memory

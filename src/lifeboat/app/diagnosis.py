@@ -19,6 +19,7 @@ from lifeboat.operations.doctor import database, keys, places, repository, store
 from lifeboat.operations.doctor.archive import check_archive
 from lifeboat.operations.doctor.checks import Check, examine
 from lifeboat.operations.doctor.proof import check_proved
+from lifeboat.operations.doctor.stream import check_stream
 from lifeboat.operations.reports import CheckResult
 from lifeboat.operations.rights import check_rights
 from lifeboat.repository.names import Source
@@ -181,7 +182,9 @@ class Diagnosis:
 
     def _of_every_day(self) -> list[Check]:
         """What has to happen by itself."""
+        has_stream = self._settings.mongodb.uri and self._settings.repository.location
         return [
+            *([Check("stream", "the stream", self._stream, ("repository",))] if has_stream else ()),
             Check("schedule", "runs by itself", lambda: self._schedule().findings),
             Check("notices", "somebody is told", lambda: look_at_notices(self._schedule(), self._settings.notify)),
         ]
@@ -190,6 +193,11 @@ class Diagnosis:
         settings = self._settings
         scheduling = Scheduling(settings, None, {}, settings.folder, self._clock)
         return look_at_schedule(scheduling, settings.notify, self._clock.now())
+
+    def _stream(self) -> list[Finding]:
+        settings = self._settings
+        installed = Scheduling(settings, None, {}, settings.folder, self._clock).installed_as() or {}
+        return check_stream(self._repository().state, self._clock.now(), installed=bool(installed.get("stream")))
 
     def _settings_said(self) -> list[Finding]:
         settings = self._settings

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -70,9 +70,21 @@ class Scheduling:
         self._clock = clock
         self.memory = ScheduleMemory(settings.state, folder)
 
-    def plan(self, manager: Manager, *, system: bool, environment_file: Path | None = None) -> SchedulePlan:
-        """Plan an installation; raises ``ScheduleRefused``."""
-        installation = self._installation(manager, system, environment_file)
+    def plan(
+        self, manager: Manager, *, system: bool, environment_file: Path | None = None, stream: bool = False
+    ) -> SchedulePlan:
+        """Plan an installation; raises ``ScheduleRefused``.
+
+        Args:
+            stream: A service that keeps ``lifeboat stream`` running, too.
+        """
+        if stream and manager == "cron":
+            raise ScheduleRefused(
+                "cron keeps nothing running", "have it type `lifeboat stream --once` every minute, or use systemd"
+            )
+        if stream:
+            self._settings.need_mongodb()
+        installation = replace(self._installation(manager, system, environment_file), stream=stream)
         when = {job.name: job.when for job in installation.jobs}
         if manager == "cron":
             text = cron.block(installation)
@@ -85,6 +97,9 @@ class Scheduling:
         ctl = ("systemctl",) if system else ("systemctl", "--user")
         timers = [f"{systemd.unit_of(installation, job.name)}.timer" for job in installation.jobs]
         commands = [(*ctl, "daemon-reload"), (*ctl, "enable", "--now", *timers)]
+        if stream:
+            unit = f"{systemd.unit_of(installation, systemd.STREAM)}.service"
+            commands += [(*ctl, "enable", unit), (*ctl, "restart", unit)]
         if not system:
             # Without it the user's own manager, and every timer with it, ends when he signs out.
             commands.append(("loginctl", "enable-linger"))
@@ -233,7 +248,7 @@ class Scheduling:
                     _write_crontab(cron.without_block(before, self._folder))
                     removed.append("the lines in the crontab")
             elif Path(path).is_file():
-                if path.endswith(".timer"):
+                if path.endswith((".timer", f"-{systemd.STREAM}.service")):
                     timers.append(Path(path).name)
                 removed.append(path)
         if timers:
@@ -259,6 +274,7 @@ class Scheduling:
         with self.memory.changed() as said:
             said["installed"] = {
                 "manager": plan.manager,
+                "stream": any(path.endswith(f"-{systemd.STREAM}.service") for path in plan.files),
                 "system": plan.system,
                 "at": self._clock.now().isoformat(),
                 "files": list(plan.files),

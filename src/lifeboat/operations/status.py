@@ -6,6 +6,7 @@ from datetime import datetime
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_seconds
 from lifeboat.operations.archive_status import archives, check_archives, is_fresh, judged_archive, labels_of
+from lifeboat.operations.doctor.stream import check_stream
 from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.reports import ArchiveStatus, SnapshotRow, SourceStatus, StatusReport
@@ -101,6 +102,7 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
             if not isinstance(one, Record)
         ),
         *unproved,
+        *(one for one in check_stream(repository.state, now) if one.level is not Level.OK),
         *same_machine_warning(repository),
     ]
     restored = repository.state.read_json("last-restore.json") or {}

@@ -43,6 +43,7 @@ def command(ctx: click.Context) -> None:
     "install",
     examples=(
         ("schedule install systemd --notify-email ops@example.com", "timers that tell when a backup fails"),
+        ("schedule install systemd --stream", "and a service that archives every change: any moment can be restored"),
         ("schedule install cron --print", "the lines of the crontab, to look at"),
     ),
 )
@@ -51,6 +52,7 @@ def command(ctx: click.Context) -> None:
     "--print", "--dry-run", "only_print", is_flag=True, help="Print what would be written, and write nothing."
 )
 @click.option("--system/--user", default=None, help="For the whole machine (root's choice), or for this user alone.")
+@click.option("--stream", is_flag=True, help="systemd: a service that archives every change, too (`lifeboat stream`).")
 @click.option("--notify-email", multiple=True, metavar="ADDRESS", help="Who is told; kept in lifeboat.toml.")
 @click.option("--notify-webhook", metavar="URL", help="Or env:NAME; a URL is kept in a file of its own.")
 @click.option(
@@ -64,6 +66,7 @@ def install(
     manager: str | None,
     only_print: bool,
     system: bool | None,
+    stream: bool,
     notify_email: tuple[str, ...],
     notify_webhook: str | None,
     environment_file: Path | None,
@@ -83,7 +86,7 @@ def install(
     scheduling = scheduling_of(run)
     chosen: Any = manager or ("systemd" if has_systemd() else "cron")
     beside = (run.folder / environment_file) if environment_file else None
-    plan = scheduling.plan(chosen, system=whole_machine(system), environment_file=beside)
+    plan = scheduling.plan(chosen, system=whole_machine(system), environment_file=beside, stream=stream)
     return install_plan(run, scheduling, plan, only_print)
 
 

@@ -21,6 +21,7 @@ class Installation:
         private_tmp: False when something to be read or written lies below /tmp.
         reads_everything: The user is root, who then keeps the right to read other people's files.
         writes_everything: Root writes a repository that is not root's.
+        stream: Whether a service keeps `lifeboat stream` running.
     """
 
     folder: Path
@@ -33,6 +34,7 @@ class Installation:
     private_tmp: bool = True
     reads_everything: bool = False
     writes_everything: bool = False
+    stream: bool = False
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from lifeboat.services.schedule.jobs import HOUR, Job
 
 MARK = "# Written by `lifeboat schedule install systemd`, which also replaces it; `lifeboat schedule remove` takes it away."
 SYSTEM_FOLDER = Path("/etc/systemd/system")
+STREAM = "stream"
 LONGEST_RUN = "1d"
 """A run that hangs longer is stopped, and told of."""
 
@@ -20,6 +21,8 @@ def units(installation: Installation) -> dict[str, str]:
     for job in installation.jobs:
         files[f"{unit_of(installation, job.name)}.service"] = _service(installation, job)
         files[f"{unit_of(installation, job.name)}.timer"] = _timer(installation, job)
+    if installation.stream:
+        files[f"{unit_of(installation, STREAM)}.service"] = _stream(installation)
     return files
 
 
@@ -44,6 +47,26 @@ def _service(installation: Installation, job: Job) -> str:
         *_hardening(installation),
     ]
     return _file(("Unit", unit), ("Service", service))
+
+
+def _stream(installation: Installation) -> str:
+    """Never given up: a stream that ends, for whatever reason, begins again; it tells of trouble by itself."""
+    unit = [f"Description=Lifeboat: the stream ({_value(str(installation.folder))})", "StartLimitIntervalSec=0"]
+    if installation.user:
+        unit += ["Wants=network-online.target", "After=network-online.target"]
+    service = [
+        "Type=exec",
+        *_common(installation),
+        f"ExecStart={_word(installation.command)} stream",
+        "Restart=always",
+        "RestartSec=5",
+        "# What was read is stored before it ends.",
+        "TimeoutStopSec=2min",
+        "",
+        *_hardening(installation),
+    ]
+    wanted = "multi-user.target" if installation.user else "default.target"
+    return _file(("Unit", unit), ("Service", service), ("Install", [f"WantedBy={wanted}"]))
 
 
 def _teller(installation: Installation) -> str:
