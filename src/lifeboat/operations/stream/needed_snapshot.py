@@ -28,7 +28,9 @@ class NeededSnapshot:
         *,
         clock: Clock,
         say: Callable[[Finding], None],
+        is_there: Callable[[], None],
     ) -> None:
+        self._tell_there = is_there
         self._repository = repository
         self._writer = writer
         self._databases = databases
@@ -112,4 +114,5 @@ class NeededSnapshot:
             Finding(Level.OK, "stream-snapshot-failed" if self.has_failed else "stream-snapshot", "snapshot", words)
         )
         self.after, self.has_failed, self._pause = None, False, FIRST_PAUSE_SECONDS
+        self._tell_there()
         return True

@@ -125,7 +125,15 @@ class Stream:
         self._flattener = Flattener(lambda name: is_wanted(name, databases), lambda when: entry_at(client, when))
         self._catalog = CatalogWatch(client, databases, clock=clock, say=self._say)
         self._outlook = Outlook(client, clock, watcher, self._memory, options.outage_seconds, self._say)
-        self._snapshot = NeededSnapshot(repository, self._writer, databases, snapshots, clock=clock, say=self._say)
+        self._snapshot = NeededSnapshot(
+            repository,
+            self._writer,
+            databases,
+            snapshots,
+            clock=clock,
+            say=self._say,
+            is_there=lambda: self._storing.forget_need(),
+        )
         self._patience = Patience(clock, stop, self._say, options.behind_seconds if options.once else None)
         self._first_event_at: float | None = None
         self._next_tick = 0.0

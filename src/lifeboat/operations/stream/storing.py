@@ -8,6 +8,7 @@ Order: the segment is durable, then the memory says so. Parts count only with th
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from lifeboat.foundation.clock import Clock
@@ -52,6 +53,7 @@ class Storing:
         self._clock = clock
         self._say = say
         self._changed = threading.Condition()
+        self._saving = threading.RLock()
         self._waiting: Filled | None = None
         self._busy = False
         self._ends = False
@@ -180,12 +182,23 @@ class Storing:
             stored.modified,
             filled.snapshot_after,
         )
-        try:
-            self._memory.save(remembered)
-        except SettingsError as error:
-            # The segment is durable all the same; a restart would store this stretch once more.
-            self._say(Finding(Level.WARNING, "stream-memory", "state", error.message, error.hint))
-        self.last = remembered
+        self._save(remembered)
+
+    def forget_need(self) -> None:
+        """The snapshot that the archive needed is there."""
+        with self._saving:
+            last = self.last
+            if last is not None and last.snapshot_after is not None:
+                self._save(replace(last, snapshot_after=None))
+
+    def _save(self, remembered: Remembered) -> None:
+        with self._saving:
+            try:
+                self._memory.save(remembered)
+            except SettingsError as error:
+                # The segment is durable all the same; a restart would store this stretch once more.
+                self._say(Finding(Level.WARNING, "stream-memory", "state", error.message, error.hint))
+            self.last = remembered
 
     def _tell_trouble(self, error: LifeboatError) -> None:
         before, self.trouble = self.trouble, error
