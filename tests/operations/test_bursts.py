@@ -98,6 +98,17 @@ def test_a_stray_delete_long_before_does_not_move_the_beginning() -> None:
     assert found.examples == ('"200-1"', '"200-2"', '"200-3"')
 
 
+def test_a_transaction_is_a_suspect_by_itself_whatever_is_deleted_around_it() -> None:
+    burst = Burst(Worth(NS, "d", ZERO, ZERO + 1000, 0.0))
+    for second in range(90, 130):
+        burst.add(delete(second, 1))
+        for number in range(200 if second == 110 else 0):
+            burst.add(Change(Timestamp(ZERO + second, 2), bytes(8), "d", NS, bytes(16), encode({"_id": number}), None))
+    (found,) = burst.found()
+    assert (found.op, found.through, found.documents) == (f"{ZERO + 110}.2", f"{ZERO + 110}.2", 200)
+    assert found.in_transaction and found.examples == ("0", "1", "2")
+
+
 def test_two_disasters_in_one_stretch_are_two() -> None:
     burst = Burst(Worth(NS, "d", ZERO, ZERO + 1000, 0.0))
     for second in (100, 300):

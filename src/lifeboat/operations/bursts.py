@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import median
 
 from lifeboat.foundation.cluster_time import ClusterTime
-from lifeboat.operations.suspects import Kind, Suspect, time_of
+from lifeboat.operations.suspects import Kind, Suspect, in_order, time_of
 from lifeboat.sources.mongodb.document_words import id_text
 from lifeboat.sources.mongodb.oplog.change import Change
 
@@ -120,19 +120,29 @@ def _evenly(steps: Sequence[int]) -> bool:
 
 
 @dataclass(slots=True)
-class _Second:
+class _Seen:
+    """Operations of one second, or of one instant: a transaction's all have the time of its commit."""
+
     first: ClusterTime
     last: ClusterTime
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
+    def join(self, other: "_Seen") -> None:
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+        self.count += other.count
+        self.examples = [*self.examples, *other.examples][:EXAMPLES]
+
 
 class Burst:
     """The operations of one ``Worth``, as they are read, in order."""
 
-    def __init__(self, worth: Worth) -> None:
+    def __init__(self, worth: Worth, least: Mapping[str, int] = LEAST) -> None:
         self.worth = worth
-        self._seconds: dict[int, _Second] = {}
+        self._least = least[worth.kind]
+        self._seconds: dict[int, _Seen] = {}
+        self._transactions: list[_Seen] = []
+        self._instant: _Seen | None = None
 
     def add(self, change: Change) -> None:
         """Count one; what is of another collection, kind or time is passed over."""
@@ -141,14 +151,30 @@ class Burst:
             return
         if not worth.first <= time.seconds <= worth.last:
             return
-        one = self._seconds.setdefault(time.seconds, _Second(time, time))
-        one.first, one.last, one.count = min(one.first, time), max(one.last, time), one.count + 1
+        if self._instant is None or self._instant.first != time:
+            self._end_instant()
+            self._instant = _Seen(time, time)
+        one = self._instant
+        one.count += 1
         if len(one.examples) < EXAMPLES:
             holder = change.o2 if change.kind == "u" and change.o2 is not None else change.o
             one.examples.append(id_text(holder))
 
-    def found(self, least: Mapping[str, int] = LEAST) -> list[Suspect]:
+    def _end_instant(self) -> None:
+        one = self._instant
+        if one is None:
+            return
+        if one.count >= self._least:
+            self._transactions.append(one)  # exactly known: nothing around it belongs to it
+        elif known := self._seconds.get(one.first.seconds):
+            known.join(one)
+        else:
+            self._seconds[one.first.seconds] = one
+        self._instant = None
+
+    def found(self) -> list[Suspect]:
         """The bursts in it."""
+        self._end_instant()
         hot = self._hot()
         runs: list[list[int]] = []
         for second in hot:
@@ -156,8 +182,9 @@ class Burst:
                 runs[-1].append(second)
             else:
                 runs.append([second])
-        suspects = [self._suspect(self._back(run[0]), run[-1]) for run in runs]
-        return [one for one in suspects if (one.documents or 0) >= least[self.worth.kind]]
+        bursts = [self._inside(self._back(run[0]), run[-1]) for run in runs]
+        much = [one for one in bursts if sum(seen.count for seen in one) >= self._least]
+        return in_order(map(self._suspect, [*much, *([one] for one in self._transactions)]))
 
     def _hot(self) -> list[int]:
         peak = max((one.count for one in self._seconds.values()), default=0)
@@ -173,8 +200,10 @@ class Burst:
                 return second
             second = earlier
 
-    def _suspect(self, begin: int, end: int) -> Suspect:
-        inside = [one for second, one in sorted(self._seconds.items()) if begin <= second <= end]
+    def _inside(self, begin: int, end: int) -> list[_Seen]:
+        return [one for second, one in sorted(self._seconds.items()) if begin <= second <= end]
+
+    def _suspect(self, inside: Sequence[_Seen]) -> Suspect:
         first, last = inside[0].first, inside[-1].last
         count = sum(one.count for one in inside)
         verb = "deleted" if self.worth.kind == "d" else "updated"

@@ -95,12 +95,13 @@ def find_suspects(
     seen = list(_summaries(repository, chosen, damaged, progress))
     wanted = _is_wanted(namespaces)
     of_catalog = suspects_among(_events(seen))
+    end = min(until, ClusterTime(int(repository.store.time_there().timestamp()), 0))
     floor = LEAST if least is None else dict.fromkeys(LEAST, least)
     worth, usual = bursts_among([_counts(one, wanted) for one in seen], floor)
     in_window = [one for one in worth if one.last >= since.seconds]
-    bursts = [Burst(one) for one in in_window]
+    bursts = [Burst(one, floor) for one in in_window]
     _read_bodies(repository, seen, bursts, damaged, progress)
-    many = joined(suspect for burst in bursts for suspect in burst.found(floor))
+    many = joined(suspect for burst in bursts for suspect in burst.found())
     found = [
         one
         for one in in_order([*of_catalog, *many])
@@ -109,11 +110,11 @@ def find_suspects(
     return SuspectsReport(
         label=history.label,
         since=since.instant,
-        until=until.instant,
+        until=end.instant,
         suspects=tuple(found),
         usual=tuple(dict.fromkeys(namespace for namespace, _ in usual)),
         segments=len(seen),
-        blind=tuple((one.instant, other.instant) for one, other in not_archived(history, since, until)),
+        blind=tuple((one.instant, other.instant) for one, other in not_archived(history, since, end)),
         damaged=tuple(dict.fromkeys(damaged)),
     )
 

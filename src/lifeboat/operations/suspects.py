@@ -6,7 +6,7 @@ disaster depends on what is usual there.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -118,7 +118,7 @@ def suspects_among(events: Iterable[Event]) -> list[Suspect]:
         end_drops(database)
     if restored:
         found.append(_restore(restored))
-    return sorted(found, key=lambda one: (one.instant, int(one.op.partition(".")[2])))
+    return in_order(found)
 
 
 def _understood(event: Event) -> _Deed | None:
@@ -255,5 +255,5 @@ def operations_of(suspect: Suspect) -> tuple[ClusterTime, ClusterTime]:
     return first, last
 
 
-def in_order(suspects: Iterable[Suspect]) -> Iterator[Suspect]:
-    return iter(sorted(suspects, key=lambda one: operations_of(one)[0]))
+def in_order(suspects: Iterable[Suspect]) -> list[Suspect]:
+    return sorted(suspects, key=lambda one: operations_of(one)[0])

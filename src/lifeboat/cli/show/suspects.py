@@ -11,6 +11,7 @@ from lifeboat.operations.suspects import Kind, Suspect
 from lifeboat.operations.timeline_report import MomentReport
 
 NAMED_AT_MOST = 5
+PLACES_AT_MOST = 3
 
 
 def draw_suspects(report: SuspectsReport) -> list[RenderableType]:
@@ -49,9 +50,9 @@ def draw_moment(report: MomentReport) -> list[RenderableType]:
 def _doubts(report: SuspectsReport) -> list[str]:
     said = []
     if report.blind:
-        first = report.blind[0]
-        more = f", and {count(len(report.blind) - 1, 'place')} more" if len(report.blind) > 1 else ""
-        said.append(f"not archived, so not looked at: {show_moment(first[0])} to {show_moment(first[1])}{more}")
+        places = [f"{show_moment(begin)} to {show_moment(end)}" for begin, end in report.blind[:PLACES_AT_MOST]]
+        more = f", and {len(report.blind) - len(places)} more" if len(report.blind) > len(places) else ""
+        said.append(f"not archived, so not looked at: {', '.join(places)}{more}")
     if report.damaged:
         said.append(f"{count(len(report.damaged), 'segment')} could not be read: `lifeboat verify` says which")
     return said

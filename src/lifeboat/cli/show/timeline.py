@@ -211,10 +211,11 @@ def _next(report: TimelineReport) -> list[RenderableType]:
     own = report.histories[0]
     steps = []
     if own.spans and own.newest is not None:
-        middle = max(own.spans[-1].since, own.newest - timedelta(minutes=10))
+        middle = own.newest - timedelta(minutes=10)
+        exactly = middle.astimezone().isoformat(timespec="seconds") if middle > own.spans[-1].since else "newest"
         steps.append(
             (
-                f"lifeboat restore db --at {middle.astimezone().isoformat(timespec='seconds')} --to before",
+                f"lifeboat restore db --at {exactly} --to before",
                 "any moment, beside the live data",
             )
         )
