@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from person import Person
+from pretend_lifeboat import NOW
 from pretend_shell import Shell
 
+from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.operations.reports import RestoreRequest
 
 
@@ -124,3 +126,9 @@ def test_a_variable_without_a_connection_string_is_no_name_of_a_live_database(sh
     outcome = shell("restore", "db", "--to", "env:STAGING_URI", "--rename", "shop.users=shop.people", "--yes")
     assert (outcome.status, outcome.called) == (2, [])
     assert "STAGING_URI does not hold a connection string" in outcome.err
+
+
+def test_ten_minutes_ago_is_ten_minutes_before_it_was_typed_not_before_it_was_confirmed(shell: Shell) -> None:
+    called = shell("restore", "db", "--at", "10 minutes ago", "--over-live", "--yes").called
+    asked = {getattr(call[1], "at", None) for call in called if call[0] in ("plan_restore", "restore")}
+    assert asked == {ClusterTime(int(NOW.timestamp()) - 600, 0).words()}

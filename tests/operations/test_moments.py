@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifeboat.foundation.cluster_time import ClusterTime
-from lifeboat.operations.moments import MomentUnclear, read_moment
+from lifeboat.operations.moments import MomentUnclear, pinned, read_moment
 
 NOW = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)
 
@@ -66,3 +66,11 @@ def test_the_hint_for_a_missing_zone_can_be_copied() -> None:
 def test_any_zone_names_the_same_instant(seconds_ago: int, zone_minutes: int) -> None:
     instant = (NOW - timedelta(seconds=seconds_ago)).astimezone(timezone(timedelta(minutes=zone_minutes)))
     assert read_moment(instant.isoformat(), NOW).goal == read_moment(f"{seconds_ago} seconds ago", NOW).goal
+
+
+def test_an_age_that_was_pinned_means_the_same_instant_later() -> None:
+    said = pinned("10 minutes ago", NOW)
+    later = NOW + timedelta(minutes=7)
+    assert read_moment(said, later).goal == read_moment("10 minutes ago", NOW).goal
+    for text in ("newest", "2026-11-26T11:03:27Z", "1764000000.3"):
+        assert pinned(text, NOW) == text

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from lifeboat.app.points import goal_of
 from lifeboat.foundation.clock import Clock
-from lifeboat.foundation.cluster_time import LARGEST, ClusterTime
+from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.find_suspects import SuspectsReport, find_suspects
 from lifeboat.operations.moments import MomentUnclear, read_moment
@@ -64,8 +64,7 @@ class LookingBack:
             return None
         now = self._clock.now()
         goal = read_moment(text, now).goal
-        # What lies before a second ends where that second begins.
-        return now if goal is None else goal.instant + timedelta(seconds=goal.increment == LARGEST)
+        return now if goal is None else goal.instant
 
 
 def _refuse_backwards(begin: datetime | None, end: datetime) -> None:

@@ -63,6 +63,12 @@ def read_moment(text: str, now: datetime) -> Moment:
     return Moment(goal, written)
 
 
+def pinned(text: str, now: datetime) -> str:
+    """What means the same however long somebody thinks about it: ``10 minutes ago`` as the instant that it is now; raises ``MomentUnclear``."""
+    goal = read_moment(text, now).goal
+    return text if goal is None or not text.rstrip().lower().endswith("ago") else goal.words()
+
+
 def read_operation(text: str) -> ClusterTime:
     """The time of an operation, as the archive's list of suspects gives it; whether there is one: ``find_suspects.before_op``.
 

@@ -1,5 +1,7 @@
 """``lifeboat restore``: bring it back, beside the live data or over it; ``--undo`` goes back."""
 
+from dataclasses import replace
+
 import click
 
 from lifeboat.cli.ask import confirm, confirm_typing, must_be_confirmed
@@ -119,11 +121,16 @@ def command(
     if only or bypass_validators:
         raise click.UsageError("--only and --bypass-validators go with --filter")
     request = check_request(what, snapshot, to, over_live, renames, {**chosen, "paths": paths})
+    request = _pinned(request, run)
     note_password(run, request.source, to)
     # Beside the live data nothing is harmed: where nobody can be asked, nobody has to be.
     asks = not dry_run and (must_be_confirmed(run, yes) if request.over_live else run.asks and not yes)
     with run.lifeboat() as lifeboat:
         plan = lifeboat.plan_restore(request)
+    if plan.point is not None and request.at is not None:
+        request = replace(
+            request, at=plan.point.cluster_time
+        )  # the newest of then, not of when the question is answered
     if dry_run:
         run.show(plan, lambda: draw_plan(plan, run.clock.now()))
         return ExitStatus.FINDINGS if any_problem(plan.findings) else ExitStatus.DONE
@@ -135,6 +142,13 @@ def command(
     run.when_stopped = STOPPED
     with run.lifeboat() as lifeboat:
         return _finish(run, lifeboat.restore(request, resume=resume), with_origin=False)
+
+
+def _pinned(request: RestoreRequest, run: Run) -> RestoreRequest:
+    """``10 minutes ago`` is ten minutes before now, however long somebody looks at the plan: it must not slide into the disaster."""
+    from lifeboat.operations.moments import pinned
+
+    return request if request.at is None else replace(request, at=pinned(request.at, run.clock.now()))
 
 
 def _ask(run: Run, request: RestoreRequest, plan: RestorePlanReport) -> None:
