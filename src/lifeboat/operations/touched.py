@@ -11,8 +11,7 @@ from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.oplog.apply_diff import apply_diff
-from lifeboat.sources.mongodb.oplog.change import Change, Element
-from lifeboat.sources.mongodb.oplog.command import read_event
+from lifeboat.sources.mongodb.oplog.change import Change, Element, is_change, read_change
 from lifeboat.sources.mongodb.oplog.fold import Write, Writes, add
 
 HELD_AT_MOST_BYTES = 128 * MIB
@@ -32,11 +31,11 @@ def changes_of(point: DatabasePoint, uuid: bytes) -> Iterator[Change]:
         if named not in block:
             continue
         for begin, end in spans_of(block):
-            if block.find(named, begin, end) < 0:
+            if block.find(named, begin, end) < 0 or not is_change(block, begin):
                 continue
-            event = read_event(block[begin:end])
-            if isinstance(event, Change) and event.uuid == uuid and (birth is None or event.when >= birth):
-                yield event
+            change = read_change(block[begin:end])
+            if change.uuid == uuid and (birth is None or change.when >= birth):
+                yield change
 
 
 class Round:

@@ -14,9 +14,9 @@ _TIMESTAMP = 0x11
 _PATTERN = re.compile(rb"\x11[^\x00]*\x00{9}", re.DOTALL)
 _FIXED_BYTES = {0x01: 8, 0x06: 0, 0x07: 12, 0x08: 1, 0x09: 8, 0x0A: 0, 0x10: 4, 0x11: 8, 0x12: 8, 0x13: 16}
 _FIXED_BYTES |= {0x7F: 0, 0xFF: 0}
-_WITH_LENGTH_BEFORE = {0x02: 4, 0x05: 5, 0x0C: 16, 0x0D: 4, 0x0E: 4}
-"""Types whose int32 length does not count these bytes: string, binary, DBPointer, code, symbol."""
-_LENGTH_INCLUDED = frozenset({0x03, 0x04, 0x0F})
+_BEYOND_LENGTH = {0x02: 4, 0x05: 5, 0x0C: 16, 0x0D: 4, 0x0E: 4, 0x03: 0, 0x04: 0, 0x0F: 0}
+"""Types that begin with an int32 length, which does not count these bytes: string, binary, DBPointer, code, symbol; documents."""
+_read_int32 = struct.Struct("<i").unpack_from
 
 
 def may_hold_empty_timestamps(block: bytes) -> bool:
@@ -49,19 +49,16 @@ def id_element(document: bytes) -> tuple[int, bytes]:
 
 def end_of_value(document: bytes, kind: int, value: int) -> int:
     """Where a value of this BSON type that begins at ``value`` ends."""
-    if kind in _FIXED_BYTES:
-        return value + _FIXED_BYTES[kind]
-    if kind in _WITH_LENGTH_BEFORE:
-        return value + _WITH_LENGTH_BEFORE[kind] + _int32(document, value)
-    if kind in _LENGTH_INCLUDED:
-        return value + _int32(document, value)
+    # Walked over for each field of each document: every look-up counts here.
+    fixed = _FIXED_BYTES.get(kind)
+    if fixed is not None:
+        return value + fixed
+    beyond = _BEYOND_LENGTH.get(kind)
+    if beyond is not None:
+        length: int = _read_int32(document, value)[0]
+        if length < 0:  # else whoever walks over it would go back, and round for ever
+            raise BlockUnreadable("a document holds a field of negative length", "is the stream or the dump damaged?")
+        return value + beyond + length
     if kind == 0x0B:  # regex: two strings that end in NUL
         return document.index(0, document.index(0, value) + 1) + 1
     raise BlockUnreadable(f"a document holds a field of the unknown type {kind}", "is the server newer than 8?")
-
-
-def _int32(document: bytes, at: int) -> int:
-    length = int(struct.unpack_from("<i", document, at)[0])
-    if length < 0:  # else whoever walks over it would go back, and round for ever
-        raise BlockUnreadable("a document holds a field of negative length", "is the stream or the dump damaged?")
-    return length

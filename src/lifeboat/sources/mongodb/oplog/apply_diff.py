@@ -82,7 +82,11 @@ def _in_document(document: bytes, diff: bytes) -> bytes:
     }
     parts: list[bytes] = []
     copied = 4
-    for kind, name, begin, value, end in _walk(document):
+    end = 4
+    while (kind := document[end]) != 0:
+        begin, name_end = end, document.index(0, end + 1)
+        name, value = document[begin + 1 : name_end], name_end + 1
+        end = end_of_value(document, kind, value)
         one = modifications.get(name)
         if one is None:
             continue
