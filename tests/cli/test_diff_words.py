@@ -24,7 +24,9 @@ def test_both_values_are_shown_and_how_to_bring_them_back(shell: Shell) -> None:
     assert "total: 12.5 -> 0" in outcome.out
     assert "(none) -> true" in outcome.out and "\x1b[2J" not in outcome.out
     assert "39 more" in outcome.out
-    assert "restore db --at 1764123456.3 --ns shop.orders" in outcome.out
+    assert (
+        """restore db --at 1764123456.3 --ns shop.orders --over-live --filter '{_id: ObjectId("65")}'""" in outcome.out
+    )
 
 
 def test_programs_read_all_of_it(shell: Shell) -> None:

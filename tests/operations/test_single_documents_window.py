@@ -12,7 +12,7 @@ from window_kit import CLOCK, WindowKit, truth_at
 from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.documents_at import DocumentsAt
 from lifeboat.operations.pick_documents import Picking
-from lifeboat.operations.touched import Round
+from lifeboat.operations.touched import Round, outcome
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.filter_match import ServerMatcher
 from lifeboat.sources.mongodb.live_documents import LiveCollection
@@ -118,3 +118,16 @@ def test_one_document_may_need_more_than_a_round_may_hold() -> None:
     changes = [Change(Timestamp(1, n), bytes(8), "u", "a.b", bytes(16), one, which) for n, one in enumerate(diffs)]
     (write,) = [write for round_ in rounds_of(changes, 10) for write in round_.folds[0].values()]
     assert write.diffs == diffs
+
+
+def test_a_counter_counted_up_many_times_takes_the_memory_of_one() -> None:
+    which = bson.encode({"_id": 1})
+    round_ = Round(at_most_bytes=20_000)
+    for n in range(5000):
+        diff = bson.encode({"$v": 2, "diff": {"u": {"n": n}, "slast": {"u": {"at": n}}}})
+        round_.take(Change(Timestamp(1, n), bytes(8), "u", "a.b", bytes(16), diff, which))
+    assert round_.is_everything
+    [write] = round_.folds[0].values()
+    assert outcome(write, bson.encode({"_id": 1, "n": -1, "last": {"at": 0}})) == bson.encode(
+        {"_id": 1, "n": 4999, "last": {"at": 4999}}
+    )

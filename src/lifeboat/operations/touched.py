@@ -12,12 +12,15 @@ from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.oplog.apply_diff import apply_diff
 from lifeboat.sources.mongodb.oplog.change import Change, Element, is_change, read_change
+from lifeboat.sources.mongodb.oplog.compose_diff import composed
 from lifeboat.sources.mongodb.oplog.fold import Write, Writes, add
 
 HELD_AT_MOST_BYTES = 128 * MIB
 ENTRY_BYTES = 400
 """What Python needs around one folded document, about; DIFF_BYTES: around one difference."""
 DIFF_BYTES = 60
+COMPOSED_FROM = 64
+"""Differences of one document; a power of two."""
 EVERYTHING = 1 << 32
 
 
@@ -72,6 +75,7 @@ class Round:
             if not before.deleted:
                 before.diffs.append(change.o)
                 self._held_bytes += len(change.o) + DIFF_BYTES
+                self._compose(key, before)
         else:
             if before is not None:
                 self._held_bytes -= held_bytes(key, before)
@@ -81,6 +85,14 @@ class Round:
             self._held_bytes += held_bytes(key, write)
         while self._held_bytes > self._at_most_bytes and self.end - self.begin > 1:
             self._give_up_half()
+
+    def _compose(self, key: Element, write: Write) -> None:
+        """A counter that was counted up a million times waits as one difference; tried again at twice as many."""
+        count = len(write.diffs)
+        if count >= COMPOSED_FROM and count & (count - 1) == 0:
+            self._held_bytes -= held_bytes(key, write)
+            write.diffs = composed(write.diffs)
+            self._held_bytes += held_bytes(key, write)
 
     def _give_up_half(self) -> None:
         self.end = self.begin + (self.end - self.begin) // 2

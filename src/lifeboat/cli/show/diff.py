@@ -1,5 +1,6 @@
 """How a collection differs between two instants."""
 
+import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from lifeboat.cli.show.moments import show_age, show_moment
 from lifeboat.cli.show.words import short_id
 from lifeboat.operations.diff_report import LIVE, DiffEnd, DiffReport, DiffRow, FieldDifference
 
+SHORTENED = " ... "
+"""Where the middle of a long value is left out."""
 _STYLES = {"added": GOOD, "removed": BAD, "changed": DOUBTFUL}
 
 
@@ -49,9 +52,14 @@ def _end(end: DiffEnd, now: datetime) -> str:
 
 
 def _put_back(report: DiffReport) -> str:
+    """As it can be typed, of the first that can be brought back."""
     since = report.since
+    candidates = [row.document for verdict in ("removed", "changed") for row in report.rows if row.verdict == verdict]
+    document = next((one for one in candidates if SHORTENED not in one), "...")
     at = f"--at {since.cluster_time}" if since.cluster_time else short_id(since.snapshot or "")
-    return f"lifeboat restore db {at} --ns {report.namespace} --over-live --filter '{{_id: ...}}'"
+    return (
+        f"lifeboat restore db {at} --ns {report.namespace} --over-live --filter {shlex.quote(f'{{_id: {document}}}')}"
+    )
 
 
 def _rows(rows: tuple[DiffRow, ...]) -> Iterator[RenderableType]:

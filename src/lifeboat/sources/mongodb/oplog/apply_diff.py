@@ -52,7 +52,7 @@ def apply_diff(document: bytes, diff: bytes) -> bytes:
         BlockUnreadable: It is no difference, or says two things about one field.
     """
     try:
-        for kind, name, _, value, end in _walk(diff):
+        for kind, name, _, value, end in walk(diff):
             if name == b"diff" and kind == DOCUMENT:
                 # A pipeline that moves every field moves the _id in its difference too; stored it is the first all the same.
                 return with_id_first(_in_document(document, diff[value:end]))
@@ -61,7 +61,8 @@ def apply_diff(document: bytes, diff: bytes) -> bytes:
         raise _unreadable("is not whole") from trouble
 
 
-def _walk(document: bytes) -> Iterator[_Element]:
+def walk(document: bytes) -> Iterator[_Element]:
+    """The elements of a document or array; raises ``IndexError``, ``ValueError`` or ``struct.error`` where it is not whole."""
     at = 4
     while (kind := document[at]) != 0:
         name_end = document.index(0, at + 1)
@@ -105,12 +106,12 @@ def _in_document(document: bytes, diff: bytes) -> bytes:
 def _modifications(diff: bytes) -> dict[bytes, _Modification]:
     """By field, in the order in which the difference names them."""
     found: dict[bytes, _Modification] = {}
-    for kind, section, _, value, end in _walk(diff):
+    for kind, section, _, value, end in walk(diff):
         if section[:1] == _SUB and kind == DOCUMENT:
             _note(found, section[1:], _Modification(_SUB, kind, diff[value:end]))
         elif section in (_DELETE, _UPDATE, _INSERT, _BINARY) and kind == DOCUMENT:
             inner = diff[value:end]
-            for one in _walk(inner):
+            for one in walk(inner):
                 _note(found, one.name, _Modification(section, one.kind, inner[one.value : one.end]))
         else:
             raise _unreadable(f"has the unknown section {section.decode(errors='replace')!r}")
@@ -143,7 +144,7 @@ def _in_array(array: bytes, diff: bytes) -> bytes:
     length, waiting = _read_array_diff(diff)
     parts: list[bytes] = []
     number = 0
-    for kind, _, _, value, end in _walk(array):
+    for kind, _, _, value, end in walk(array):
         if length is not None and number >= length:
             break
         one = waiting.pop(number, None)
@@ -169,7 +170,7 @@ def _read_array_diff(diff: bytes) -> tuple[int | None, dict[int, _Modification]]
     """The new length, where it is said, and what happens at which positions."""
     length: int | None = None
     found: dict[int, _Modification] = {}
-    for kind, name, _, value, end in _walk(diff):
+    for kind, name, _, value, end in walk(diff):
         section, position = name[:1], name[1:]
         if name == b"a":
             continue
@@ -187,7 +188,7 @@ def _in_binary(kind: int, value: bytes, modification: _Modification) -> tuple[in
     if kind != BINARY or modification.kind != DOCUMENT:
         return NULL, b""
     inner = modification.value
-    said = {one.name: inner[one.value : one.end] for one in _walk(inner)}
+    said = {one.name: inner[one.value : one.end] for one in walk(inner)}
     old, offset, new = value[5:], int.from_bytes(said.get(b"o", b""), "little"), said.get(b"d", b"")[5:]
     if offset > len(old):
         return NULL, b""
@@ -198,14 +199,14 @@ def _in_binary(kind: int, value: bytes, modification: _Modification) -> tuple[in
 def _by_operators(document: bytes, diff: bytes) -> bytes:
     """``$set`` and ``$unset`` with dotted paths, one after another: an older server names them in the order in which it did them."""
     is_empty = True
-    for kind, operator, _, value, end in _walk(diff):
+    for kind, operator, _, value, end in walk(diff):
         if operator == b"$v":
             continue
         is_empty = False
         if operator not in (_SET, _UNSET) or kind != DOCUMENT:
             raise _unreadable(f"has the unknown section {operator.decode(errors='replace')!r}")
         inner = diff[value:end]
-        for one in _walk(inner):
+        for one in walk(inner):
             new = None if operator == _UNSET else (one.kind, inner[one.value : one.end])
             document = _at_path(document, DOCUMENT, one.name.split(b"."), new)
     if is_empty:
@@ -219,7 +220,7 @@ def _at_path(holder: bytes, holder_kind: int, path: list[bytes], new: tuple[int,
     if is_array and not _is_number(path[0]):
         return holder
     count = 0
-    for kind, name, begin, value, end in _walk(holder):
+    for kind, name, begin, value, end in walk(holder):
         if (count == int(path[0])) if is_array else (name == path[0]):
             if is_last:
                 if new is None and not is_array:
