@@ -16,9 +16,13 @@ from lifeboat.repository.chain import open_link
 from lifeboat.repository.data_keys import open_data_key
 from lifeboat.repository.description import open_description
 from lifeboat.repository.errors import SaidByNobody
+from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import digest
+from lifeboat.repository.open_repository import Repository, open_repository
 from lifeboat.repository.pack_format import HEADER_BYTES, open_table, read_header, unpack_row
 from lifeboat.repository.record import record_from_json
+from lifeboat.repository.segment_writing import SegmentWriter
+from lifeboat.repository.segments import Segment, list_segments
 from lifeboat.repository.statements import Verb, open_statement, say_again, standings
 from lifeboat.repository.writers import WriterSecret, open_registration
 from lifeboat.storage.memory import MemoryStore
@@ -145,3 +149,30 @@ def test_the_frozen_statements_count_from_those_who_may_say_them(identity: Ident
     (standing,) = standings(heard).values()
     assert (standing.proved, standing.forgotten, standing.kept) == (None, None, None)
     assert standing.released == heard[-1].time
+
+
+def test_the_frozen_segment_opens_with_its_part(identity: Identity, tmp_path: Path) -> None:
+    part, whole = VECTORS["segments"]
+    store = MemoryStore(SystemClock())
+    for name, kind in (("repository", "description"), (f"writer-{VECTORS['writer']}", "registration")):
+        content = VECTORS[kind]["file"].encode()
+        store.write(f"config/{name}-{digest(content)}.json", content)
+    key = raw(part["data_key_object"])
+    store.write(f"keys/2026-11/{digest(key)}", key)
+    for one in (part, whole):
+        store.write(one["name"], raw(one["object"]))
+    repository = open_repository(store, identity=identity, state=LocalState(tmp_path, "here"), label="host")
+    listed = {one.name: one for one in list_segments(repository)}
+    segment = Segment(repository, listed[whole["name"]])
+    assert segment.statement.parts == (part["name"],) and segment.statement.because == "the archive begins here"
+    assert segment.statement.after.entry.hex() == entry_hash(repository, b"an entry")
+    assert segment.summary().hex() == whole["chunks"][0]["plain"]
+    assert [block.hex() for block in segment.blocks()] == [
+        part["chunks"][1]["plain"],
+        *(chunk["plain"] for chunk in whole["chunks"][1:]),
+    ]
+
+
+def entry_hash(repository: Repository, entry: bytes) -> str:
+    secret = repository.writer_secret(VECTORS["writer"])
+    return SegmentWriter(repository, secret).entry_hash(entry).hex()

@@ -28,8 +28,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PublicKey, Suite
 
-CONTENT, CHUNK_LIST, LINES, ROOT = 1, 2, 3, 4
+CONTENT, CHUNK_LIST, LINES, ROOT, SUMMARY, EVENTS = 1, 2, 3, 4, 5, 6
 ROW = struct.Struct(">32sBBIII")
+NO_SUMMARY = {"format": 1, "databases": None, "counts": [], "first_wall": None, "last_wall": None}
+Instant = tuple[int, int]
 SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
@@ -245,6 +247,7 @@ class RepositoryWriter:
         users: bytes = b"",
         roles: bytes = b"",
         kinds: dict[str, str] | None = None,
+        cluster_time: tuple[int, int] = (1, 1),
         **record: Any,
     ) -> str:
         """Store (database, collection, chunks of whole documents or None for a view, metadata text); returns the id."""
@@ -266,7 +269,8 @@ class RepositoryWriter:
             )
         streams.append(run.stream("catalog", LINES, [canonical(line) + b"\n" for line in lines]))
         streams += [run.stream(name, CONTENT, [part]) for name, part in (("users", users), ("roles", roles)) if part]
-        details = {"server": {"version": "6.0.5"}, "cluster_time": [1, 1], "databases": []}
+        server = {"version": "6.0.5", "set_name": "rs0"}
+        details = {"server": server, "cluster_time": list(cluster_time), "databases": []}
         return run.finish(streams, details, **record)
 
     def add_files_snapshot(self, root: str, entries: list[Any], *, source: str = "files", **record: Any) -> str:
@@ -330,13 +334,58 @@ class Run:
         length = len(plain) if length is None else length
         if body is None:
             body = zstandard.compress(plain) if compression else plain
-        aad = b"LBCH\0\1\1" + bytes([kind, compression]) + chunk_id + struct.pack(">I", length)
-        nonce = writer.draw(12)
-        sealed = nonce + AESGCM(self.data_key).encrypt(nonce, body, aad)
+        sealed = self._seal(kind, chunk_id, compression, body, length)
         pack = self._packs[kind == CONTENT]
         pack.rows.append([chunk_id, kind, compression, 0, len(sealed), length])
         pack.sealed.append(sealed)
         return chunk_id
+
+    def _seal(self, kind: int, chunk_id: bytes, compression: int, body: bytes, length: int) -> bytes:
+        aad = b"LBCH\0\1\1" + bytes([kind, compression]) + chunk_id + struct.pack(">I", length)
+        nonce = self.writer.draw(12)
+        return nonce + AESGCM(self.data_key).encrypt(nonce, body, aad)
+
+    def segment(self, begin: Instant, end: Instant, blocks: list[bytes], **body: Any) -> str:
+        """Section 15: store a segment under this run's data key; ``body`` replaces fields of the statement. Returns its name.
+
+        Args:
+            blocks: Plain chunks of events. body: also ``summary``, the plain summary.
+        """
+        writer = self.writer
+        summary = body.pop("summary", canonical(NO_SUMMARY) + b"\n")
+        rows, sealed, offset = b"", b"", 0
+        for kind, plain in [(SUMMARY, summary), *((EVENTS, block) for block in blocks)]:
+            chunk_id = hmac.digest(writer.chunk_id_key, bytes([kind]) + plain, "sha256")
+            one = self._seal(kind, chunk_id, 1, zstandard.compress(plain), len(plain))
+            rows += ROW.pack(chunk_id, kind, 1, offset, len(one), len(plain))
+            sealed, offset = sealed + one, offset + len(one)
+        said = {
+            "format": 1,
+            "repository": writer.repository.hex(),
+            "writer": writer.id.hex(),
+            "generation": self.generation,
+            "after": [*begin, 1, ""],
+            "through": [*end, 1, ""],
+            "chain": "c" * 16,
+            "because": None,
+            "previous": None,
+            "parts": [],
+            "events": 0,
+            "bytes": sum(map(len, blocks)),
+            "set": "rs0",
+            "written": "2026-11-23T12:00:00Z",
+            "software": "format_writer",
+            "chunks": b64(rows),
+        } | body
+        signature = b64(writer.signing.sign(b"lifeboat segment 1\n" + canonical(said)))
+        plain = canonical({"body": said, "signature": signature})
+        front = b"LBSG\0\1\1\0" + writer.id + self.data_key_name + writer.draw(32) + struct.pack(">I", len(plain) + 16)
+        info = b"lifeboat segment 1" + writer.repository + self.generation.encode()
+        statement = AESGCM(hkdf(writer.catalog_key, front[56:88], info)).encrypt(bytes(12), plain, front)
+        stretch = "-".join(f"{seconds:08x}{increment:08x}" for seconds, increment in (begin, end))
+        content = front + statement + sealed
+        name = f"mongodb/oplog/{self.generation}/{self.data_key_name.hex()}/{stretch}-{said['chain']}-{writer.id.hex()}-{{}}"
+        return name.format(writer.put(name, content))
 
     def stream(self, name: str, kind: int, parts: list[bytes], rows_per_list: int = 3) -> dict[str, Any]:
         """Section 11: store the parts as a stream."""

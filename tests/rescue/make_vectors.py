@@ -8,7 +8,9 @@ HPKE draws its own randomness and zstd frames differ between releases, so a new 
 meaning. The file is frozen: make it anew only when the format gets a new version.
 """
 
+import base64
 import hashlib
+import hmac
 import json
 import struct
 import sys
@@ -18,7 +20,20 @@ from typing import Any
 
 import zstandard
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from format_writer import CHUNK_LIST, CONTENT, LINES, ROW, Recipient, RepositoryWriter, Run, canonical, hkdf, key_text
+from format_writer import (
+    CHUNK_LIST,
+    CONTENT,
+    EVENTS,
+    LINES,
+    ROW,
+    Recipient,
+    RepositoryWriter,
+    Run,
+    b64,
+    canonical,
+    hkdf,
+    key_text,
+)
 
 SEED = bytes(range(32))
 CUSTODIAN_SEED = bytes(range(32, 64))
@@ -187,6 +202,46 @@ def make_custodian(folder: Path, vectors: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def make_segments(folder: Path, vectors: dict[str, Any]) -> list[dict[str, Any]]:
+    """A part and the segment that names it, taken apart as a reader does. Their changes are no changes: a reader of bytes need not know."""
+    writer = RepositoryWriter(folder, SEED, writer_seed=b"lifeboat format vectors")
+    run = writer.begin("mongodb")
+    part = run.segment((1_764_000_000, 1), (1_764_000_000, 1), DOCUMENTS[:1], events=1)
+    summary = {"format": 1, "databases": ["shop"], "counts": [["shop.orders", 4, 0, 0]]}
+    summary |= {"first_wall": "2025-11-24T16:00:00Z", "last_wall": "2025-11-24T16:00:05Z"}
+    whole = run.segment(
+        (1_764_000_000, 1),
+        (1_764_000_005, 3),
+        DOCUMENTS[1:],
+        summary=canonical(summary) + b"\n",
+        events=4,
+        parts=[part],
+        because="the archive begins here",
+        after=[1_764_000_000, 1, 2, b64(hmac.digest(writer.chunk_id_key, bytes([EVENTS]) + b"an entry", "sha256"))],
+    )
+    (key,) = folder.glob("keys/*/*")
+    made = []
+    for name in (part, whole):
+        content = (folder / name).read_bytes()
+        length = struct.unpack(">I", content[88:92])[0]
+        key_of = hkdf(
+            writer.catalog_key, content[56:88], b"lifeboat segment 1" + writer.repository + run.generation.encode()
+        )
+        statement = AESGCM(key_of).decrypt(bytes(12), content[92 : 92 + length], content[:92])
+        table = json.loads(statement)["body"]["chunks"]
+        rows = list(ROW.iter_unpack(base64.urlsafe_b64decode(table + "=" * (-len(table) % 4))))
+        chunks = []
+        for chunk_id, kind, compression, offset, sealed_length, plain_length in rows:
+            sealed = content[92 + length + offset :][:sealed_length]
+            aad = b"LBCH\0\1\1" + bytes([kind, compression]) + chunk_id + struct.pack(">I", plain_length)
+            plain = zstandard.decompress(AESGCM(run.data_key).decrypt(sealed[:12], sealed[12:], aad))
+            chunks.append({"kind": kind, "chunk_id": chunk_id.hex(), "plain": plain.hex()})
+        explained = {"statement_key": key_of.hex(), "statement": statement.decode(), "chunks": chunks}
+        made.append({"name": name, "object": content.hex()} | explained)
+    made[0] |= {"data_key_object": key.read_bytes().hex(), "data_key": run.data_key.hex()}
+    return made
+
+
 def objects_of(vectors: dict[str, Any]) -> dict[str, bytes]:
     """Return the objects of the repository under their names."""
     contents = [bytes.fromhex(vectors[part]["object"]) for part in ("data_key", "index", "record")]
@@ -197,7 +252,8 @@ def objects_of(vectors: dict[str, Any]) -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    path, parts = Path(sys.argv[1]), {"custodian": make_custodian, "statements": make_statements}
+    path = Path(sys.argv[1])
+    parts = {"custodian": make_custodian, "statements": make_statements, "segments": make_segments}
     with tempfile.TemporaryDirectory() as folder:
         if sys.argv[2:]:
             vectors = json.loads(path.read_text())
