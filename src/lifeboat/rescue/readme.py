@@ -12,6 +12,7 @@ Without Lifeboat:   copy this whole bucket or directory to a disk, then
     python config/rescue-<hash>.py list  COPY
     python config/rescue-<hash>.py files COPY SNAPSHOT OUT_DIRECTORY
     python config/rescue-<hash>.py dump  COPY SNAPSHOT OUT_DIRECTORY      (then: mongorestore OUT_DIRECTORY)
+        --at 2026-11-26T10:00:00Z                                         (as of any moment that `list` shows as archived)
 
 Every object's name ends in the SHA-256 of its bytes. Do not rename or delete anything: snapshots share what lies under */pack/.
 """

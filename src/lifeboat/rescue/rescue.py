@@ -16,6 +16,7 @@ What to type:
     python rescue.py list REPO                    what there is, newest first
     python rescue.py files REPO latest OUT        the uploaded files ("latest-config": the configuration files)
     python rescue.py dump REPO latest OUT         the database; then what it tells you: mongorestore ... OUT
+        --at 2026-11-26T10:00:00Z                 ... as it was at any moment that `list` shows as archived
     python rescue.py check REPO                   read and check every object
 
 A snapshot is named by `latest`, or by its id or the first digits of it as `list` shows them. OUT must be empty or new.
@@ -76,7 +77,7 @@ CACHE_BYTES = 64 * MIB  # plain chunks kept at hand: small files share them
 UNPACKER = zstandard.ZstdDecompressor(max_window_size=128 * MIB)
 
 SOURCES, CLASSES = ("mongodb", "files", "config"), ("short", "long")
-CONTENT, CHUNK_LIST, LINES, ROOT = 1, 2, 3, 4
+CONTENT, CHUNK_LIST, LINES, ROOT, SUMMARY, EVENTS = 1, 2, 3, 4, 5, 6
 GENERATION = r"\d{4}-\d{2}(?:\.\d{1,9})?"
 ROW = struct.Struct(">32sBBIII")  # chunk id, kind, compression, offset, sealed length, plain length: 46 bytes
 LIST_ROW = struct.Struct(">32sI")
@@ -87,6 +88,7 @@ KNOWN_NAME = re.compile(
     rf"|keys/{GENERATION}/[0-9a-f]{{64}}"
     rf"|(?:{'|'.join(SOURCES)})/pack/(?:{'|'.join(CLASSES)})/{GENERATION}/[0-9a-f]{{64}}"
     rf"|catalog/[0-9a-f]{{32}}/{GENERATION}/(?:index-|snapshot-|link-\d{{8}}-)[0-9a-f]{{64}}"
+    rf"|mongodb/oplog/{GENERATION}/[0-9a-f]{{64}}/(?:[0-9a-f]{{16}}-){{3}}[0-9a-f]{{32}}-[0-9a-f]{{64}}"
 )
 
 
@@ -821,6 +823,8 @@ def list_snapshots(repository: Repository) -> None:
         )
     if not snapshots:
         say("there is no snapshot in this repository that your key can read")
+    for writer, begin, end in archived_moments(repository, snapshots):
+        print(f"archived: the database of {printable(writer)} at any moment from {begin} to {end}  (dump ... --at)")
 
 
 def choose(repository: Repository, wanted: str, sources: tuple[str, ...]) -> Snapshot:
@@ -871,19 +875,25 @@ AUTH_SCHEMA = b"\x2d\x00\x00\x00\x02_id\x00\x0b\x00\x00\x00authSchema\x00\x10cur
 """The document {_id: "authSchema", currentVersion: 5}, without which mongorestore refuses users and roles."""
 
 
-def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bool) -> None:
-    """Write what `mongodump` would have written."""
+def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bool, at: int | None = None) -> None:
+    """Write what `mongodump` would have written; with ``at``, an instant, and with what happened up to then."""
     _, contents = open_contents(repository, snapshot, rebuild_index)
+    lines, names = list(contents.lines("catalog")), dict[bytes, bytes]()
+    for line in lines if at is not None or "oplog" in contents.streams else ():
+        try:
+            names |= uuid_and_name(line)
+        except Trouble as trouble:
+            complain(f"{line.get('database')}.{line.get('collection')}: {trouble}")
+    since = None if at is None else Since(repository, way_to(repository, snapshot, contents, at), at, names)
     prepare_out(out, sum(stream.length for stream in contents.streams.values()))
-    collections, names = 0, dict[bytes, bytes]()
-    for line in contents.lines("catalog"):
+    collections = 0
+    for line in lines:
         database, collection = take(line, "database", str), take(line, "collection", str)
         try:
-            if "oplog" in contents.streams:
-                names |= uuid_and_name(line, database, collection)
             with reading(f"{database}.{collection}"):
-                dump_collection(contents, line, database, collection, out)
-                collections += 1
+                if since is None or since.takes_along(line, uuid_and_name(line)):
+                    dump_collection(contents, line, out)
+                    collections += 1
         except Trouble as trouble:
             complain(trouble)
     for name in ("users", "roles"):
@@ -899,19 +909,26 @@ def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bo
     if isinstance(version, str):
         prelude = json.dumps({"ServerVersion": version, "ToolVersion": "100.12.0"}).encode()
         write_whole(out, "", "prelude.json", iter([prelude]))
-    replay = ""
+    replay, changes = "", list[Iterator[bytes]]()
     if "oplog" in contents.streams:
+        changes.append(changes_by_name(contents.read(contents.streams["oplog"]), names))
+    if since is not None:
+        changes.append(since.events())
+    if changes:
         with reading("oplog"):
-            write_whole(out, "", "oplog.bson", changes_by_name(contents.read(contents.streams["oplog"]), names))
+            write_whole(out, "", "oplog.bson", itertools.chain(*changes))
         replay = "--oplogReplay "
     say(f"{collections} collections and views written; now: mongorestore {replay}--uri=... {out}")
-    if replay:
+    if since is not None:
+        since.tell()
+    elif replay:
         say(
             "without --oplogReplay the collections are not of one instant: it brings all of them to that of the snapshot"
         )
 
 
-def dump_collection(contents: Contents, line: dict[str, Any], database: str, collection: str, out: str) -> None:
+def dump_collection(contents: Contents, line: dict[str, Any], out: str) -> None:
+    database, collection = take(line, "database", str), take(line, "collection", str)
     if not re.fullmatch(r'[^/\\. "$*<>:|?\x00]{1,63}', database):
         raise Trouble("this is not a name that a database can have")
     escaped, metadata = dump_file_name(collection), take(line, "metadata", str)
@@ -922,8 +939,9 @@ def dump_collection(contents: Contents, line: dict[str, Any], database: str, col
     write_whole(out, database, f"{escaped}.metadata.json", iter([metadata.encode()]))
 
 
-def uuid_and_name(line: dict[str, Any], database: str, collection: str) -> dict[bytes, bytes]:
+def uuid_and_name(line: dict[str, Any]) -> dict[bytes, bytes]:
     """The UUID by which changes name the collection that holds the documents, and what that is called."""
+    database, collection = take(line, "database", str), take(line, "collection", str)
     uuid = from_json(take(line, "metadata", str).encode()).get("uuid")
     if not isinstance(uuid, str) or not uuid:
         return {}
@@ -933,6 +951,11 @@ def uuid_and_name(line: dict[str, Any], database: str, collection: str) -> dict[
 
 def changes_by_name(pieces: Iterator[bytes], names: dict[bytes, bytes]) -> Iterator[bytes]:
     """The stored changes of the collections in the snapshot, under the names these have in it (section 11)."""
+    return (change_by_name(change, names) for change in changes_in(pieces))
+
+
+def changes_in(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Each stored change."""
     rest = b""
     for piece in pieces:
         content, at = rest + piece, 0
@@ -941,7 +964,7 @@ def changes_by_name(pieces: Iterator[bytes], names: dict[bytes, bytes]) -> Itera
         ):
             if length < 5:
                 raise Trouble("a change in it is not whole")
-            yield change_by_name(content[at : at + length], names)
+            yield content[at : at + length]
             at += length
         rest = content[at:]
     if rest:
@@ -950,23 +973,42 @@ def changes_by_name(pieces: Iterator[bytes], names: dict[bytes, bytes]) -> Itera
 
 def change_by_name(change: bytes, names: dict[bytes, bytes]) -> bytes:
     """One change with ``ns`` replaced; nothing when its collection is not in the snapshot."""
-    fixed = {0x11: 8, 0x12: 8}
-    counted = {0x02: 4, 0x05: 5, 0x03: 0}  # string, binary, document: what the length at the beginning leaves out
+    elements = elements_of(change)
+    name = names.get(elements.get(b"ui", b"")[-16:])
+    return b"" if name is None else document_of(elements | {b"ns": text_element(b"ns", name)})
+
+
+def elements_of(document: bytes) -> dict[bytes, bytes]:
+    """The elements of a change or a command by name, each with its type and its name before its value."""
+    fixed = {1: 8, 7: 12, 8: 1, 9: 8, 10: 0, 16: 4, 17: 8, 18: 8, 19: 16}
+    counted = {2: 4, 5: 5, 3: 0, 4: 0}  # string, binary, document, array: what the length at the beginning leaves out
     elements, at = dict[bytes, bytes](), 4
     try:
-        while change[at]:
-            kind, value = change[at], change.index(0, at + 1) + 1
-            size = fixed.get(kind) or counted[kind] + int.from_bytes(change[value : value + 4], "little")
-            elements[change[at + 1 : value - 1]] = change[at : value + size]
+        while document[at]:
+            kind, value = document[at], document.index(0, at + 1) + 1
+            size = fixed.get(kind, -1)
+            if size < 0:
+                size = counted[kind] + int.from_bytes(document[value : value + 4], "little")
+            elements[document[at + 1 : value - 1]] = document[at : value + size]
             at = value + size
-        name = names.get(elements[b"ui"][-16:])
     except (IndexError, KeyError, ValueError):
         raise Trouble("a change in it is not what it should be") from None
-    if name is None:
-        return b""
-    elements[b"ns"] = b"\x02ns\0" + (len(name) + 1).to_bytes(4, "little") + name + b"\0"
+    return elements
+
+
+def document_of(elements: dict[bytes, bytes]) -> bytes:
     body = b"".join(elements.values())
     return (len(body) + 5).to_bytes(4, "little") + body + b"\0"
+
+
+def text_element(name: bytes, text: bytes) -> bytes:
+    return b"\x02" + name + b"\0" + (len(text) + 1).to_bytes(4, "little") + text + b"\0"
+
+
+def text_in(elements: dict[bytes, bytes], name: bytes) -> bytes:
+    """A text; nothing where it is none."""
+    element = elements.get(name, b"")
+    return element[len(name) + 6 : -1] if element[:1] == b"\x02" else b""
 
 
 def dump_file_name(collection: str) -> str:
@@ -1003,6 +1045,288 @@ def prepare_out(out: str, needed_bytes: int) -> None:
     free = shutil.disk_usage(out).free
     if needed_bytes > free:
         raise Trouble(f"{out} has room for {free} bytes, and the snapshot has {needed_bytes}")
+
+
+# ---- The archive: what happened after a snapshot (section 15) -------------------------------------------------------
+# An instant is one number here: seconds since 1970 << 32 | increment, as in the names.
+
+REPLAYED = {b"create", b"collMod", b"createIndexes", b"commitIndexBuild", b"dropIndexes", b"deleteIndexes"}
+NAMES_ONLY = {b"drop", b"dropDatabase", b"renameCollection"}  # what they come to is in the names already
+MEANS_NOTHING = {b"startIndexBuild", b"abortIndexBuild", b"setMultikeyMetadata", b"dropIdent", b"dbCheck"}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What the name of a segment tells."""
+
+    name: str
+    generation: str
+    data_key: bytes
+    after: int
+    through: int
+    chain: str
+    writer: bytes
+
+
+def segment_named(name: str) -> Segment:
+    _, _, generation, data_key, last = name.split("/")
+    after, through, chain, writer, _ = last.split("-")
+    return Segment(
+        name, generation, bytes.fromhex(data_key), int(after, 16), int(through, 16), chain, bytes.fromhex(writer)
+    )
+
+
+def all_segments(repository: Repository) -> list[Segment]:
+    """All that are no parts and of writers whose secrets your key opens, in order."""
+    named = map(segment_named, repository.names("mongodb", "oplog"))
+    found = [one for one in named if one.after < one.through and one.writer in repository.writers]
+    return sorted(found, key=lambda one: (one.writer, one.chain, one.after, one.through))
+
+
+def open_statement(repository: Repository, segment: Segment, front: bytes, sealed: bytes) -> dict[str, Any]:
+    """The statement of a segment, when its writer signed it and it says what the name says."""
+    writer = repository.writer(segment.writer)
+    if front[:8] != b"LBSG\0\1\1\0" or front[8:24] != writer.id or front[24:56] != segment.data_key:
+        raise Trouble("it does not begin as it should, or lies in another place than its own")
+    info = b"lifeboat segment 1" + repository.id + segment.generation.encode()
+    signed = from_json(unseal(derive(writer.catalog_key, front[56:88], info), bytes(12), sealed, front))
+    body = take(signed, "body", dict)
+    once = {"body": body, "signatures": {"writer": signed.get("signature")}}
+    if not signers_of(b"lifeboat segment 1", once, {"writer": writer.signing_key}):
+        raise Trouble("its writer did not sign it")
+    stretch = [take(body, edge, list)[:2] for edge in ("after", "through")]
+    said = (body.get("format"), body.get("repository"), body.get("writer"), body.get("generation"), body.get("chain"))
+    expected = (1, repository.id.hex(), segment.writer.hex(), segment.generation, segment.chain)
+    instants = [[one >> 32, one & 0xFFFFFFFF] for one in (segment.after, segment.through)]
+    if said != expected or stretch != instants:
+        raise Trouble("it does not say what its name says")
+    return body
+
+
+def is_sound(repository: Repository, segment: Segment) -> bool:
+    """Whether it is whole and its writer signed it; what is damaged or planted is passed over where there is another."""
+    try:
+        with reading(segment.name):
+            content = repository.read(segment.name, PACK_LARGEST)
+            begin = 92 + int.from_bytes(content[88:92], "big")
+            open_statement(repository, segment, content[:92], content[92:begin])
+    except Trouble as trouble:
+        say(f"passed over: {trouble}")
+        return False
+    return True
+
+
+def chunks_of(repository: Repository, segment: Segment, kind: int, depth: int = 0) -> Iterator[bytes]:
+    """Its plain chunks of one kind, those of its parts first."""
+    with reading(segment.name):
+        content = repository.read(segment.name, PACK_LARGEST)
+        begin = 92 + int.from_bytes(content[88:92], "big")
+        body = open_statement(repository, segment, content[:92], content[92:begin])
+        parts, rows = take(body, "parts", list), from_b64(body.get("chunks"))
+        if len(rows) % ROW.size or (parts and depth):
+            raise Trouble("its chunk table is not a whole number of rows, or it is a part with parts")
+    for name in parts:
+        if not isinstance(name, str) or not KNOWN_NAME.fullmatch(name) or not name.startswith("mongodb/oplog/"):
+            raise Trouble(f"{segment.name}: it names a part that is none")
+        part = segment_named(name)
+        if part.after != part.through or part.writer != segment.writer:
+            raise Trouble(f"{segment.name}: it names a part that is none")
+        yield from chunks_of(repository, part, kind, depth + 1)
+    with reading(segment.name):
+        writer = repository.writer(segment.writer)
+        data_key = repository.data_key(segment.data_key, writer, segment.generation)
+        for row in ROW.iter_unpack(rows):
+            if row[1] == kind:
+                yield open_chunk(writer, data_key, row, content[begin + row[3] : begin + row[3] + row[4]])
+
+
+def lead(segments: list[Segment], base: int, goal: int) -> list[tuple[Segment, int]] | None:
+    """The segments of one chain that hold what happened after base up to goal, each with the instant from which it counts."""
+    found, reached, waiting = list[tuple[Segment, int]](), base, iter([*segments, None])
+    best, following = None, next(waiting)
+    while reached < goal:
+        while following is not None and following.after <= reached:
+            best = following if best is None or following.through > best.through else best
+            following = next(waiting)
+        if best is None or best.through <= reached:
+            return None
+        found.append((best, reached))
+        reached = best.through
+    return found
+
+
+def way_to(repository: Repository, snapshot: Snapshot, contents: Contents, goal: int) -> list[tuple[Segment, int]]:
+    """The segments that lead from a snapshot to an instant, without a gap."""
+    told = contents.details.get("cluster_time")
+    if (
+        not isinstance(told, list)
+        or len(told) != 2
+        or not all(isinstance(one, int) and 0 <= one < 2**32 for one in told)
+    ):
+        raise Trouble("this snapshot is not of one instant: nothing can be replayed onto it")
+    base = told[0] << 32 | told[1]
+    if base > goal:
+        raise Trouble(f"the snapshot is of {show_instant(base)}, and that is after {show_instant(goal)}")
+    every = [one for one in all_segments(repository) if repository.writers[one.writer].label == snapshot.writer.label]
+    for _, chain in itertools.groupby(every, key=lambda one: (one.writer, one.chain)):
+        segments = [one for one in chain if one.through > base]
+        while (way := lead(segments, base, goal)) is not None:
+            unsound = [one for one, _ in way if not is_sound(repository, one)]
+            if not unsound:
+                return way
+            segments = [one for one in segments if one not in unsound]
+    raise Trouble(f"the archive does not lead from this snapshot to {show_instant(goal)}: what does `list` show?")
+
+
+def choose_base(repository: Repository, wanted: str, goal: int) -> Snapshot:
+    """The snapshot a person named, or for `latest` the newest that is not after the instant."""
+    if wanted != "latest":
+        return choose(repository, wanted, ("mongodb",))
+    for one in readable_snapshots(repository):
+        if is_base(one) and int(one.instant.timestamp()) <= goal >> 32:
+            return choose(repository, one.id, ("mongodb",))
+    raise Trouble(f"there is no snapshot of the database of {show_instant(goal)} or before: what does `list` show?")
+
+
+def is_base(one: Snapshot) -> bool:
+    whole = one.record.get("complete") is True and one.record.get("one_instant") is True
+    return one.source == "mongodb" and whole and one.record.get("purpose", "backup") == "backup"
+
+
+def archived_moments(repository: Repository, snapshots: list[Snapshot]) -> list[tuple[str, str, str]]:
+    """Writer's label and the first and last instant of each stretch of the archive into which a snapshot leads."""
+    found, bases = [], sorted((int(one.instant.timestamp()), one.writer.label) for one in snapshots if is_base(one))
+    for (writer, _), chain in itertools.groupby(all_segments(repository), key=lambda one: (one.writer, one.chain)):
+        label, runs = repository.writers[writer].label, list[list[int]]()
+        for one in chain:
+            if runs and one.after <= runs[-1][1]:
+                runs[-1][1] = max(runs[-1][1], one.through)
+            else:
+                runs.append([one.after, one.through])
+        for after, through in runs:
+            first = next((at for at, of in bases if of == label and after >> 32 <= at <= through >> 32), None)
+            if first is not None:
+                found.append((label, show_instant(first << 32), show_instant(through)))
+    return found
+
+
+def show_instant(instant: int) -> str:
+    """For people, and in brackets as ``--at`` takes it."""
+    at = datetime.fromtimestamp(instant >> 32, UTC)
+    return f"{at.isoformat(' ', 'seconds')[:19]} UTC ({instant >> 32}.{instant & 0xFFFFFFFF})"
+
+
+def read_at(text: str) -> int:
+    """SECONDS.INCREMENT is that instant; a time is the last instant before its second begins."""
+    if exact := re.fullmatch(r"(\d{1,10})\.(\d{1,10})", text):
+        seconds, increment = int(exact[1]), int(exact[2])
+    else:
+        with reading(f"--at {text}"):
+            seconds, increment = int(read_instant(text).timestamp()) - 1, 0xFFFFFFFF
+    if not 0 <= seconds < 2**32 or increment >= 2**32:
+        raise Trouble(f"--at {text}: no instant of a database")
+    return seconds << 32 | increment
+
+
+class Since:
+    """What happened between a snapshot and an instant, as `mongorestore --oplogReplay` takes it.
+
+    Collections are known by their UUID, and each is written under the name that it has at the instant; one that is dropped by then is not
+    written at all. So no rename or drop is replayed: mongorestore would leave indexes behind under the old name.
+
+    Args:
+        names: UUID to name, as of the snapshot; here they become those of the instant.
+    """
+
+    def __init__(
+        self, repository: Repository, way: list[tuple[Segment, int]], goal: int, names: dict[bytes, bytes]
+    ) -> None:
+        self._repository, self._way, self._goal, self._names = repository, way, goal, names
+        self._count, self._left_out = 0, dict[str, int]()
+        for event in self._told(SUMMARY):
+            self._follow(event)
+
+    def takes_along(self, line: dict[str, Any], before: dict[bytes, bytes]) -> bool:
+        """Whether a collection of the snapshot is still there; puts its name as of the instant into its line."""
+        for uuid, name in before.items():
+            if uuid not in self._names:
+                return False
+            if self._names[uuid] != name:
+                database, _, collection = self._names[uuid].decode().partition(".")
+                metadata = from_json(line["metadata"].encode()) | {"collectionName": collection}
+                line |= {"database": database, "collection": collection, "metadata": json.dumps(metadata)}
+        return True
+
+    def events(self) -> Iterator[bytes]:
+        for event in self._told(EVENTS):
+            if replayed := self._by_name(event):
+                self._count += 1
+                yield replayed
+
+    def tell(self) -> None:
+        """What is in it and what is not."""
+        say(
+            f"with --oplogReplay it is as of {show_instant(self._goal)}: {self._count} changes from {len(self._way)} segments"
+        )
+        for reason, count in sorted(self._left_out.items()):
+            complain(f"left out, because mongorestore cannot replay it: {reason} ({count} times)")
+
+    def _told(self, kind: int) -> Iterator[bytes]:
+        """Events in order, of summaries those that change the catalog."""
+        for segment, reached in self._way:
+            chunks = chunks_of(self._repository, segment, kind)
+            if kind == SUMMARY:
+                chunks = (chunk.partition(b"\n")[2] for chunk in chunks)
+            for event in changes_in(chunks):
+                increment, seconds = struct.unpack("<II", elements_of(event).get(b"ts", bytes(8))[-8:])
+                if reached < (seconds << 32 | increment) <= self._goal:
+                    yield event
+
+    def _follow(self, event: bytes) -> None:
+        """Keep the names as a command leaves them."""
+        elements = elements_of(event)
+        if text_in(elements, b"op") != b"c":
+            return
+        o, uuid = elements_of(elements.get(b"o", b"")[3:]), elements.get(b"ui", b"")[-16:]
+        command, database = next(iter(o), b""), text_in(elements, b"ns").partition(b".")[0]
+        if command == b"create":
+            self._names[uuid] = database + b"." + text_in(o, b"create")
+        elif command == b"drop":
+            self._names.pop(uuid, None)
+        elif command == b"dropDatabase":
+            for dropped in [one for one, name in self._names.items() if name.startswith(database + b".")]:
+                del self._names[dropped]
+        elif command == b"renameCollection":
+            self._names.pop(o.get(b"dropTarget", b"")[-16:], None)
+            if uuid in self._names:
+                self._names[uuid] = text_in(o, b"to")
+            else:
+                complain(f"{shown(text_in(o, b'to'))} was being made when the snapshot was taken, and is not in it")
+
+    def _by_name(self, event: bytes) -> bytes:
+        """An event under the name of its collection; nothing for what is not to be replayed."""
+        elements = elements_of(event)
+        namespace = text_in(elements, b"ns")
+        if text_in(elements, b"op") != b"c":
+            if namespace.endswith(b".system.views"):
+                return self._leave_out(f"the definition of a view in {shown(namespace.partition(b'.')[0])}")
+            return change_by_name(event, self._names)
+        o = elements_of(elements.get(b"o", b"")[3:])
+        command = next(iter(o), b"")
+        if command in MEANS_NOTHING or command in NAMES_ONLY:
+            return b""
+        if command not in REPLAYED:
+            return self._leave_out(f"the command {shown(command)} in {shown(namespace.partition(b'.')[0])}")
+        name = self._names.get(elements.get(b"ui", b"")[-16:])
+        if name is None:
+            return b""
+        database, _, collection = name.partition(b".")
+        told = document_of(o | {command: text_element(command, collection)})
+        return document_of(elements | {b"ns": text_element(b"ns", database + b".$cmd"), b"o": b"\x03o\0" + told})
+
+    def _leave_out(self, what: str) -> bytes:
+        self._left_out[what] = self._left_out.get(what, 0) + 1
+        return b""
 
 
 # ---- files: the tree of a files or config snapshot (section 12) -----------------------------------------------------
@@ -1287,6 +1611,10 @@ def check(repository: Repository) -> None:
                     continue
                 if "/pack/" in name:
                     tables[hash_in(name)] = check_pack(PackFile(repository, name, file), repository, file)
+                elif name.startswith("mongodb/oplog/"):
+                    for kind in (SUMMARY, EVENTS):
+                        for _ in chunks_of(repository, segment_named(name), kind):
+                            pass
                 elif name.startswith("keys/"):
                     key = file.read(40)
                     repository.data_key(hash_in(name), repository.writer(key[24:40]), name.split("/")[1])
@@ -1394,6 +1722,10 @@ def read_arguments() -> argparse.Namespace:
             command.add_argument("snapshot", metavar="SNAPSHOT", help="latest, or the first digits of an id")
             command.add_argument("out", metavar="OUT", help="an empty or new directory")
             command.add_argument("--rebuild-index", action="store_true", help="do not use the indexes")
+        if name == "dump":
+            command.add_argument(
+                "--at", metavar="TIME", help="as of this moment: 2026-11-26T10:00:00Z, or SECONDS.INCREMENT"
+            )
         if name == "files":
             command.add_argument("--owners", action="store_true", help="owners, setuid bits, all xattrs; as root only")
         if name == "check":
@@ -1411,8 +1743,13 @@ def run(arguments: argparse.Namespace) -> None:
     elif arguments.command == "check":
         check(repository)
     elif arguments.command == "dump":
-        snapshot = choose(repository, arguments.snapshot, ("mongodb",))
-        dump(repository, snapshot, arguments.out, arguments.rebuild_index)
+        at = None if arguments.at is None else read_at(arguments.at)
+        snapshot = (
+            choose(repository, arguments.snapshot, ("mongodb",))
+            if at is None
+            else choose_base(repository, arguments.snapshot, at)
+        )
+        dump(repository, snapshot, arguments.out, arguments.rebuild_index, at)
     else:
         snapshot = choose(repository, arguments.snapshot, ("files", "config"))
         restore_files(repository, snapshot, arguments.out, arguments.rebuild_index, arguments.owners)
