@@ -8,7 +8,7 @@ from typing import Any
 
 import bson
 import pytest
-from bson import Int64, Timestamp
+from bson import SON, Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
 from point_kit import PointKit, now_of
 from test_window import Client, Once, client, end_of, server  # noqa: F401
@@ -286,3 +286,21 @@ def test_what_cannot_be_compared_is_refused(kit: DiffKit, client: Client) -> Non
         kit.diff("live", "latest")
     with pytest.raises(SnapshotUnknown):
         kit.diff("0123456789", "live")
+
+
+def test_a_snapshot_that_cannot_be_followed_is_passed_over(kit: DiffKit, client: Client) -> None:  # noqa: F811
+    client.shop.orders.insert_many({"_id": n} for n in range(10))
+    first = kit.back_up(client, None)
+    making = SON([("create", "tmp.agg_out.1"), ("temp", True)])
+    client.admin.command({"applyOps": [{"op": "c", "ns": "shop.$cmd", "o": making}]})
+    client.shop["tmp.agg_out.1"].insert_many([{"_id": n} for n in range(40)])
+    kit.back_up(client, None)
+    one = now_of(client)
+    client.admin.command("renameCollection", "shop.tmp.agg_out.1", to="shop.totals")
+    client.shop.orders.delete_one({"_id": 3})
+    other = now_of(client)
+    kit.archive(client, end_of(kit, first))
+    report = kit.diff(words(one), words(other))
+    assert told(report) == {"3": "removed"}
+    assert {report.since.snapshot, report.until.snapshot} == {first.record.snapshot}
+    assert kit.diff(words(one), words(other), collection="totals").added == 40

@@ -1,7 +1,7 @@
 """Compare a collection at two instants: where both follow from one snapshot, by what happened between them; else document by document."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ from lifeboat.operations.documents_at import DocumentsAt
 from lifeboat.operations.moments import read_moment
 from lifeboat.operations.put_back_documents import refuse_single_documents
 from lifeboat.operations.recovery_points import base_of
-from lifeboat.operations.timeline import Clockwork, CommonBase, common_base
+from lifeboat.operations.timeline import Clockwork, CommonBase, common_bases
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -132,11 +132,9 @@ class Diffing:
         if request.until.strip().lower() == LIVE:
             return self._stored_end(first, self._open(first)), self._live_end()
         last = self._meant(request.until)
-        common = None if first.record and last.record else self._common(first, last)
-        points = None if common is None else self._points_on(common)
-        if points is None:
-            return self._stored_end(first, self._open(first)), self._stored_end(last, self._open(last))
-        return self._stored_end(first, points[0]), self._stored_end(last, points[1])
+        together = None if first.record and last.record else self._open_together(first, last)
+        one, other = together or (self._open(first), self._open(last))
+        return self._stored_end(first, one), self._stored_end(last, other)
 
     def _meant(self, text: str) -> _Meant:
         written = text.strip()
@@ -144,8 +142,22 @@ class Diffing:
             return _Meant(written, self._repository.find_snapshot(written, Source.MONGODB), None)
         return _Meant(written, None, read_moment(written, self._clock.now()).goal)
 
-    def _common(self, *meant: _Meant) -> CommonBase | None:
-        """A snapshot that both follow from, so that only what happened between them is compared."""
+    def _open_together(self, *meant: _Meant) -> tuple[DatabasePoint, DatabasePoint] | None:
+        """On one snapshot that both follow from, so that only what happened between them is compared; None where there is none."""
+        goals = self._goals_of(meant)
+        for common in common_bases(self._repository, goals) if goals else ():
+            with ExitStack() as own:
+                reader = own.enter_context(SnapshotReader(self._repository, common.base.record))
+                try:
+                    first, last = (self._point_on(common, reader, goal) for goal in common.goals)
+                except OplogNotFollowed:
+                    continue  # taken amid an $out, say: an older one has all of that
+                self._stack.push(own.pop_all())
+                return first, last
+        return None
+
+    def _goals_of(self, meant: Sequence[_Meant]) -> list[ClusterTime | None]:
+        """Exactly (None: the newest); empty where one of them has no instant in this machine's history."""
         goals = []
         for one in meant:
             goal = one.goal
@@ -153,18 +165,10 @@ class Diffing:
                 base = base_of(one.record)
                 exactly = None if base is None else Clockwork(self._repository)(base)
                 if exactly is None or self._repository.label_of(one.record) != self._repository.own_label():
-                    return None
+                    return []
                 goal = exactly.latest
             goals.append(goal)
-        return common_base(self._repository, goals)
-
-    def _points_on(self, common: CommonBase) -> list[DatabasePoint] | None:
-        """None where not both can be followed from there."""
-        reader = self._stack.enter_context(SnapshotReader(self._repository, common.base.record))
-        try:
-            return [self._point_on(common, reader, goal) for goal in common.goals]
-        except OplogNotFollowed:
-            return None
+        return goals
 
     def _point_on(self, common: CommonBase, reader: SnapshotReader, goal: ClusterTime) -> DatabasePoint:
         base, stretch = common.base, common.stretch

@@ -199,8 +199,8 @@ class CommonBase:
     goals: tuple[ClusterTime, ...]
 
 
-def common_base(repository: Repository, goals: Sequence[ClusterTime | None]) -> CommonBase | None:
-    """The newest snapshot from which all of some instants can be reached along one stretch; None where there is none.
+def common_bases(repository: Repository, goals: Sequence[ClusterTime | None]) -> Iterator[CommonBase]:
+    """Each snapshot from which all of some instants can be reached along one stretch, the newest first; there may be none.
 
     Args:
         goals: None for the newest there is.
@@ -211,13 +211,13 @@ def common_base(repository: Repository, goals: Sequence[ClusterTime | None]) -> 
     known = [goal or history.newest for goal in goals]
     meant = tuple(goal for goal in known if goal is not None)
     if len(meant) < len(known):
-        return None
+        return
     for base, stretch in ways_to(max(meant), history.bases, history.stretches, clockwork):
         if base.latest <= min(meant):
-            if stretch is not None:
-                _refuse_another_database(repository, clockwork.details(base), base, stretch, max(meant))
-            return CommonBase(base, stretch, meant)
-    return None
+            with suppress(MomentNotCovered):
+                if stretch is not None:
+                    _refuse_another_database(repository, clockwork.details(base), base, stretch, max(meant))
+                yield CommonBase(base, stretch, meant)
 
 
 def because_of(repository: Repository, stretch: Stretch) -> str | None:
