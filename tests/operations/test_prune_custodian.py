@@ -1,18 +1,23 @@
 """The custodian prunes: with its catalog keys and the rights of its role, and with nothing else."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from archive_kit import Streaming, hours, reachable, segments
 from prune_kit import World, some_bytes
 
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.annotate import annotate
 from lifeboat.operations.prune.run import prune
+from lifeboat.operations.verify.run import verify
 from lifeboat.repository.custodians import add_custodian, remove_custodian
 from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository, open_repository
 from lifeboat.repository.roles import Rights, Role, rights_of
 from lifeboat.repository.statements import Verb
@@ -85,6 +90,23 @@ def test_a_custodian_prunes_a_closed_month_with_the_rights_of_its_role(world: Wo
     world.restores()
     annotate(office, record.snapshot, "the last of January")
     assert world.open().standings()[record.object_name[-64:]].kept == "the last of January"
+
+
+def test_a_custodian_prunes_the_archive_by_its_names_and_says_that_it_saw_no_more(world: World) -> None:
+    stream = Streaming(world)
+    for _ in range(8):
+        world.take({"catalog": b"", "users": b"", "roles": b""}, source=Source.MONGODB)
+        hours(world, stream, 4, every=6)
+    office, rules = custodian_of(world), replace(RULES, window_days=2)
+    assert prune(office, rules, Silent()).archives[0].going >= 16
+    assert len(segments(world)) < 16
+    for hour in range(48):
+        assert reachable(world, world.clock.moment - timedelta(hours=hour))
+    report = verify(
+        office, "structure", objectives={}, sample_percent=5, clock=world.clock, progress=Silent(), rules=rules
+    )
+    said = {one.code for one in report.findings if one.level != "ok"}
+    assert "archive-not-read" in said and not any(one.level == "problem" for one in report.findings)
 
 
 def test_what_a_custodian_had_removed_is_missed_by_nobody_after_it_was_taken_away(world: World) -> None:

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "storage"))
 from policed_store import PolicedStore
 
 from lifeboat.crypto.identity import Identity
+from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.doctor.repository import check_rescue_kit
 from lifeboat.operations.prune.run import prune
@@ -24,6 +25,9 @@ from lifeboat.repository.custodians import add_custodian
 from lifeboat.repository.enrolment import enrol
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.roles import EVERYTHING, Role, rights_of
+from lifeboat.repository.segment_format import Edge
+from lifeboat.repository.segment_writing import Draft, SegmentWriter, new_chain
+from lifeboat.repository.segments import Segment
 from lifeboat.repository.statements import Verb, write_statements
 from lifeboat.retention.rules import Rules
 from lifeboat.storage.errors import StorageDenied
@@ -79,6 +83,18 @@ def test_a_writer_backs_up_goes_on_and_looks_at_its_ages_with_its_rights_alone(t
     with pytest.raises(StorageDenied, match="s3:ListBucket"):
         problems(host, town.clock, "structure")
     assert not any(name.startswith(f"catalog/{town.writer_id}") for _, name in policed.refused)
+
+
+def test_a_writer_archives_with_its_rights_alone_and_a_keeper_reads_it(town: Town) -> None:
+    host, policed = town.at(Role.WRITER)
+    now, edges = town.clock.now(), [Edge(ClusterTime(1_795_000_000 + n, 1), 1, b"") for n in range(2)]
+    draft = Draft(edges[0], edges[1], new_chain(), "it begins", None, (), 1, "rs0", "test")
+    stored = SegmentWriter(host, host.writer(now)).write(draft, b"{}\n", [b"a change"])
+    assert policed.refused == []
+    keeper, _ = town.at(Role.KEEPER)
+    assert b"".join(Segment(keeper, stored).blocks()) == b"a change"
+    with pytest.raises(StorageDenied):
+        Segment(host, stored)
 
 
 def test_a_writer_that_lost_its_memory_but_has_its_secret_goes_on_though_it_may_not_see_packs(town: Town) -> None:

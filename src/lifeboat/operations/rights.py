@@ -11,7 +11,17 @@ from dataclasses import dataclass
 
 from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.repository.names import CATALOG, CONFIG, PROBES, Class, Source, catalog_prefix, key_name, pack_name
+from lifeboat.repository.names import (
+    CATALOG,
+    CONFIG,
+    PROBES,
+    Class,
+    Source,
+    catalog_prefix,
+    key_name,
+    pack_name,
+    segment_name,
+)
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.roles import Role
@@ -33,7 +43,7 @@ class Abilities:
     read_packs: bool | None
     write_scratch: bool
     write_own: bool | None
-    """Packs, keys and its own catalog."""
+    """Packs, keys, segments and its own catalog."""
     write_catalogs: bool | None
     """Into the catalogs of others."""
     overwrite: bool | None
@@ -118,9 +128,10 @@ def find_abilities(repository: Repository) -> Abilities:
                 return None
             return _may(lambda: sends_hash.write_with_wrong_hash(name, b"x"))
 
+        segment = segment_name(NEVER, never, "0" * 16, "0" * 16, "0" * 16, mine, never)
         own = [
             may_write(name)
-            for name in (never_pack, key_name(NEVER, never), f"{catalog_prefix(mine, NEVER)}index-{never}")
+            for name in (never_pack, key_name(NEVER, never), f"{catalog_prefix(mine, NEVER)}index-{never}", segment)
         ]
         return Abilities(
             list_everything=_may(lambda: next(store.list_under(""), None)),
@@ -207,7 +218,7 @@ def _missing(can: Abilities, role: Role, where: str) -> list[Finding]:
     if not can.write_scratch:
         lacks.append(f"write below {PROBES}")
     if role is not Role.CUSTODIAN and can.write_own is False:
-        lacks.append("write packs, keys and its own catalog")
+        lacks.append("write packs, keys, segments and its own catalog")
     if role is not Role.WRITER and not can.list_everything:
         lacks.append("list everything")
     if role in (Role.KEEPER, Role.SIMPLE) and can.read_packs is False:
