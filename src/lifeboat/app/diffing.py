@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bson import Timestamp
 
 from lifeboat.app.points import open_point
+from lifeboat.app.restore_job import incomplete
 from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.cluster_time import ClusterTime
@@ -106,7 +107,7 @@ class Diffing:
             counts["changed"],
             tuple(account.rows),
             self._clock.monotonic() - began,
-            tuple(_findings(request.namespace, since, until)),
+            (*_findings(request.namespace, since, until), *_incomplete(since, until)),
         )
 
     def _account(self, since: _End, until: _End, matcher: Matcher | None) -> Account:
@@ -264,6 +265,11 @@ def _findings(namespace: str, since: _End, until: _End) -> Iterator[Finding]:
     if since.told.uuid and until.told.uuid and since.told.uuid != until.told.uuid:
         message = "at the two instants this name means two collections: it was dropped and made again, or renamed"
         yield Finding(Level.WARNING, "another-collection", namespace, message, _renamed(namespace, since, until))
+
+
+def _incomplete(*ends: _End) -> Iterator[Finding]:
+    """What a snapshot lacks is told as removed or added, and must not be believed."""
+    yield from dict.fromkeys(one for end in ends if end.point is not None for one in incomplete(end.point.record))
 
 
 def _renamed(namespace: str, since: _End, until: _End) -> str:

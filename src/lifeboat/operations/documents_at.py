@@ -147,16 +147,17 @@ class DocumentsAt:
         waiting = dict(writes)
         for number, chunk_id, chunk in self.stored_chunks(leave_out):
             read_bytes = len(chunk) if round_.begin == 0 else 0
-            if round_.is_everything and not writes:
+            spans = list(spans_of(chunk)) if writes or not round_.is_everything else []
+            keys = [same_id(id_element(chunk[begin:end])) for begin, end in spans]
+            if round_.is_everything and writes.keys().isdisjoint(keys):
                 yield Look(number, chunk_id, chunk, None, read_bytes)
                 continue
             documents: list[bytes] = []
             origins: list[Origin] = []
-            for begin, end in spans_of(chunk):
-                document = chunk[begin:end]
-                key = same_id(id_element(document))
+            for (begin, end), key in zip(spans, keys, strict=True):
                 if not round_.covers(key):
                     continue
+                document = chunk[begin:end]
                 write = waiting.pop(key, None)
                 if write is None and key in writes:
                     continue  # met before: it was read twice, at two places
