@@ -1,15 +1,23 @@
 """The snapshot that an instant is restored from, found in a real repository; and what is said where there is none."""
 
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from timeline_kit import Archived, at
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "storage"))
+from policed_store import PolicedStore
+
+from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.operations.recovery_points import holes_of
 from lifeboat.operations.timeline import MomentNotCovered, because_of, find_base, read_histories
-from lifeboat.repository.errors import KeyMissing
+from lifeboat.operations.timeline_report import look_at_timeline
+from lifeboat.repository.custodians import add_custodian
+from lifeboat.repository.errors import KeyMissing, OnlyACustodian
+from lifeboat.repository.roles import Role, rights_of
 from lifeboat.repository.segment_writing import new_chain
 from lifeboat.storage.memory import MemoryStore
 
@@ -145,3 +153,30 @@ def test_a_stray_name_does_not_hide_the_rest(archived: Archived) -> None:
         assert find_base(archived.opened(), at(20))
     except LifeboatError as error:  # pragma: no cover
         pytest.fail(error.message)
+
+
+def test_each_role_sees_as_much_as_its_rights_show_and_is_told_what_it_does_not_see(archived: Archived) -> None:
+    archived.snapshot(at(10))
+    archived.stream(at(5), at(40), 10)
+    archived.stream(at(60), at(100), 10, chain=new_chain(), because="the oplog rolled over")
+    archived.snapshot(at(70, 4))
+    now = archived.clock
+    now.moment = at(110).instant
+    custodian = Identity.generate()
+    add_custodian(archived.repository, "ci", custodian.recipient)
+
+    keeper = look_at_timeline(archived.opened(store=PolicedStore(archived.store, rights_of(Role.KEEPER))))
+    assert keeper.archive_seen and keeper.exact and keeper.histories[0].gaps[0].why == "the oplog rolled over"
+
+    policed = PolicedStore(archived.store, rights_of(Role.WRITER, archived.secret.writer.hex()))
+    writer = look_at_timeline(archived.without_key(policed))
+    assert not writer.archive_seen and not writer.exact
+    assert len(writer.histories[0].snapshots) == 2 and not writer.histories[0].spans
+
+    there = archived.opened(custodian, PolicedStore(archived.store, rights_of(Role.CUSTODIAN)))
+    seen = look_at_timeline(there)
+    (gap,) = seen.histories[0].gaps
+    assert seen.archive_seen and not seen.exact and len(seen.histories[0].spans) == 2
+    assert gap.why is None, "why is in the archive, which a custodian does not read"
+    with pytest.raises(OnlyACustodian):
+        find_base(there, at(20))
