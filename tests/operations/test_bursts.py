@@ -25,6 +25,11 @@ def delete(second: float, increment: int = 1, namespace: str = NS, kind: str = "
     return Change(Timestamp(ZERO + int(second), increment), bytes(8), kind, namespace, bytes(16), document, document)
 
 
+def feed(burst: Burst, change: Change) -> None:
+    stored = change.to_bson()
+    burst.add(stored, 0, len(stored))
+
+
 def segments(deletes: dict[int, int], until: int = DAY, every: int = 30) -> list[Counts]:
     """Args: deletes: How many, by second."""
     by_segment: Counter[int] = Counter()
@@ -62,7 +67,7 @@ def test_a_disaster_of_many_minutes_is_one_and_begins_where_it_began() -> None:
     burst = Burst(worth)
     for second, count in sorted({**steady(60, 30), **slow}.items()):
         for number in range(count):
-            burst.add(delete(second, number + 1))
+            feed(burst, delete(second, number + 1))
     (found,) = burst.found()
     assert found.op == f"{ZERO + 40_000}.1" and found.documents is not None and found.documents >= 1800 * 40
 
@@ -82,7 +87,7 @@ def test_what_was_deleted_just_before_the_step_of_two_minutes_belongs_to_it() ->
     burst = Burst(worth)
     for second, count in deletes.items():
         for number in range(count):
-            burst.add(delete(second, number + 1))
+            feed(burst, delete(second, number + 1))
     (found,) = burst.found()
     assert (found.op, found.documents) == (f"{ZERO + border - 1}.1", 4040)
     assert found.sentence == f"{NS}: 4,040 documents deleted in 2 s"
@@ -92,7 +97,7 @@ def test_a_stray_delete_long_before_does_not_move_the_beginning() -> None:
     burst = Burst(Worth(NS, "d", ZERO, ZERO + 1000, 0.0))
     for second, count in {100: 1, 200: 5000, 201: 100, 260: 3}.items():
         for number in range(count):
-            burst.add(delete(second, number + 1))
+            feed(burst, delete(second, number + 1))
     (found,) = burst.found()
     assert (found.op, found.through, found.documents) == (f"{ZERO + 200}.1", f"{ZERO + 201}.100", 5100)
     assert found.examples == ('"200-1"', '"200-2"', '"200-3"')
@@ -101,9 +106,11 @@ def test_a_stray_delete_long_before_does_not_move_the_beginning() -> None:
 def test_a_transaction_is_a_suspect_by_itself_whatever_is_deleted_around_it() -> None:
     burst = Burst(Worth(NS, "d", ZERO, ZERO + 1000, 0.0))
     for second in range(90, 130):
-        burst.add(delete(second, 1))
+        feed(burst, delete(second, 1))
         for number in range(200 if second == 110 else 0):
-            burst.add(Change(Timestamp(ZERO + second, 2), bytes(8), "d", NS, bytes(16), encode({"_id": number}), None))
+            feed(
+                burst, Change(Timestamp(ZERO + second, 2), bytes(8), "d", NS, bytes(16), encode({"_id": number}), None)
+            )
     (found,) = burst.found()
     assert (found.op, found.through, found.documents) == (f"{ZERO + 110}.2", f"{ZERO + 110}.2", 200)
     assert found.in_transaction and found.examples == ("0", "1", "2")
@@ -113,16 +120,16 @@ def test_two_disasters_in_one_stretch_are_two() -> None:
     burst = Burst(Worth(NS, "d", ZERO, ZERO + 1000, 0.0))
     for second in (100, 300):
         for number in range(500):
-            burst.add(delete(second, number + 1))
+            feed(burst, delete(second, number + 1))
     assert [one.op for one in burst.found()] == [f"{ZERO + 100}.1", f"{ZERO + 300}.1"]
 
 
 def test_other_collections_kinds_and_times_are_not_counted() -> None:
     burst = Burst(Worth(NS, "d", ZERO, ZERO + 10, 0.0))
     for number in range(500):
-        burst.add(delete(5, number, namespace="shop.other"))
-        burst.add(delete(5, number, kind="u"))
-        burst.add(delete(11, number))
+        feed(burst, delete(5, number, namespace="shop.other"))
+        feed(burst, delete(5, number, kind="u"))
+        feed(burst, delete(11, number))
     assert burst.found() == []
 
 
@@ -155,7 +162,7 @@ def test_whatever_goes_on_beside_it_a_disaster_is_found_and_not_begun_too_late(
     for second, count in sorted(together.items()):
         for burst in bursts:
             for number in range(min(count, 120)):
-                burst.add(delete(second, number + 1))
+                feed(burst, delete(second, number + 1))
     found = [one for burst in bursts for one in burst.found()]
     assert found, "missed"
     first = min(int(one.op.split(".")[0]) for one in found) - ZERO

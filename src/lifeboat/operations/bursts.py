@@ -14,9 +14,9 @@ from itertools import pairwise
 from statistics import median
 
 from lifeboat.foundation.cluster_time import ClusterTime
-from lifeboat.operations.suspects import Kind, Suspect, in_order, time_of
+from lifeboat.operations.suspects import Kind, Suspect, in_order
 from lifeboat.sources.mongodb.document_words import id_text
-from lifeboat.sources.mongodb.oplog.change import Change
+from lifeboat.sources.mongodb.oplog.change import KIND_AT, front_of, read_change, when_of
 
 STEP_SECONDS = 120
 """A TTL index deletes once a minute: a step holds one or two of its rounds, never none."""
@@ -27,9 +27,10 @@ FEW_STEPS = 5
 """With fewer others than these to compare with, the missing ones count as quiet."""
 ALIKE = 3
 """So many other bursts, each at least a third as large and all in even distances, make one usual."""
-QUIET_SECONDS = 10
+QUIET_SECONDS = 30
 """A pause of more than this ends a burst."""
 EXAMPLES = 3
+BEGINNING = ClusterTime(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +129,6 @@ class _Seen:
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def join(self, other: "_Seen") -> None:
-        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
-        self.count += other.count
-        self.examples = [*self.examples, *other.examples][:EXAMPLES]
-
 
 class Burst:
     """The operations of one ``Worth``, as they are read, in order."""
@@ -140,37 +136,48 @@ class Burst:
     def __init__(self, worth: Worth, least: Mapping[str, int] = LEAST) -> None:
         self.worth = worth
         self._least = least[worth.kind]
+        self._front = front_of(worth.kind, worth.namespace)
         self._seconds: dict[int, _Seen] = {}
         self._transactions: list[_Seen] = []
-        self._instant: _Seen | None = None
+        self._instant: ClusterTime | None = None
+        self._count = 0
+        self._stored: list[bytes] = []
 
-    def add(self, change: Change) -> None:
-        """Count one; what is of another collection, kind or time is passed over."""
-        worth, time = self.worth, time_of(change.when)
-        if change.kind != worth.kind or change.namespace != worth.namespace:
+    def add(self, block: bytes, begin: int, end: int, after: ClusterTime = BEGINNING) -> None:
+        """Count one event of a block; what is of another collection, kind or time is passed over.
+
+        Args:
+            after: Those up to here were counted before.
+        """
+        if not block.startswith(self._front, begin + KIND_AT):
             return
-        if not worth.first <= time.seconds <= worth.last:
+        when = when_of(block, begin)
+        if not self.worth.first <= when.time <= self.worth.last:
             return
-        if self._instant is None or self._instant.first != time:
+        time = ClusterTime(when.time, when.inc)
+        if time <= after:
+            return
+        if time != self._instant:
             self._end_instant()
-            self._instant = _Seen(time, time)
-        one = self._instant
-        one.count += 1
-        if len(one.examples) < EXAMPLES:
-            holder = change.o2 if change.kind == "u" and change.o2 is not None else change.o
-            one.examples.append(id_text(holder))
+            self._instant = time
+        self._count += 1
+        if self._count <= EXAMPLES:
+            self._stored.append(block[begin:end])
 
     def _end_instant(self) -> None:
-        one = self._instant
-        if one is None:
+        if self._instant is None:
             return
-        if one.count >= self._least:
-            self._transactions.append(one)  # exactly known: nothing around it belongs to it
-        elif known := self._seconds.get(one.first.seconds):
-            known.join(one)
+        time, count = self._instant, self._count
+        if count >= self._least:
+            seen = _Seen(time, time)
+            self._transactions.append(seen)  # exactly known: nothing around it belongs to it
         else:
-            self._seconds[one.first.seconds] = one
-        self._instant = None
+            seen = self._seconds.setdefault(time.seconds, _Seen(time, time))
+        seen.first, seen.last = min(seen.first, time), max(seen.last, time)
+        seen.count += count
+        for stored in self._stored[: EXAMPLES - len(seen.examples)]:
+            seen.examples.append(_id_of(stored))
+        self._instant, self._count, self._stored = None, 0, []
 
     def found(self) -> list[Suspect]:
         """The bursts in it."""
@@ -223,6 +230,11 @@ class Burst:
             examples=tuple([example for one in inside for example in one.examples][:EXAMPLES]),
             in_transaction=together,
         )
+
+
+def _id_of(stored: bytes) -> str:
+    change = read_change(stored)
+    return id_text(change.o2 if change.kind == "u" and change.o2 is not None else change.o)
 
 
 def say_span(seconds: int) -> str:

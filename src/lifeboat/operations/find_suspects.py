@@ -21,7 +21,6 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.segments import Segment, StoredSegment
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.landing_names import is_ours
-from lifeboat.sources.mongodb.oplog.change import Change
 from lifeboat.sources.mongodb.oplog.command import Command, Event, read_event
 
 LOOK_BACK_SECONDS = 6 * 3600
@@ -243,10 +242,10 @@ def _read_bodies(
         if not takers:
             continue
         try:
-            for event in _changes(Segment(repository, one.stored)):
-                if isinstance(event, Change) and time_of(event.when) > one.after:
+            for block in Segment(repository, one.stored).blocks():
+                for begin, end in spans_of(block):
                     for burst in takers:
-                        burst.add(event)
+                        burst.add(block, begin, end, one.after)
         except RepositoryDamaged:
             damaged.append(one.stored.name)
         progress.advance(one.stored.size_bytes, 0)

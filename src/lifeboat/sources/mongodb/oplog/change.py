@@ -134,7 +134,7 @@ class Change(NamedTuple):
         return document_of(b"".join(parts))
 
 
-_WHEN_AT, _KIND_AT = 8, 46
+_WHEN_AT, KIND_AT = 8, 46
 """Where a stored event has them: its first fields are of fixed size."""
 _FRONT = struct.Struct("<4x4sII3s8s11x8sB5si")
 _UUID_FRONT = b"\x05ui\0\x10\0\0\0\x04"
@@ -148,7 +148,13 @@ def when_of(block: bytes, begin: int) -> Timestamp:
 
 def is_change(block: bytes, begin: int) -> bool:
     """Whether the stored event that begins there is of a document, and no command."""
-    return block[begin + _KIND_AT] != ord("c")
+    return block[begin + KIND_AT] != ord("c")
+
+
+def front_of(kind: str, namespace: str) -> bytes:
+    """What every stored change of this kind in this collection has from ``KIND_AT`` on."""
+    name = namespace.encode() + b"\0"
+    return kind.encode() + b"\0\x02ns\0" + _READ_LENGTH.pack(len(name)) + name
 
 
 def read_change(stored: bytes) -> Change:
