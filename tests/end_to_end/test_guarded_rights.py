@@ -6,6 +6,7 @@ The server is versitygw with the policies that ``lifeboat aws policy`` prints, e
 import json
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,27 @@ def test_the_keeper_restores_proves_and_deletes_nothing(town: Town, tmp_path: Pa
     # The safety snapshot was taken under a writer of the keeper's own.
     writers = town.keeper.json("writer", "list")["writers"]
     assert [one["name"] == "shop-1" for one in writers if one["this_machine"] and one["kind"] == "writer"] == [False]
+
+
+def test_the_host_archives_every_change_and_the_keeper_restores_any_moment(town: Town) -> None:
+    """With put alone on the archive, and without the key; killed in between."""
+    cases = town.host.collections["cases"]
+    town.host.run("stream", "--once")
+    stream = town.host.start("stream", "--every", "1")
+    for number in range(30):
+        cases.update_one({"_id": number}, {"$set": {"archived": number}})
+        time.sleep(0.1)
+    stream.kill()
+    stream.communicate()
+    before = read_database(town.host.client, town.host.database, accounts=False)
+    town.host.run("stream", "--once")
+    cases.drop()
+    town.host.run("stream", "--once")
+    assert town.names("mongodb/oplog/")
+    said = town.keeper.json("timeline", "--suspects")
+    (drop,) = [one for one in said["suspects"] if "drop" in one["kind"]]
+    town.keeper.run("restore", "db", "--before-op", drop["op"], "--over-live", "--yes")
+    assert read_database(town.host.client, town.host.database, accounts=False) == before
 
 
 def test_the_custodian_sees_every_snapshot_and_opens_none(town: Town, tmp_path: Path) -> None:
