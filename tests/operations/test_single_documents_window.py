@@ -120,6 +120,23 @@ def test_one_document_may_need_more_than_a_round_may_hold() -> None:
     assert write.diffs == diffs
 
 
+def test_a_document_made_since_takes_in_what_came_after_it() -> None:
+    """Whether its differences can be put together or not."""
+    made, which = bson.encode({"_id": 1, "list": [], "a": 0}), bson.encode({"_id": 1})
+    round_ = Round(at_most_bytes=1 << 20)
+    changes = [("i", made, None)]
+    for n in range(1000):
+        changes.append(("u", bson.encode({"$v": 2, "diff": {"slist": {"a": True, f"u{n}": n}}}), which))
+    for n in range(1000):
+        changes.append(("u", bson.encode({"$v": 2, "diff": {"d": {"a": False}, "i": {f"b{n % 3}": n}}}), which))
+    for n, (kind, o, o2) in enumerate(changes):
+        round_.take(Change(Timestamp(1, n), bytes(8), kind, "a.b", bytes(16), o, o2))
+    [write] = round_.folds[0].values()
+    assert len(write.diffs) < 64
+    truth = {"_id": 1, "list": list(range(1000)), "b1": 997, "b2": 998, "b0": 999}
+    assert outcome(write, None) == bson.encode(truth)
+
+
 def test_a_counter_counted_up_many_times_takes_the_memory_of_one() -> None:
     which = bson.encode({"_id": 1})
     round_ = Round(at_most_bytes=20_000)

@@ -70,8 +70,7 @@ class Round:
         if not self.covers(key):
             return
         before = writes.get(key)
-        is_diff = change.kind == "u" and not change.is_whole
-        if is_diff and before is not None and before.whole is None:
+        if before is not None and change.kind == "u" and not change.is_whole:
             if not before.deleted:
                 before.diffs.append(change.o)
                 self._held_bytes += len(change.o) + DIFF_BYTES
@@ -79,10 +78,7 @@ class Round:
         else:
             if before is not None:
                 self._held_bytes -= held_bytes(key, before)
-            write = add(writes, change)
-            if write.whole is not None and write.diffs:
-                write.whole = apply_diff(write.whole, write.diffs.pop())
-            self._held_bytes += held_bytes(key, write)
+            self._held_bytes += held_bytes(key, add(writes, change))
         while self._held_bytes > self._at_most_bytes and self.end - self.begin > 1:
             self._give_up_half()
 
@@ -92,6 +88,8 @@ class Round:
         if count >= COMPOSED_FROM and count & (count - 1) == 0:
             self._held_bytes -= held_bytes(key, write)
             write.diffs = composed(write.diffs)
+            if write.whole is not None and len(write.diffs) > COMPOSED_FROM // 2:
+                write.whole, write.diffs = outcome(write, None), []
             self._held_bytes += held_bytes(key, write)
 
     def _give_up_half(self) -> None:
