@@ -27,7 +27,7 @@ INDEX_OPTIONS: list[dict[str, Any]] = [
 ]
 OF_COLLECTIONS: list[dict[str, Any]] = [
     *({"validator": {"l": {"$type": "string"}}}, {"validator": {}}, {"validationLevel": "moderate"}),
-    *({"validationAction": "warn"}, {"validator": {"k": 1}, "validationLevel": "off"}, {}),
+    *({"validationAction": "warn"}, {"validator": {"k": 1}, "validationLevel": "off"}),
     *({"cappedSize": 9000}, {"cappedMax": 30}, {"cappedMax": 0}, {"cappedSize": 2**33, "cappedMax": 5}),
     *({"expireAfterSeconds": 10**9}, {"expireAfterSeconds": "off"}),
     *({"changeStreamPreAndPostImages": {"enabled": True}}, {"changeStreamPreAndPostImages": {"enabled": False}}),
@@ -67,6 +67,10 @@ class Mischief:
 
     def name(self) -> str:
         return self.chance.choice(NAMES)
+
+    def seen(self) -> str:
+        """For a view: the server would let one stand beside a collection ``system.js``, and take one for the other."""
+        return self.chance.choice(NAMES[:-1])
 
     def there(self, kind: str = "collection") -> tuple[Any, str]:
         """Something that is there, of a kind. Never another: ``collMod`` of a view with a validator ends a mongod of 6.0.5."""
@@ -167,14 +171,20 @@ class Mischief:
         database.command("collMod", name, **self.chance.choice(OF_COLLECTIONS))
 
     def collmod_index(self) -> None:
-        database, name = self.there(self.chance.choice(["collection", "collection", "timeseries"]))
+        database, name = self.there()
         index = self.chance.choice([{"name": "x"}, {"name": "y"}, {"keyPattern": {"k": 1}}])
         database.command("collMod", name, index=SON([*index.items(), *self.chance.choice(OF_INDEXES).items()]))
+
+    def hide_index_of_series(self) -> None:
+        """One that changes nothing is told in silence, which is refused."""
+        database, name = self.there("timeseries")
+        for index in database[f"system.buckets.{name}"].list_indexes():
+            database.command("collMod", name, index={"name": index["name"], "hidden": not index.get("hidden", False)})
 
     def view(self) -> None:
         options = self.chance.choice([{}, {"collation": {"locale": "de"}}])
         pipeline = self.chance.choice(PIPELINES)
-        self.database().command("create", self.name(), viewOn=self.name(), pipeline=pipeline, **options)
+        self.database().command("create", self.seen(), viewOn=self.name(), pipeline=pipeline, **options)
 
     def collmod_view(self) -> None:
         database, name = self.there("view")
@@ -202,7 +212,7 @@ class Mischief:
         more = self.chance.choice([{"expireAfterSeconds": 10**8}, {"collation": {"locale": "sv"}}, {}])
         granularity = self.chance.choice([{}, {"granularity": "minutes"}])
         timeseries = {"timeField": "at", "metaField": "k", **granularity}
-        self.database().command("create", self.name(), timeseries=timeseries, **more)
+        self.database().command("create", self.seen(), timeseries=timeseries, **more)
 
     def collmod_series(self) -> None:
         database, name = self.there("timeseries")
@@ -264,7 +274,7 @@ class Mischief:
 
 
 ACTS = [
-    *("change", "change", "measure", "measure"),
+    *("change", "change", "measure", "measure", "hide_index_of_series"),
     *(["create"] * 6 + ["insert"] * 4 + ["index"] * 5 + ["collmod"] * 4 + ["collmod_index"] * 4 + ["rename"] * 2),
     *("drop", "drop", "rename_across", "out", "out", "merge", "to_capped", "clone_as_capped", "empty_capped", "landed"),
     *(
