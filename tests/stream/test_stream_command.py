@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ import pytest
 from pymongo import MongoClient
 from stream_kit import Client, StreamKit, wait_for
 from test_stream import Writer
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
+from post import mail_server
 
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import SystemClock
@@ -34,6 +37,7 @@ class Host:
 
     folder: Path
     uri: str
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -45,6 +49,7 @@ class Host:
             "LIFEBOAT_STATE": str(self.folder / "state"),
             "BACKUP_ENCRYPTION_KEY": KEY,
             "LIFEBOAT_LABEL": "host",
+            **self.more,
         }
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -161,6 +166,37 @@ def test_a_second_one_is_refused_by_its_process_number(host: Host) -> None:
     assert done.returncode == 10 and str(child.pid) in done.stderr and "stream-runs" in done.stderr
     child.terminate()
     child.communicate(timeout=60)
+
+
+def test_a_gap_is_told_by_mail_and_so_is_the_snapshot_that_failed(host: Host, client: Client, database: str) -> None:
+    with mail_server() as mail:
+        host.more = {
+            "LIFEBOAT_NOTIFY_EMAIL": "ops@example.com",
+            "LIFEBOAT_SMTP_HOST": "127.0.0.1",
+            "LIFEBOAT_SMTP_PORT": str(mail.port),
+        }
+        for number in range(2):
+            client[database].orders.insert_one({"_id": number})
+            assert host.run("stream", "--once").returncode == 0
+        assert mail.messages == [], "nothing is told of what is well"
+        path = next((host.folder / "state").glob("*/stream.json"))
+        said = json.loads(path.read_text())
+        said["through"][3] = "A" * 43
+        path.write_text(json.dumps(said))
+        done = host.run("stream", "--once")
+        assert done.returncode == 0 and "problem: the archive has a gap" in done.stderr, done.stderr
+        (text,) = mail.texts()
+        assert "stream-gap" in text and "another history" in text and "lifeboat timeline" in text
+        assert "Every one before it can" in text.replace("\n", " ")
+        said["through"][0] -= 1_000_000
+        path.write_text(json.dumps(said))
+        client.drop_database(database)
+        path.with_name("last-instant.json").unlink()  # else the archive would begin at the snapshot it has
+        done = host.run("stream", "--once")
+        assert done.returncode == 4, done.stderr
+        assert {"stream-gap", "stream-snapshot-failed"} <= {
+            code for text in mail.texts()[1:] for code in ("stream-gap", "stream-snapshot-failed") if code in text
+        }
 
 
 def names(rows: list[Any]) -> list[str]:

@@ -30,6 +30,7 @@ from lifeboat.services.schedule.child import ended
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 STOP_SECONDS = 20.0
+TELL_AT_MOST_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,12 @@ class Streaming:
         self._watcher = Telling(watcher, settings, clock)
 
     def run(self, stop: threading.Event) -> StreamReport:
+        try:
+            return self._run(stop)
+        finally:
+            self._watcher.finish()
+
+    def _run(self, stop: threading.Event) -> StreamReport:
         settings, request = self._settings, self._request
         snapshots = ChildSnapshot(settings.folder, request.config, request.environment)
         pause = FIRST_PAUSE_SECONDS
@@ -155,6 +162,7 @@ class Telling:
         self._clock = clock
         self._troubles = Troubles({})
         self._mutex = threading.Lock()
+        self._sending: list[threading.Thread] = []
 
     def moved(self, status: StreamStatus) -> None:
         self._watcher.moved(status)
@@ -177,7 +185,16 @@ class Telling:
         if not channels:
             return
         # A mail server that hangs must not hold up the archive.
-        threading.Thread(target=self._send, args=(kind, finding, channels), name="stream-telling", daemon=True).start()
+        sending = threading.Thread(
+            target=self._send, args=(kind, finding, channels), name="stream-telling", daemon=True
+        )
+        self._sending = [one for one in self._sending if one.is_alive()] + [sending]
+        sending.start()
+
+    def finish(self) -> None:
+        """What is on its way is let out before the process ends."""
+        for one in self._sending:
+            one.join(TELL_AT_MOST_SECONDS)
 
     def _send(self, kind: Kind, finding: Finding, channels: Sequence[object]) -> None:
         now = self._clock.now()

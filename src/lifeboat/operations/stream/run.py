@@ -224,6 +224,7 @@ class Stream:
     def _use(self, beginning: Beginning) -> None:
         self._edge, self._entry = beginning.edge, None
         self._first_event_at = None
+        self._goal, self._is_proved = None, False
         self._filling = self._new_filling(beginning.chain, beginning.because)
         self._snapshot.need(beginning.snapshot_after)
         if beginning.because is None:
@@ -258,6 +259,8 @@ class Stream:
 
     def _is_done(self) -> bool:
         if self._goal is None or not self._is_proved or self._now_at() < cluster_time(self._goal):
+            return False
+        if self._snapshot.is_awaited:
             return False
         # That a chain began, and why, is only known to the next run when something after its beginning is stored.
         is_marked = self._filling.because is None or self._filling.entries > 0
