@@ -1,0 +1,108 @@
+"""What the rules look at: gathered by ``app/alerting.py``, nothing of it asked for here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """Args:
+    name: As people type it: ``db``.
+    newest, newest_point: Of the newest snapshot; of the newest restorable moment, the archive's among them. None: there is none.
+    objective_seconds: What may be lost at most. allowed_seconds: The same with what a run under way may take.
+    sizes: Bytes of its complete snapshots, oldest first, of the last weeks.
+    incomplete: Whether the newest snapshot lacks something.
+    """
+
+    name: str
+    newest: datetime | None
+    newest_point: datetime | None
+    objective_seconds: float
+    allowed_seconds: float
+    sizes: Sequence[int] = ()
+    incomplete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Args: ended: None while it runs. ok: None while it runs; an exit with findings only is ok for all but a verification."""
+
+    job: str
+    began: datetime
+    ended: datetime | None
+    ok: bool | None
+    error: str | None = None
+    message: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFacts:
+    """Args: gaps: That touch the last seven days; None where they cannot be seen. waiting_for: What keeps it from storing, in words."""
+
+    label: str
+    lag_seconds: float | None
+    stalled: bool
+    gaps: int | None
+    gap_seconds: float | None = None
+    waiting_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaidFinding:
+    """A problem or warning that ``status``, ``doctor`` or ``verify`` found."""
+
+    code: str
+    subject: str
+    message: str
+    hint: str
+    is_problem: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Args:
+    expected_jobs: By name, how many seconds may pass between the ends of two runs that went well.
+    last_good: By job. installed: Since when the jobs are expected.
+    verified: End of the last verification. verify_problems: What it found; None where it never ran.
+    rehearsed: When something was last restored, by a drill or a person.
+    disk_free, disk_bytes: Of the local place where the repository or the state folder lies; None where that is no disk.
+    cost_month: Dollars a month, as far as known.
+    unreachable: Why the repository could not be looked at, in words; then most of the rest is empty.
+    """
+
+    now: datetime
+    sources: Sequence[SourceFacts] = ()
+    runs: Sequence[RunFacts] = ()
+    expected_jobs: dict[str, float] = field(default_factory=dict)
+    last_good: dict[str, datetime] = field(default_factory=dict)
+    installed: datetime | None = None
+    archives: Sequence[ArchiveFacts] = ()
+    verified: datetime | None = None
+    verify_problems: int | None = None
+    rehearsed: datetime | None = None
+    begun: datetime | None = None
+    """When the first snapshot was taken."""
+    findings: Sequence[SaidFinding] = ()
+    disk_free: int | None = None
+    disk_bytes: int | None = None
+    cost_month: float | None = None
+    unreachable: SaidFinding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """When a rule speaks; the defaults are those of the mission."""
+
+    newest_seconds: float = 86_400
+    success_seconds: float = 86_400
+    """Every run that ended within this time must have gone well."""
+    archive_lag_seconds: float = 900
+    growth_factor: float = 2.0
+    """Larger than the usual by this factor, or smaller by it."""
+    growth_at_least_bytes: int = 50_000_000
+    cost_month: float = 50.0
+    disk_free_share: float = 0.1
+    verify_seconds: float = 2 * 86_400
+    rehearsal_seconds: float = 92 * 86_400
