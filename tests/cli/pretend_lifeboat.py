@@ -17,6 +17,7 @@ from lifeboat.foundation.secret import Secret
 from lifeboat.operations.diff_report import DiffEnd, DiffReport, DiffRequest, DiffRow, FieldDifference
 from lifeboat.operations.find_suspects import SuspectsReport
 from lifeboat.operations.reports import (
+    ArchiveStatus,
     BackupReport,
     ChangedField,
     CheckResult,
@@ -140,6 +141,7 @@ class PretendLifeboat:
         row("config", timedelta(days=3)),
     )
     late: bool = False
+    archives: tuple[ArchiveStatus, ...] = ()
     during: Callable[["PretendLifeboat"], None] | None = None
     called: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -251,7 +253,14 @@ class PretendLifeboat:
             SourceStatus("config", None, None, 86400.0, 0, not self.late),
         )
         return StatusReport(
-            "s3://traf3li-backups", "5f" * 16, "simple", sources, 3_600_000_000, "9f" * 32, self.findings
+            "s3://traf3li-backups",
+            "5f" * 16,
+            "simple",
+            sources,
+            3_600_000_000,
+            "9f" * 32,
+            self.findings,
+            archives=self.archives,
         )
 
     def key_is_stored(self, key: Secret, how: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from lifeboat.cli.show.json_form import plain, to_json
 from lifeboat.cli.show.moments import show_age, show_goal, show_moment, show_moment_short
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.secret import Secret
+from lifeboat.operations.reports import ArchiveStatus
 
 EVERY = [
     ("backup", "all"),
@@ -168,3 +170,14 @@ def test_json_keeps_instants_exact_and_secrets_hidden() -> None:
     assert "pl4nted" not in to_json({"key": Secret("pl4nted")})
     assert json.loads(to_json({"name": "odd\udcff"})) == {"name": "odd\udcff"}
     assert plain(DAMAGE)["level"] == "problem"
+
+
+def test_status_says_how_far_the_archive_reaches_and_how_to_begin_one(shell: Shell) -> None:
+    assert "`lifeboat stream` begins one" in shell("status").out
+    good = ArchiveStatus("shop", NOW, NOW - timedelta(seconds=12), 12.0, False, 0, 0.0, True, False)
+    shell.answers["archives"] = (good,)
+    assert "every moment up to 12 s ago; no gap in the last 7 days; the stream runs" in shell("status").out
+    others = replace(good, label="other", gaps=2, runs_here=None), replace(good, label="third", newest=None)
+    shell.answers["archives"] = others
+    out = shell("status").out
+    assert "archive of other" in out and "2 gaps in the last 7 days" in out and "has no snapshot to begin from" in out

@@ -20,7 +20,7 @@ from lifeboat.app.settings_file import SettingsFile
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.main import COMMANDS, overview
 from lifeboat.cli.restore_words import check_documents, check_request
-from lifeboat.operations import diff_report, reports
+from lifeboat.operations import diff_report, find_suspects, reports, suspects, timeline_report
 from lifeboat.sources.mongodb.filter_text import read_filter
 
 ROOT = Path(__file__).parents[2]
@@ -175,6 +175,15 @@ def test_every_exit_status_is_told() -> None:
         ("snapshots", reports.SnapshotRow),
         ("status", reports.StatusReport),
         ("status", reports.SourceStatus),
+        ("status", reports.ArchiveStatus),
+        ("timeline", timeline_report.TimelineReport),
+        ("timeline", timeline_report.HistoryRow),
+        ("timeline", timeline_report.SpanRow),
+        ("timeline", timeline_report.TickRow),
+        ("timeline", timeline_report.GapRow),
+        ("timeline --suspects", find_suspects.SuspectsReport),
+        ("timeline --suspects", suspects.Suspect),
+        ("timeline --at`, `--before-op", timeline_report.MomentReport),
         ("restore --dry-run", reports.RestorePlanReport),
         ("restore --dry-run", reports.PlanStep),
         ("restore", reports.RestoreReport),
