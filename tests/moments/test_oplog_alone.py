@@ -44,9 +44,10 @@ def loaded(source: PrivateServer, seed: int, seconds: float) -> Iterator[Load]:
                 time.sleep(0.3)
                 truth = teller.at_rest() if len(load.moments) % 3 == 0 else teller.in_motion()
                 try:
-                    entries = read_catalog(client, facts, None, at=truth.at).entries if truth else ()
+                    found = read_catalog(client, facts, None, at=truth.at).entries if truth else ()
                 except CaptureMoved:
                     continue
+                entries = [entry for entry in found if not entry.is_temporary]
                 if truth is not None:
                     load.moments.append((truth, {entry.namespace: as_captured(truth, entry) for entry in entries}))
         yield load

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bson import SON, CodecOptions, Timestamp, json_util
+from bson import SON, Binary, CodecOptions, Timestamp, json_util
 from bson.codec_options import DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from gates import Gate
@@ -87,7 +87,9 @@ class TruthTeller:
     def __init__(self, client: Client, ddl_gate: Gate, capped_gate: Gate) -> None:
         self._client = client
         self._ddl, self._capped = ddl_gate, capped_gate
-        self._rest: tuple[Timestamp, dict[bytes, dict[bytes, bytes]]] | None = None
+        self._oplog: Any = client.local.get_collection("oplog.rs", codec_options=RAW)
+        self._rest: tuple[Timestamp, dict[bytes, Any]] | None = None
+        """When it was last seen at rest, and each capped collection then, by ``_id``; None for one that moved all the same."""
 
     def at_rest(self) -> Truth:
         with self._capped.closed(), self._ddl.closed():
@@ -97,12 +99,16 @@ class TruthTeller:
             with session_at(self._client, None) as session:
                 catalog = _catalog(self._client, session)
                 at = _time(session)
-                rings = {}
+                rings: dict[bytes, Any] = {}
                 for one in _capped_in(catalog):
                     plain = self._client[one["db"]].get_collection(
                         one["name"], codec_options=RAW, read_concern=ReadConcern("majority")
                     )
                     rings[_uuid(one)] = {_key(document): bytes(document.raw) for document in plain.find()}
+                # After an election a write that nobody got an answer for can still come.
+                moved = self._oplog.find({"ts": {"$gt": at}, "ui": {"$in": [Binary(uuid, 4) for uuid in rings]}})
+                for entry in moved:
+                    rings[bytes(entry["ui"])] = None
                 self._rest = at, rings
                 return _read(self._client, catalog, session, at, rings)
 
@@ -128,9 +134,11 @@ class TruthTeller:
             return {}
         since, known = self._rest
         wanted = {_uuid(one) for one in _capped_in(catalog)}
-        rings: dict[bytes, Any] = {uuid: dict(known.get(uuid, {})) for uuid in wanted}
-        oplog = self._client.local.get_collection("oplog.rs", codec_options=RAW)
-        for entry in oplog.find({"ts": {"$gt": since, "$lte": at}, "op": {"$in": ["i", "d", "u"]}}):
+        # What came to be since then was empty when it did.
+        rings: dict[bytes, Any] = {
+            uuid: None if known.get(uuid, {}) is None else dict(known.get(uuid, {})) for uuid in wanted
+        }
+        for entry in self._oplog.find({"ts": {"$gt": since, "$lte": at}, "op": {"$in": ["i", "d", "u"]}}):
             uuid = bytes(entry["ui"]) if "ui" in entry else b""
             ring = rings.get(uuid)
             if ring is None:

@@ -48,7 +48,8 @@ class Watch:
         return database in self.databases
 
     def entries(self, at: Any) -> tuple[CollectionEntry, ...]:
-        return read_catalog(self.client, self.facts, self.databases, at=at).entries
+        found = read_catalog(self.client, self.facts, self.databases, at=at).entries
+        return tuple(entry for entry in found if not entry.is_temporary)
 
     def news(self) -> Iterator[tuple[Any, list[Event]]]:
         until = majority_point(self.client)

@@ -100,7 +100,7 @@ def _take(taking: Taking, run: Run, captured: Capture, reader: CollectionReader)
 
 
 def _refuse_nothing(captured: Capture) -> None:
-    if not captured.collections:
+    if all(entry.is_temporary for entry in captured.collections):
         raise DatabaseEmpty(
             f"there is nothing to back up in {', '.join(captured.databases) if captured.databases else 'this server'}",
             "does MONGODB_URI name the right server and the right database?",

@@ -51,10 +51,11 @@ class DatabasePoint:
     def __init__(self, reader: SnapshotReader, since: Archived | None = None) -> None:
         self.reader = reader
         self.since = since
-        self._in_snapshot = stored_collections(reader)
+        self._in_snapshot = stored_collections(reader, with_temporary=True)
         self.births: Mapping[bytes, Timestamp] = {}
         """By UUID: changes before this are of another collection."""
-        self.collections: list[StoredCollection] = self._in_snapshot if since is None else self._followed(since)
+        in_sight = [one for one in self._in_snapshot if not one.entry.is_temporary]
+        self.collections: list[StoredCollection] = in_sight if since is None else self._followed(since)
         """In order of name."""
 
     @property
@@ -127,8 +128,12 @@ class DatabasePoint:
         return sorted(found, key=lambda one: (one.entry.database, one.entry.name))
 
 
-def stored_collections(reader: SnapshotReader) -> list[StoredCollection]:
-    """What the snapshot's catalog names, in order of name."""
+def stored_collections(reader: SnapshotReader, *, with_temporary: bool = False) -> list[StoredCollection]:
+    """What the snapshot's catalog names, in order of name.
+
+    Args:
+        with_temporary: Also what the server had made for a while: the archive may bring it into sight.
+    """
     streams = reader.streams()
     found = []
     for line in reader.lines(streams["catalog"]):
@@ -138,7 +143,8 @@ def stored_collections(reader: SnapshotReader) -> list[StoredCollection]:
             stream = value["stream"]
             size = 0 if stream is None else streams[stream].total_bytes
             later = value.get("later") is True
-            found.append(StoredCollection(entry, int(value["documents"]), size, stream, later))
+            if with_temporary or not entry.is_temporary:
+                found.append(StoredCollection(entry, int(value["documents"]), size, stream, later))
         except (KeyError, TypeError, ValueError) as error:
             raise ObjectDamaged(f"the catalog of snapshot {reader.record.snapshot[:8]} is not readable") from error
     return found

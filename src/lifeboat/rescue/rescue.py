@@ -891,7 +891,10 @@ def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bo
         database, collection = take(line, "database", str), take(line, "collection", str)
         try:
             with reading(f"{database}.{collection}"):
-                if since is None or since.takes_along(line, uuid_and_name(line)):
+                before = uuid_and_name(line)
+                is_there = since is None or since.takes_along(line, before)
+                # Half of somebody's $out is nobody's, but where it came into sight until then.
+                if is_there and not (is_temporary(line) and uuid_and_name(line) == before):
                     dump_collection(contents, line, out)
                     collections += 1
         except Trouble as trouble:
@@ -937,6 +940,12 @@ def dump_collection(contents: Contents, line: dict[str, Any], out: str) -> None:
         data = dump_file_name(f"system.buckets.{collection}") if line.get("kind") == "timeseries" else escaped
         write_whole(out, database, f"{data}.bson", contents.read(stream))
     write_whole(out, database, f"{escaped}.metadata.json", iter([metadata.encode()]))
+
+
+def is_temporary(line: dict[str, Any]) -> bool:
+    """Whether the server had made it for a while."""
+    options = from_json(take(line, "metadata", str).encode()).get("options")
+    return isinstance(options, dict) and options.get("temp") is True
 
 
 def uuid_and_name(line: dict[str, Any]) -> dict[bytes, bytes]:
@@ -1254,6 +1263,8 @@ class Since:
             if self._names[uuid] != name:
                 database, _, collection = self._names[uuid].decode().partition(".")
                 metadata = from_json(line["metadata"].encode()) | {"collectionName": collection}
+                if isinstance(metadata.get("options"), dict):
+                    metadata["options"].pop("temp", None)
                 line |= {"database": database, "collection": collection, "metadata": json.dumps(metadata)}
         return True
 

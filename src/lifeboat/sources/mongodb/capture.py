@@ -132,15 +132,19 @@ def capture(
     began = clock.now()
     facts = look_at_server(client)
     catalog = read_catalog(client, facts, databases, at)
+    collections = catalog.entries
+    if any(entry.is_temporary for entry in collections) and not may_read_oplog(client):
+        # Of use only to an archive; and who may not read the oplog could not follow them when they come to their end.
+        collections = tuple(entry for entry in collections if not entry.is_temporary)
     users, roles, user_findings = read_users(client, databases, catalog.time)
     time = catalog.time
-    capped = [entry for entry in catalog.entries if entry.kind == "capped"]
+    capped = [entry for entry in collections if entry.kind == "capped"]
     apart = [_capped(entry.namespace) for entry in capped] if time and capped and not may_read_oplog(client) else []
     yield Capture(
         instant=datetime.fromtimestamp(time.time, UTC) if time else began,
         time=time,
         server=facts,
-        collections=catalog.entries,
+        collections=collections,
         findings=(*findings_about(facts), *catalog.findings, *apart, *user_findings),
         databases=databases,
         client=client,

@@ -77,6 +77,11 @@ class CollectionEntry:
         return self.kind == "timeseries"
 
     @property
+    def is_temporary(self) -> bool:
+        """Made by the server for a while, as half of somebody's ``$out``: nobody's to restore, but a later rename brings it into sight."""
+        return self.options.get("temp") is True
+
+    @property
     def stored_as(self) -> str:
         """The name of the collection that holds the documents."""
         return BUCKETS + self.name if self.is_series else self.name

@@ -63,13 +63,19 @@ def left_out_because(one: Listed) -> str | None:
     return None
 
 
-def sort_out(listed: Sequence[Listed]) -> tuple[list[CollectionEntry], list[Finding]]:
-    """The entries, by database and name, and what is to be said about the rest."""
+def sort_out(listed: Sequence[Listed], *, with_temporary: bool = False) -> tuple[list[CollectionEntry], list[Finding]]:
+    """The entries, by database and name, and what is to be said about the rest.
+
+    Args:
+        with_temporary: Also what the server made for a while, such as half of somebody's ``$out``.
+    """
     entries, findings = _sort_out_series(listed)
     for each in listed:
         reason = left_out_because(each)
         if each.is_series and reason is None:
             continue
+        if with_temporary and reason == "" and each.options.get("temp") and not is_server_s_own(each.name):
+            reason = None
         if reason is None:
             entry = describe(each.database, each.name, each.options, each.indexes, each.uuid)
             entries.append(entry)

@@ -40,7 +40,7 @@ class CatalogRead:
 def read_catalog(
     client: Client, facts: ServerFacts, databases: Sequence[str] | None, at: Timestamp | None = None
 ) -> CatalogRead:
-    """List what is to be captured and fix T.
+    """List what is to be captured and fix T; what the server made for a while is in it too (``is_temporary``).
 
     Args:
         at: T, when it is not to be chosen here; where the rights leave no choice, T is a later one.
@@ -163,8 +163,8 @@ def _finished_indexes(database: Any, name: str) -> list[Mapping[str, Any]]:
 
 
 def _sort_out(listed: list[Listed], time: Timestamp | None, databases: Sequence[str] | None) -> CatalogRead:
-    entries, findings = sort_out(listed)
-    if not entries:
+    entries, findings = sort_out(listed, with_temporary=True)
+    if all(entry.is_temporary for entry in entries):
         findings.append(_nothing(databases))
     return CatalogRead(tuple(entries), tuple(findings), time)
 
