@@ -225,7 +225,7 @@ def test_cron_installs_again_removes_and_doctor_knows(machine: Machine) -> None:
     machine.run("schedule", "install", "cron", "--user", PATH=path)
     assert kept.read_text() == "5 4 * * * mine\n" + shown
     status = machine.json("schedule", "status", PATH=path)
-    assert [job["job"] for job in status["jobs"]] == ["db", "all", "verify", "prune"] and status["tested"]
+    assert [job["job"] for job in status["jobs"]] == ["db", "all", "scrub", "verify", "prune"] and status["tested"]
     # Each line does what it says, in the surroundings of cron.
     [line] = [one for one in shown.splitlines() if "run db" in one]
     poor = {"HOME": "/nonexistent", "LOGNAME": "x", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "LANG": "C"}

@@ -254,9 +254,8 @@ def test_whatever_happens_no_slot_is_lost_and_none_done_twice(
     now = machine.clock.watch
     for job in jobs:
         good = [ran.slot for ran in machine.runs_of(job.name) if ran.good and ran.ended]
-        assert good[-1] == job.slots.last_until(now - job.jitter - MINUTE), (
-            f"{job.name} does not stand at its newest slot"
-        )
+        newest = {job.slots.last_until(now - job.jitter - late) for late in (timedelta(), MINUTE)}
+        assert good[-1] in newest, f"{job.name} does not stand at its newest slot"
     for job in jobs:
         tries = [ran.slot for ran in machine.runs_of(job.name)]
         assert all(tries.count(slot) <= TRIES_AT_MOST for slot in tries)

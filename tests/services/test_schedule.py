@@ -51,12 +51,12 @@ def times_of_day(field_minute: str, field_hour: str) -> list[int]:
 @pytest.mark.parametrize(
     ("db", "files", "names"),
     [
-        (HOUR, DAY, ["db", "all", "verify"]),
-        (None, DAY, ["all", "verify"]),
-        (HOUR, None, ["db", "all", "verify"]),
-        (None, None, ["verify"]),
-        (DAY, DAY, ["all", "verify"]),
-        (15 * MINUTE, 6 * HOUR, ["db", "files", "all", "verify"]),
+        (HOUR, DAY, ["db", "all", "age"]),
+        (None, DAY, ["all", "age"]),
+        (HOUR, None, ["db", "all", "age"]),
+        (None, None, ["age"]),
+        (DAY, DAY, ["all", "age"]),
+        (15 * MINUTE, 6 * HOUR, ["db", "files", "all", "age"]),
     ],
 )
 def test_the_jobs_follow_from_what_may_be_lost(db: float | None, files: float | None, names: list[str]) -> None:

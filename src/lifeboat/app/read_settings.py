@@ -25,10 +25,11 @@ from lifeboat.app.settings import (
     Objectives,
     RepositorySettings,
     S3Location,
+    ServeSettings,
     Settings,
     StreamSettings,
 )
-from lifeboat.app.settings_file import SettingsFile, SettingsFileInvalid, read_settings_file
+from lifeboat.app.settings_file import ServeTable, SettingsFile, SettingsFileInvalid, read_address, read_settings_file
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.secret import Secret
@@ -166,6 +167,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         ),
         limits=Limits(said.limits.threads, said.limits.compression_level),
         stream=StreamSettings(float(said.stream.every), said.stream.outage_hours * HOUR_SECONDS),
+        serve=_serve(said.serve),
         retention=Rules(**said.retention.model_dump()),
         key=key,
         key_from=key_from,
@@ -223,6 +225,11 @@ def _repository(variables: Variables, said: SettingsFile, folder: Path, base: Pa
         label=_label(variables) or table.label,
         recipients=tuple(table.recipients),
     )
+
+
+def _serve(said: ServeTable) -> ServeSettings:
+    times = {job: time for job, time in said.jobs.model_dump().items() if time is not None}
+    return ServeSettings(read_address(said.listen), said.timezone, said.stream, said.jitter, tuple(times.items()))
 
 
 def _label(variables: Variables) -> str | None:

@@ -142,6 +142,8 @@ class Scheduling:
     def is_still_there(self) -> bool:
         """Whether what was installed is still where it was written."""
         installed = self.installed_as() or {}
+        if installed.get("manager") == "serve":
+            return self.memory.is_running("serve")
         files = installed.get("files")
         for path in files if isinstance(files, list) else []:
             if path == "crontab":

@@ -20,7 +20,7 @@ from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.sizes import show_seconds
 from lifeboat.services.notify.notice import Kind, Notice
 from lifeboat.services.notify.telling import Told, Troubles, send
-from lifeboat.services.schedule.child import Ended, Trouble, run_command
+from lifeboat.services.schedule.child import STOPPED, Ended, Trouble, run_command
 from lifeboat.services.schedule.jobs import ARGUMENTS
 from lifeboat.services.schedule.memory import JobMemory, JobStillRuns, ScheduleMemory, is_silent
 
@@ -53,8 +53,12 @@ class ScheduledRuns:
         self._say = say
         self.memory = ScheduleMemory(find_state(environment, folder), folder)
 
-    def run(self, name: str) -> int:
-        """Run the job's command, remember how it ended, tell; returns the command's exit status."""
+    def run(self, name: str, *, for_serve: bool = False) -> int:
+        """Run the job's command, remember how it ended, tell; returns the command's exit status.
+
+        Args:
+            for_serve: ``lifeboat serve`` begins it: being stopped by it is no trouble, it begins it again.
+        """
         try:
             with self.memory.alone(name) as lock:
                 with self.memory.job_changed(name) as job:
@@ -71,7 +75,9 @@ class ScheduledRuns:
             self._say(f"{name}: left out, the run that began {_shown(job.began)} is not over")
             self._tell_of_silence("", running=name)
             return 0
-        if ended.trouble:
+        if ended.trouble and for_serve and ended.trouble.code == STOPPED:
+            self._say(f"{name}: stopped with the program; what was uploaded is not lost")
+        elif ended.trouble:
             self._tell_trouble(name, ended.trouble)
         else:
             self._tell_recovery(name)

@@ -112,6 +112,20 @@ class StreamSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """What ``lifeboat serve`` runs when, and where it answers."""
+
+    listen: tuple[str, int] | None = ("127.0.0.1", 8765)
+    """Address and port of health, metrics and dashboard; None: nowhere."""
+    timezone: str = ""
+    """Whose clock the jobs' times are of; empty: this machine's."""
+    stream: bool = True
+    jitter: bool = True
+    jobs: tuple[tuple[str, str], ...] = ()
+    """Job to its time, where it is not the default: five fields of cron, ``every 15m``, or ``off``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How hard this machine may be used."""
 
@@ -132,6 +146,7 @@ class Settings:
     objectives: Objectives = field(default_factory=Objectives)
     limits: Limits = field(default_factory=Limits)
     stream: StreamSettings = field(default_factory=StreamSettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)
     retention: Rules = field(default_factory=Rules)
     """How many snapshots are kept; `prune` removes the others."""
     key: Secret | None = None

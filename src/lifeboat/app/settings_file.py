@@ -69,6 +69,22 @@ def _one_name(text: str) -> str:
     return text
 
 
+def read_address(text: str) -> tuple[str, int] | None:
+    """``127.0.0.1:8765``, ``[::1]:8765``; None of ``off``. Raises ``ValueError``."""
+    if text == "off":
+        return None
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError('an address to listen on is written like "127.0.0.1:8765"; "off" for none')
+    return host, int(port)
+
+
+def _address(text: str) -> str:
+    read_address(text)
+    return text
+
+
 Span = Annotated[float, BeforeValidator(read_span)]
 Reference = Annotated[str, AfterValidator(_only_a_reference)]
 
@@ -123,6 +139,27 @@ class StreamTable(Table):
     outage_hours: Annotated[float, Field(gt=0, le=24 * 366, strict=False)] = 24.0
 
 
+class ServeJobsTable(Table):
+    """Times: five fields of cron, ``every 15m``, or ``off``; read when ``serve`` starts."""
+
+    db: str | None = None
+    files: str | None = None
+    config: str | None = None
+    all: str | None = None
+    age: str | None = None
+    verify: str | None = None
+    scrub: str | None = None
+    prune: str | None = None
+
+
+class ServeTable(Table):
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8765"
+    timezone: str = ""
+    stream: bool = True
+    jitter: bool = True
+    jobs: ServeJobsTable = ServeJobsTable()
+
+
 Count = Annotated[int, Field(ge=0, le=100_000)]
 
 
@@ -156,6 +193,7 @@ class SettingsFile(Table):
     objectives: ObjectivesTable = ObjectivesTable()
     limits: LimitsTable = LimitsTable()
     stream: StreamTable = StreamTable()
+    serve: ServeTable = ServeTable()
     notify: NotifyTable = NotifyTable()
     retention: RetentionTable = RetentionTable()
 

@@ -43,6 +43,7 @@ COMMANDS = {
     "backup": Row("Every day", "back up the database, the files, the configuration"),
     "aws": Row("First steps", "the rights each machine needs in the bucket, as JSON"),
     "stream": Row("Every day", "archive every change: any moment can be restored"),
+    "serve": Row("Every day", "run all of it by itself: jobs, stream, health, dashboard"),
     "verify": Row("Every day", "prove that what is stored is whole"),
     "schedule": Row("Every day", "have systemd or cron run it, and be told when it fails"),
     "prune": Row("Every day", "let old copies go, by rules; --dry-run says why of each"),

@@ -356,6 +356,16 @@ class Repository:
                     raise
         return None
 
+    def newest_records(self, writer: str, links_at_most: int) -> Iterator[Record | LifeboatError]:
+        """The records of a writer's newest links, newest link first: what was stored lately, without opening the whole catalog."""
+        places = {stated_digest(name): name for name in self._catalog_names(writer, "snapshot-")}
+        signing_key = self.registrations[writer].signing_key
+        newest = list(reversed(self._catalog_names(writer, "link-")))[:links_at_most]
+        for _, link in self._opened(newest, lambda raw, name: open_link(raw, name, signing_key, self.id)):
+            for digest in reversed(link.records) if isinstance(link, Link) else ():
+                if digest in places:
+                    yield self.record_at(writer, places[digest])
+
     def heads(self) -> dict[str, str]:
         """The newest link of every writer whose catalog may be listed here: a guarded writer's rights end at its own."""
         found: dict[str, str] = {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lifeboat.app.schedule_install import Scheduling
     from lifeboat.app.schedule_run import ScheduledRuns
 
-JOBS = ("db", "files", "all", "verify", "prune")
+JOBS = ("db", "files", "config", "all", "age", "verify", "scrub", "prune")
 
 
 class ScheduleGroup(click.Group):
@@ -27,7 +27,7 @@ class ScheduleGroup(click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Examples"):
             formatter.write("  lifeboat schedule install systemd --notify-email ops@example.com\n")
-            formatter.write("      every hour the database, at 02:00 everything, at 03:30 a verification\n")
+            formatter.write("      hourly the database, at 02:00 everything, later it is checked\n")
             formatter.write("  lifeboat schedule status\n      when did each last run, and how did it end?\n")
 
 
@@ -73,8 +73,8 @@ def install(
 ) -> ExitStatus:
     """Install the jobs of the application in this folder; again to change them.
 
-    Every hour the database, at 02:00 everything as one recovery point, at 03:30 a verification; [objectives] in lifeboat.toml move
-    that. They run in this folder as you. Without SYSTEMD or CRON: whichever runs this machine.
+    Every hour the database, at 02:00 everything as one recovery point, at 03:30 an hour of scrubbing, at 08:00 a verification;
+    [objectives] in lifeboat.toml move that. They run in this folder as you. Without SYSTEMD or CRON: whichever runs this machine.
 
     A test notice is sent at the end. Exit status 3: installed, but the notice did not arrive.
     """
@@ -137,9 +137,10 @@ def status(run: Run) -> ExitStatus:
 
 @lifeboat_command("run", examples=(("schedule run db", "as the timer does it"),))
 @click.argument("job", type=click.Choice(JOBS))
-def run_job(run: Run, job: str) -> ExitStatus:
+@click.option("--for-serve", is_flag=True, hidden=True)
+def run_job(run: Run, job: str, for_serve: bool) -> ExitStatus:
     """Run one job now, as the timer would, and tell when it fails. Exit status: that of the command it runs."""
-    code = scheduled_runs(run).run(job)
+    code = scheduled_runs(run).run(job, for_serve=for_serve)
     try:
         return ExitStatus(code)
     except ValueError:

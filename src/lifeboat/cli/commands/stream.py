@@ -1,5 +1,6 @@
 """``lifeboat stream``: archive every change of the database, so that any moment can be restored."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from lifeboat.cli.command import lifeboat_command
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.run import Run
 
+FOR_SERVE_SECONDS = 2.0
+"""So often ``serve`` hears how it does, for metrics and dashboard."""
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -30,7 +33,8 @@ _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     help="How long a change waits at most before it is stored; else [stream] every in lifeboat.toml, else 30.",
 )
 @click.option("--once", is_flag=True, help="Archive what there is up to now, then end.")
-def command(run: Run, every: int | None, once: bool) -> ExitStatus:
+@click.option("--ends-with-input", is_flag=True, hidden=True)
+def command(run: Run, every: int | None, once: bool, ends_with_input: bool) -> ExitStatus:
     """Archive every change of the database until it is stopped: any moment can then be restored.
 
     It reads the oplog of the replica set, stores what a majority has, and goes on where it was after a crash, a restart, a
@@ -49,6 +53,9 @@ def command(run: Run, every: int | None, once: bool) -> ExitStatus:
     show = StreamShow(run)
     stop = threading.Event()
     request = StreamRequest(None if every is None else float(every), once, run.config, run.environment)
+    if ends_with_input:
+        show.every_seconds = FOR_SERVE_SECONDS
+        threading.Thread(target=_end_with_input, args=(run, stop), name="input-watcher", daemon=True).start()
     with _ended_by_signals(stop), run.lifeboat() as lifeboat:
         report = lifeboat.stream(request, show, stop)
     show.close()
@@ -56,6 +63,14 @@ def command(run: Run, every: int | None, once: bool) -> ExitStatus:
         run.write(run.out, f"{status_line(report.status)}\n")
     missing = not report.all_stored or (once and report.snapshot_missing)
     return ExitStatus.INCOMPLETE if missing else ExitStatus.DONE
+
+
+def _end_with_input(run: Run, stop: threading.Event) -> None:
+    """Whoever started it holds the other end, and the kernel lets go of it however he dies."""
+    # Not through the file object: the interpreter could not end while a thread holds its lock.
+    while os.read(run.input.fileno(), 1024):
+        pass
+    stop.set()
 
 
 @contextmanager

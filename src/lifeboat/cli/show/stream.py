@@ -27,6 +27,7 @@ class StreamShow:
         self._moves = run.at_terminal and not run.quiet and run.environment.get("TERM", "") not in ("", "dumb")
         self._logged_at: float | None = None
         self._drawn = ""
+        self.every_seconds = LOG_EVERY_SECONDS
 
     def said(self, finding: Finding) -> None:
         if self._run.json:
@@ -63,7 +64,7 @@ class StreamShow:
 
     def _is_time(self) -> bool:
         now = self._run.clock.monotonic()
-        if self._logged_at is not None and now - self._logged_at < LOG_EVERY_SECONDS:
+        if self._logged_at is not None and now - self._logged_at < self.every_seconds:
             return False
         self._logged_at = now
         return True

@@ -16,6 +16,8 @@ from typing import Any
 
 INTERRUPTED = 130
 BUG = 1
+STOPPED = "stopped"
+"""Code of a run that somebody outside ended by a signal."""
 NAMED_AT_MOST = 5
 _STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -63,7 +65,7 @@ def run_command(
         hint = (
             "was the machine shut down, or did it run into the time limit of its unit? The next run goes on from there"
         )
-        return Ended(INTERRUPTED, report, Trouble("stopped", f"it was stopped from outside ({name})", hint))
+        return Ended(INTERRUPTED, report, Trouble(STOPPED, f"it was stopped from outside ({name})", hint))
     return ended(child.returncode, report)
 
 

@@ -1,7 +1,8 @@
 """The jobs of one installation, made from what it protects and how much may be lost. Pure.
 
-Every hour the database; at 02:00 everything as one recovery point; at 03:30 a verification; on Sundays a prune. An objective that
-is shorter or longer moves the first; one of the files that is shorter than a day gives them a job of their own.
+Every hour the database; at 02:00 everything as one recovery point; at 03:30 an hour's share of reading and opening all that is stored;
+at 08:00 a verification of its structure; on Sundays a prune. An objective that is shorter or longer moves the first; one of the files that
+is shorter than a day gives them a job of their own. A machine without a key can do no more than look at ages.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ STEPS_SECONDS = tuple(
     [minutes * MINUTE for minutes in (5, 10, 15, 20, 30)] + [hours * HOUR for hours in (1, 2, 3, 4, 6, 8, 12)] + [DAY]
 )
 """Those that divide an hour or a day: cron can say no others."""
-VERIFY_MINUTES = 60
+SCRUB_MINUTES = 60
 """A night's share of a rolling verification."""
 
 
@@ -33,8 +34,11 @@ class Job:
 ARGUMENTS = {
     "db": ("backup", "db"),
     "files": ("backup", "files"),
+    "config": ("backup", "config"),
     "all": ("backup", "all"),
-    "verify": ("verify", "--level", "full", "--max-minutes", str(VERIFY_MINUTES)),
+    "age": ("verify", "--level", "age"),
+    "verify": ("verify", "--level", "structure"),
+    "scrub": ("verify", "--level", "full", "--max-minutes", str(SCRUB_MINUTES)),
     "prune": ("prune", "--yes"),
 }
 """What each job types; a unit or a crontab names the job only, so that a newer Lifeboat may type something better."""
@@ -49,16 +53,20 @@ def plan_jobs(db_seconds: float | None, files_seconds: float | None, *, can_prun
     jobs = []
     for name, title, objective in (("db", "the database", db_seconds), ("files", "the files", files_seconds)):
         if objective is not None and objective < DAY:
-            jobs.append(_backup(name, title, _step_within(objective)))
+            jobs.append(_backup(name, title, step_within(objective)))
     if db_seconds is not None or files_seconds is not None:  # else this is a keeper's machine: it proves and prunes
         jobs.append(Job("all", "backup of everything", DAY, "0 2 * * *", "*-*-* 02:00:00", "every day at 02:00"))
-    jobs.append(Job("verify", "verification", DAY, "30 3 * * *", "*-*-* 03:30:00", "every day at 03:30"))
-    if can_prune:
+    if not can_prune:
+        jobs.append(Job("age", "look at the ages", DAY, "0 8 * * *", "*-*-* 08:00:00", "every day at 08:00"))
+    else:
+        jobs.append(Job("scrub", "rolling scrub", DAY, "30 3 * * *", "*-*-* 03:30:00", "every day at 03:30"))
+        jobs.append(Job("verify", "verification", DAY, "0 8 * * *", "*-*-* 08:00:00", "every day at 08:00"))
         jobs.append(Job("prune", "prune", WEEK, "30 5 * * 0", "Sun *-*-* 05:30:00", "Sundays at 05:30"))
     return jobs
 
 
-def _step_within(objective: float) -> int:
+def step_within(objective: float) -> int:
+    """The longest step that keeps the objective; five minutes where none does."""
     fitting = [step for step in STEPS_SECONDS if step <= objective]
     return fitting[-1] if fitting else STEPS_SECONDS[0]
 

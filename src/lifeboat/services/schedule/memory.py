@@ -40,6 +40,12 @@ class JobMemory:
     told: bool = True
     """Whether the last failure was told, or had not to be."""
     troubles: dict[str, Any] = field(default_factory=dict)
+    slot: str | None = None
+    """The newest slot that ``serve`` began, or need not."""
+    tries: int = 0
+    """How many runs ``serve`` began for it; 0: it needed none."""
+    tried: str | None = None
+    """When it began the last of them."""
 
     @property
     def was_killed(self) -> bool:
@@ -115,6 +121,14 @@ class ScheduleMemory:
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def holder_of(self, name: str) -> str | None:
+        """The process id that whoever holds the lock wrote into it, if he did."""
+        try:
+            said = (self._directory / f"{self._stem}.{name}.lock").read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            return None
+        return said if said.isdigit() else None
 
     def is_running(self, name: str) -> bool:
         try:
