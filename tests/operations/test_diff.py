@@ -242,6 +242,8 @@ def test_a_filter_chooses_what_fits_at_one_of_the_two(kit: DiffKit, client: Clie
     for until in (words(last), "live"):
         report = kit.diff(words(first), until, filter='{kind: "a"}')
         assert told(report) == {"1": "changed", "2": "changed", "3": "changed", "5": "removed", "20": "added"}
+    client.drop_database("shop")
+    assert kit.diff(words(first), words(last), filter="{n: 1}").changed == 2
     with pytest.raises(FilterInvalid):
         kit.diff(words(first), words(last), filter="{kind: {$unknown: 1}}")
 

@@ -177,3 +177,15 @@ def test_a_name_that_is_nearly_right_is_asked_back(kit: PointKit, looking: Looki
     with pytest.raises(RestorePlanInvalid) as refused:
         kit.restore(taken, client, namespaces=["shop.oders"])
     assert refused.value.hint.startswith("did you mean shop.orders? ")
+
+
+def test_after_the_whole_database_was_dropped(kit: PointKit, looking: Looking, client: Client) -> None:  # noqa: F811
+    client.shop.orders.insert_many({"_id": n, "n": n} for n in range(10))
+    taken = kit.back_up(client, ["shop"])
+    client.shop.orders.update_one({"_id": 3}, {"$set": {"n": "then"}})
+    goal = now_of(client)
+    client.drop_database("shop")
+    kit.archive(client, end_of(kit, taken))
+    with looking.at(goal, "orders", '{n: "then"}') as found:
+        assert found.put_back().written == 1
+    assert list(client.shop.orders.find()) == [{"_id": 3, "n": "then"}]
