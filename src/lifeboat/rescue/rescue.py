@@ -891,10 +891,11 @@ def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bo
         database, collection = take(line, "database", str), take(line, "collection", str)
         try:
             with reading(f"{database}.{collection}"):
-                before = uuid_and_name(line)
-                is_there = since is None or since.takes_along(line, before)
+                was_temporary, is_there = is_temporary(line), True
+                if since is not None:
+                    is_there = since.takes_along(line, uuid_and_name(line))
                 # Half of somebody's $out is nobody's, but where it came into sight until then.
-                if is_there and not (is_temporary(line) and uuid_and_name(line) == before):
+                if is_there and not (was_temporary and is_temporary(line)):
                     dump_collection(contents, line, out)
                     collections += 1
         except Trouble as trouble:
