@@ -182,7 +182,7 @@ class StreamKit:
         found = [
             (one.modified, Segment(repository, one).statement.because) for one in self.segments() if not one.is_part
         ]
-        return [why for _, why in sorted(found) if why is not None]
+        return [why for _, why in sorted(found, key=lambda one: one[0]) if why is not None]
 
     def archived(self, stretch: Stretch) -> list[Event]:
         """Everything in it, each once, in order."""

@@ -101,6 +101,18 @@ def test_state_that_is_lost_is_found_again_in_the_repository(kit: StreamKit, cli
     kit.compare(client, [database])
 
 
+def test_state_that_is_lost_does_not_hide_that_other_databases_are_followed(
+    kit: StreamKit, client: Client, database: str
+) -> None:
+    writer = Writer(client, database)
+    for _ in range(2):
+        writer.one_round()
+        kit.once(client, [database])
+    (kit.state.directory / FILE).unlink()
+    kit.once(client, [f"{database}_other", database])
+    assert "other databases are followed now" in kit.because()[-1]
+
+
 def test_state_that_is_older_than_the_archive_costs_a_stretch_twice(
     kit: StreamKit, client: Client, database: str
 ) -> None:

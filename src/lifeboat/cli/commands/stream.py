@@ -85,7 +85,8 @@ def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
     before = {}
     try:
         for number in _ENDING:
-            before[number] = signal.signal(number, ask)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup lifeboat stream &` means it
+                before[number] = signal.signal(number, ask)
     except ValueError:  # not in the main thread: whoever calls sets ``stop``
         yield
         return

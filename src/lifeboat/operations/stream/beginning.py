@@ -14,6 +14,7 @@ from bson import Timestamp
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.operations.last_instant import last_instant
+from lifeboat.operations.segment_summary import read_summary
 from lifeboat.operations.stream.filling import edge_of
 from lifeboat.operations.stream.memory import Remembered
 from lifeboat.repository.open_repository import Repository
@@ -41,15 +42,16 @@ class Beginning:
     snapshot_after: ClusterTime | None
 
 
-def own_newest(repository: Repository, writer: str, databases: Sequence[str] | None) -> Remembered | None:
-    """Where this writer's archive ends, by the repository itself; None when there is none, or its rights do not allow to look."""
+def own_newest(repository: Repository, writer: str) -> Remembered | None:
+    """Where this writer's archive ends, by the repository itself; None when there is none, or its rights and keys do not allow to look."""
     try:
         own = [one for one in list_segments(repository) if one.writer == writer and not one.is_part]
         # By when it was stored: after a server was set back, the newest chain may well end before an older one.
         newest = max(own, key=lambda one: (one.modified, one.through), default=None)
         if newest is None:
             return None
-        statement = Segment(repository, newest).statement
+        segment = Segment(repository, newest)
+        statement, databases = segment.statement, read_summary(segment.summary()).databases
     except LifeboatError as error:
         if error.worth_retrying:
             raise
@@ -60,9 +62,10 @@ def own_newest(repository: Repository, writer: str, databases: Sequence[str] | N
         chain=newest.chain,
         through=statement.through,
         previous=newest.name,
-        databases=None if databases is None else tuple(databases),
+        databases=databases,
         written=statement.written,
-        snapshot_after=None,
+        # Whether it has its snapshot went with the memory: at worst one more is taken.
+        snapshot_after=min(one.after for one in own if one.chain == newest.chain),
     )
 
 

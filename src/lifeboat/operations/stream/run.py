@@ -189,7 +189,7 @@ class Stream:
             raise DatabaseUnsupported("a standalone server keeps no oplog: there is nothing to archive", MAKE_A_SET)
         if not may_read_oplog(self._client):
             raise DatabaseRightMissing("this user may not read the oplog (find on local.oplog.rs)", OPLOG_HINT)
-        last = self._memory.load() or own_newest(self._repository, self._writer, self._databases)
+        last = self._memory.load() or own_newest(self._repository, self._writer)
         self._storing = Storing(
             self._segments,
             self._memory,
