@@ -1,8 +1,12 @@
 """``lifeboat stream`` as people run it: a process of its own, killed and stopped in every way, that loses nothing."""
 
+import contextlib
 import json
 import os
+import pty
 import random
+import re
+import select
 import signal
 import subprocess
 import sys
@@ -197,6 +201,35 @@ def test_a_gap_is_told_by_mail_and_so_is_the_snapshot_that_failed(host: Host, cl
         assert {"stream-gap", "stream-snapshot-failed"} <= {
             code for text in mail.texts()[1:] for code in ("stream-gap", "stream-snapshot-failed") if code in text
         }
+
+
+def test_on_a_terminal_one_line_moves_and_what_happens_stays(host: Host, client: Client, database: str) -> None:
+    ours, its = pty.openpty()
+    child = subprocess.Popen(
+        [LIFEBOAT, "stream", "--every", "1"],
+        env={**host.environment, "TERM": "xterm", "COLUMNS": "80"},
+        cwd=host.folder,
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+    )
+    os.close(its)
+    said = b""
+    until = time.monotonic() + 60
+    while time.monotonic() < until and b"has its snapshot" not in said:
+        if select.select([ours], [], [], 0.2)[0]:
+            said += os.read(ours, 65536)
+    client[database].orders.insert_one({"_id": "watched"})
+    child.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):
+        while block := os.read(ours, 65536):
+            said += block
+    assert child.wait(30) == 0
+    text = said.decode()
+    assert "note: the archive begins" in " ".join(text.split())
+    assert "\r\x1b[Karchived through" in text
+    assert not set(re.findall(r"\x1b\[[^A-Za-z]*[A-Za-z]", text)) - {"\x1b[K"}, "nothing else moves"
 
 
 def names(rows: list[Any]) -> list[str]:

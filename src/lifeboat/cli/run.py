@@ -79,10 +79,18 @@ class Run:
         self._settings = None
 
     @contextmanager
-    def lifeboat(self, settings: "Settings | None" = None) -> Iterator[Facade]:
-        """The application for the present settings, or for others, with progress drawn if somebody watches."""
-        from lifeboat.cli.show.progress import watch
+    def lifeboat(self, settings: "Settings | None" = None, *, shows_itself: bool = False) -> Iterator[Facade]:
+        """The application for the present settings, or for others, with progress drawn if somebody watches.
 
+        Args:
+            shows_itself: The command draws what moves; nothing else may.
+        """
+        from lifeboat.cli.show.progress import watch
+        from lifeboat.foundation.progress import Silent
+
+        if shows_itself:
+            yield self._opener(settings or self.settings(), self.clock, Silent())
+            return
         with watch(self) as progress:
             yield self._opener(settings or self.settings(), self.clock, progress)
 

@@ -56,7 +56,7 @@ def command(run: Run, every: int | None, once: bool, ends_with_input: bool) -> E
     if ends_with_input:
         show.every_seconds = FOR_SERVE_SECONDS
         threading.Thread(target=_end_with_input, args=(run, stop), name="input-watcher", daemon=True).start()
-    with _ended_by_signals(stop), run.lifeboat() as lifeboat:
+    with _ended_by_signals(stop), run.lifeboat(shows_itself=True) as lifeboat:
         report = lifeboat.stream(request, show, stop)
     show.close()
     if not run.json and not run.quiet and report.status is not None:

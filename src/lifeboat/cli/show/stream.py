@@ -86,17 +86,17 @@ class StreamShow:
 
 
 def status_line(status: StreamStatus) -> str:
-    """Everything that matters, on one line."""
-    through = "nothing yet" if status.through is None else f"{status.through.instant:%Y-%m-%d %H:%M:%SZ}"
-    parts = [f"archived through {through}"]
+    """Everything that matters, on one line; first what would be missed if the line were cut."""
+    through = None if status.through is None else f"archived through {status.through.instant:%Y-%m-%d %H:%M:%SZ}"
+    parts = [through or "nothing archived yet"]
     if status.lag_seconds is not None:
         parts.append(f"lag {show_seconds(status.lag_seconds)}")
+    if status.waiting_for:
+        parts.append(f"waiting: {one_line(status.waiting_for)}")
+    if status.snapshot:
+        parts.append(status.snapshot)
     parts.append(f"{status.events_per_second:,.0f} changes/s")
     parts.append(f"{show_bytes(status.stored_bytes)} stored")
     if status.oplog_left_seconds is not None:
         parts.append(f"oplog holds {show_seconds(status.oplog_left_seconds)} more")
-    if status.snapshot:
-        parts.append(status.snapshot)
-    if status.waiting_for:
-        parts.append(f"waiting: {one_line(status.waiting_for)}")
     return ", ".join(parts)
