@@ -12,10 +12,12 @@ from lifeboat.operations.doctor.archive import check_archive
 from lifeboat.operations.reports import ArchiveStatus, SourceStatus, StatusReport
 from lifeboat.operations.status import status
 from lifeboat.operations.stream.memory import Remembered, StreamMemory
+from lifeboat.operations.timeline_report import look_at_timeline
 from lifeboat.operations.verify.run import check_ages
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.segment_format import Edge
 from lifeboat.repository.segment_writing import new_chain
+from lifeboat.repository.segments import list_segments
 from lifeboat.storage.errors import StorageDenied
 
 HOUR = 3600
@@ -149,3 +151,18 @@ def test_without_an_archive_all_is_as_it_was(archived: Archived) -> None:
     assert [one.code for one in check_ages([record], GOAL, archived.clock.now())] == ["snapshot-too-old"]
     (none,) = check_archive(archived.opened())
     assert none.level is Level.OK and "`lifeboat stream`" in none.message
+
+
+@pytest.mark.parametrize("ahead", [60, 40 * HOUR])
+def test_a_planted_name_keeps_no_alarm_silent(archived: Archived, ahead: int) -> None:
+    archived.snapshot(at(10))
+    archived.stream(at(10), at(2 * HOUR), 1800)
+    newest = max(list_segments(archived.repository), key=lambda one: one.through)
+    now_is(archived, 5 * HOUR)
+    wide = f"{newest.after.hex()}-{at(5 * HOUR + ahead).hex()}"
+    name = newest.name.replace(f"{newest.after.hex()}-{newest.through.hex()}", wide)
+    archived.store.write(name, archived.store.read(newest.name))
+    report, source, archive = look(archived)
+    assert archive is not None and archive.lag_seconds == 3 * HOUR and not source.meets_objective
+    assert "archive-stands-still" in codes(report)
+    assert look_at_timeline(archived.opened()).histories[0].lag_seconds == 3 * HOUR

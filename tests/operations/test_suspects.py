@@ -15,6 +15,7 @@ from lifeboat.foundation.cluster_time import ClusterTime, read_words
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.find_suspects import OperationUnknown, SuspectsReport, before_op, find_suspects
 from lifeboat.operations.suspects import Kind, Suspect
+from lifeboat.repository.segments import list_segments
 from lifeboat.sources.mongodb.landing_names import landing_name
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
 
@@ -159,6 +160,21 @@ def test_what_a_restore_by_lifeboat_did_is_named_as_such(kit: PointKit, client: 
     (suspect,) = look(kit, client, after).suspects
     assert suspect.kind is Kind.RESTORE and suspect.namespaces == ("shop.orders", "shop.users")
     assert suspect.sentence == "a restore by Lifeboat replaced shop.orders, shop.users"
+
+
+def test_a_planted_segment_hides_nothing(kit: PointKit, client: Client) -> None:
+    after = end_of(kit, kit.back_up(client, None))
+    client.shop.users.drop()
+    through = kit.archive(client, after, entries_each=60)
+    stored = list_segments(kit.repository)[0]
+    wide = f"{ClusterTime(after.time - 100, 1).hex()}-{ClusterTime(after.time + 1000, 1).hex()}"
+    name = stored.name.replace(f"{stored.after.hex()}-{stored.through.hex()}", wide)
+    kit.repository.store.write(name, kit.repository.store.read(stored.name))
+    since, until = ClusterTime(after.time, after.inc), ClusterTime(through.time, through.inc)
+    report = find_suspects(kit.repository, since, until, progress=Silent())
+    assert [one.kind for one in report.suspects] == [Kind.DROP] and report.damaged == (name,)
+    time = read_words(report.suspects[0].op)
+    assert time is not None and before_op(kit.repository, time) == time.before()
 
 
 def test_a_damaged_segment_hides_only_what_is_in_it(kit: PointKit, client: Client) -> None:

@@ -11,7 +11,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "storage"))
 from policed_store import PolicedStore
 
 from lifeboat.crypto.identity import Identity
-from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
+from lifeboat.operations.archived import archived_between
 from lifeboat.operations.recovery_points import holes_of
 from lifeboat.operations.timeline import MomentNotCovered, because_of, find_base, read_histories
 from lifeboat.operations.timeline_report import look_at_timeline
@@ -19,6 +21,7 @@ from lifeboat.repository.custodians import add_custodian
 from lifeboat.repository.errors import KeyMissing, OnlyACustodian
 from lifeboat.repository.roles import Role, rights_of
 from lifeboat.repository.segment_writing import new_chain
+from lifeboat.repository.segments import StoredSegment, list_segments
 from lifeboat.storage.memory import MemoryStore
 
 
@@ -129,11 +132,13 @@ def test_twenty_thousand_segments_and_many_snapshots_are_looked_at_in_seconds(ar
     assert isinstance(store, MemoryStore)
     for number in range(150):
         archived.snapshot(at(number * 4000, 3))
-    stored = archived.segment(at(0), at(30))
+    archived.segment(at(0), at(30))
+    stored = archived.segment(at(599_970), at(600_000))
     raw = store.read(stored.name)
-    for number in range(1, 20_000):
+    for number in range(1, 19_999):
         names = f"{at(number * 30).hex()}-{at(number * 30 + 30).hex()}"
-        store.write(stored.name.replace(f"{at(0).hex()}-{at(30).hex()}", names), raw)
+        store.write(stored.name.replace(f"{at(599_970).hex()}-{at(600_000).hex()}", names), raw)
+    archived.clock.moment = at(600_010).instant
     repository = archived.opened()
     began = time.monotonic()
     (history,) = read_histories(repository).of
@@ -180,3 +185,32 @@ def test_each_role_sees_as_much_as_its_rights_show_and_is_told_what_it_does_not_
     assert gap.why is None, "why is in the archive, which a custodian does not read"
     with pytest.raises(OnlyACustodian):
         find_base(there, at(20))
+
+
+def plant(archived: Archived, like: StoredSegment, after: ClusterTime, through: ClusterTime) -> str:
+    """The bytes of a segment under a name that covers more."""
+    raw = archived.store.read(like.name)
+    name = like.name.replace(f"{like.after.hex()}-{like.through.hex()}", f"{after.hex()}-{through.hex()}")
+    archived.store.write(name, raw)
+    return name
+
+
+def test_what_is_planted_or_damaged_is_passed_over_where_others_hold_the_same(archived: Archived) -> None:
+    archived.snapshot(at(10))
+    archived.stream(at(5), at(100), 10)
+    twice = archived.segment(at(45), at(75))  # as after a kill: stored by two runs
+    planted = [plant(archived, twice, at(0), at(end)) for end in (60, 80, 100)]
+    inner = next(one for one in list_segments(archived.repository) if one.after == at(55))
+    archived.store.delete(inner.name)
+    archived.store.write(inner.name, b"not what was stored")
+    base, stretch = find_base(archived.opened(), at(95))
+    assert stretch is not None
+    found = archived_between(archived.opened(), stretch, base.latest, at(95))
+    used = [stored.name for stored, _ in found.segments]
+    assert twice.name in used and inner.name not in used and not set(planted) & set(used)
+
+    archived.store.delete(twice.name)
+    base, stretch = find_base(archived.opened(), at(95))
+    assert stretch is not None
+    with pytest.raises(RepositoryDamaged):
+        archived_between(archived.opened(), stretch, base.latest, at(95))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.operations.believed_segments import believed
 from lifeboat.operations.recovery_points import Base
 from lifeboat.operations.reports import ArchiveStatus
 from lifeboat.operations.stream.memory import StreamMemory, is_running
@@ -33,7 +34,7 @@ def archives(repository: Repository, records: Iterable[Record], now: datetime) -
         records: All that are not forgotten.
     """
     try:
-        listed = list_segments(repository)
+        listed, _ = believed(repository, list_segments(repository))
     except StorageDenied:
         return _by_memory(repository, now)
     if not listed:

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from bson import Timestamp
 
 from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.foundation.errors import RepositoryDamaged
 from lifeboat.operations.segment_summary import read_summary
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.segments import Segment, StoredSegment, Stretch
@@ -18,6 +20,8 @@ from lifeboat.sources.mongodb.oplog.change import is_change, when_of
 from lifeboat.sources.mongodb.oplog.command import Event
 
 AT_ONCE = 8
+TRIES = 50
+"""Each finds one more way around what is damaged or planted."""
 
 
 @dataclass(frozen=True)
@@ -62,21 +66,44 @@ class Archived:
 def archived_between(repository: Repository, stretch: Stretch, base: ClusterTime, goal: ClusterTime) -> Archived:
     """Look through a stretch that covers both.
 
-    Raises:
-        RepositoryDamaged kinds: A segment is not what its writer stored.
-    """
-    needed = stretch.between(base, goal)
+    One that is not what its writer stored is passed over where others hold the same: names are only believed until they are opened.
 
-    def look(one: tuple[StoredSegment, ClusterTime]) -> tuple[list[Event], int]:
-        stored, after = one
+    Raises:
+        RepositoryDamaged kinds: A segment is not what its writer stored, and no other one holds what it should.
+    """
+    looked: dict[str, _Looked] = {}
+    for _ in range(TRIES):
+        unsound = {name for name, one in looked.items() if one.trouble is not None}
+        try:
+            needed = stretch.without(unsound).between(base, goal)
+        except ValueError:
+            break
+        new = [stored for stored, _ in needed if stored.name not in looked]
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="segment") as pool:
+            looked |= {one.name: seen for one, seen in zip(new, pool.map(partial(_look, repository), new), strict=True)}
+        if all(looked[stored.name].trouble is None for stored, _ in needed):
+            chosen = [(looked[stored.name], after) for stored, after in needed]
+            events = [event for one, after in chosen for event in one.events if _counts(event.when, after, goal)]
+            return Archived(repository, base, goal, needed, events, sum(one.plain_bytes for one, _ in chosen))
+    raise next(one.trouble for one in looked.values() if one.trouble is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """One segment's catalog events and the size of its changes; or why it cannot be used."""
+
+    events: tuple[Event, ...] = ()
+    plain_bytes: int = 0
+    trouble: RepositoryDamaged | None = None
+
+
+def _look(repository: Repository, stored: StoredSegment) -> _Looked:
+    try:
         segment = Segment(repository, stored)
         events = chain.from_iterable(read_summary(plain).events for plain in segment.summaries())
-        return [event for event in events if _counts(event.when, after, goal)], segment.statement.plain_bytes
-
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="segment") as pool:
-        looked = list(pool.map(look, needed))
-    events = [event for found, _ in looked for event in found]
-    return Archived(repository, base, goal, needed, events, sum(size for _, size in looked))
+        return _Looked(tuple(events), segment.statement.plain_bytes)
+    except RepositoryDamaged as trouble:
+        return _Looked(trouble=trouble)
 
 
 def _counts(when: Timestamp, after: ClusterTime, goal: ClusterTime) -> bool:

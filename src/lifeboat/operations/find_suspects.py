@@ -5,18 +5,18 @@ wrong would bring back another moment without a word.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.cluster_time import LARGEST, ClusterTime
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
-from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.operations.bursts import LEAST, Burst, Counts, bursts_among, joined
 from lifeboat.operations.segment_summary import OTHERS, Counted, SegmentSummary, read_summary
 from lifeboat.operations.suspects import Kind, Suspect, in_order, operations_of, suspects_among, time_of
-from lifeboat.operations.timeline import History, meant_history, read_histories, say_moment
+from lifeboat.operations.timeline import TRIED_AT_MOST, History, meant_history, read_histories, say_moment
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.segments import Segment, StoredSegment
 from lifeboat.sources.mongodb.documents import spans_of
@@ -86,12 +86,10 @@ def find_suspects(
         KeyMissing, OnlyACustodian; StorageDenied: The archive may not be listed.
     """
     repository.need_identity()
-    history = meant_history(repository, read_histories(repository), label)
+    histories = read_histories(repository)
+    history = meant_history(repository, histories, label)
     looked = ClusterTime(max(0, since.seconds - LOOK_BACK_SECONDS), 0)
-    chosen = list(segments_between(history, looked, until))
-    progress.begin("looking through the archive", None, len(chosen))
-    damaged: list[str] = []
-    seen = list(_summaries(repository, chosen, damaged, progress))
+    seen, damaged = _seen_between(repository, history, looked, until, progress)
     wanted = _is_wanted(namespaces)
     of_catalog = suspects_among(_events(seen))
     end = min(until, ClusterTime(int(repository.store.time_there().timestamp()), 0))
@@ -114,7 +112,7 @@ def find_suspects(
         usual=tuple(dict.fromkeys(namespace for namespace, _ in usual)),
         segments=len(seen),
         blind=tuple((one.instant, other.instant) for one, other in not_archived(history, since, end)),
-        damaged=tuple(dict.fromkeys(damaged)),
+        damaged=tuple(dict.fromkeys([*damaged, *histories.unsound])),
     )
 
 
@@ -128,9 +126,10 @@ def before_op(repository: Repository, op: ClusterTime, label: str | None = None)
     repository.need_identity()
     history = meant_history(repository, read_histories(repository), label)
     begin = ClusterTime(max(0, op.seconds - AROUND_SECONDS), 0)
-    chosen = list(segments_between(history, begin, ClusterTime(op.seconds + AROUND_SECONDS, LARGEST)))
-    seen = [_look(repository, one, after) for one, after in chosen]
-    event = check_op(repository, history, op)
+    seen, damaged = _seen_between(
+        repository, history, begin, ClusterTime(op.seconds + AROUND_SECONDS, LARGEST), Silent()
+    )
+    event = _event_at(repository, seen, op, damaged)
     if isinstance(event, Command):
         for suspect in suspects_among(_events(seen)):
             first, last = operations_of(suspect)
@@ -139,16 +138,19 @@ def before_op(repository: Repository, op: ClusterTime, label: str | None = None)
     return op.before()
 
 
-def check_op(repository: Repository, history: History, op: ClusterTime) -> Event:
+def _event_at(repository: Repository, seen: Sequence[_Seen], op: ClusterTime, damaged: Sequence[str]) -> Event:
     """The first event of exactly this time; raises ``OperationUnknown``."""
-    holding = [one for one, after in segments_between(history, op.before(), op) if after < op <= one.through]
+    holding = [one.stored for one in seen if one.after < op <= one.stored.through]
     for stored in holding:
         for event in _changes(Segment(repository, stored)):
             if time_of(event.when) == op:
                 return event
-    where = (
-        "the archive holds operations of that time, but not this one" if holding else "the archive does not reach it"
-    )
+    if holding:
+        where = "the archive holds operations of that time, but not this one"
+    elif damaged:
+        where = f"{len(damaged)} segments of that time could not be read"
+    else:
+        where = "the archive does not reach it"
     raise OperationUnknown(
         f"there is no operation {say_moment(op)}: {where}",
         "was a digit lost? `lifeboat timeline --suspects` prints the operations; `--at TIME` takes any moment",
@@ -156,11 +158,11 @@ def check_op(repository: Repository, history: History, op: ClusterTime) -> Event
 
 
 def segments_between(
-    history: History, since: ClusterTime, until: ClusterTime
+    history: History, since: ClusterTime, until: ClusterTime, without: Collection[str] = ()
 ) -> Iterator[tuple[StoredSegment, ClusterTime]]:
     """All that hold something after ``since`` and up to ``until``, in order, with the instant after which each one's changes are new."""
     reached = ClusterTime(0, 0)
-    everything = (one for stretch in history.stretches for one in stretch.segments)
+    everything = (one for stretch in history.stretches for one in stretch.segments if one.name not in without)
     for one in sorted(everything, key=lambda one: (one.after, one.through)):
         if one.through <= reached:
             continue
@@ -181,34 +183,37 @@ def not_archived(history: History, since: ClusterTime, until: ClusterTime) -> li
     return found
 
 
-def _summaries(
-    repository: Repository,
-    chosen: Sequence[tuple[StoredSegment, ClusterTime]],
-    damaged: list[str],
-    progress: Progress,
-) -> Iterator[_Seen]:
-    def read(one: tuple[StoredSegment, ClusterTime]) -> _Seen | None:
-        stored, after = one
+def _seen_between(
+    repository: Repository, history: History, since: ClusterTime, until: ClusterTime, progress: Progress
+) -> tuple[list[_Seen], list[str]]:
+    """The summaries of a time, in order, and the names of segments that do not open; what these hide is looked for in others."""
+    known: dict[str, tuple[SegmentSummary, ...] | None] = {}
+
+    def read(stored: StoredSegment) -> tuple[SegmentSummary, ...] | None:
         try:
-            return _look(repository, stored, after)
+            return tuple(map(read_summary, Segment(repository, stored).summaries()))
         except RepositoryDamaged:
-            damaged.append(stored.name)
             return None
         finally:
             progress.advance(0, 1)
 
-    with ThreadPoolExecutor(READERS, thread_name_prefix="summary") as pool:
-        yield from (one for one in pool.map(read, chosen) if one is not None)
+    for _ in range(TRIED_AT_MOST):
+        damaged = [name for name, summaries in known.items() if summaries is None]
+        chosen = list(segments_between(history, since, until, frozenset(damaged)))
+        new = [stored for stored, _ in chosen if stored.name not in known]
+        if not new:
+            break
+        progress.begin("looking through the archive", None, len(new))
+        with ThreadPoolExecutor(READERS, thread_name_prefix="summary") as pool:
+            known |= zip((one.name for one in new), pool.map(read, new), strict=True)
+    seen = [(stored, after, known.get(stored.name)) for stored, after in chosen]
+    return [_Seen(stored, after, summaries) for stored, after, summaries in seen if summaries is not None], damaged
 
 
 def _events(seen: Iterable[_Seen]) -> Iterator[Event]:
     for one in seen:
         for summary in one.summaries:
             yield from (event for event in summary.events if time_of(event.when) > one.after)
-
-
-def _look(repository: Repository, stored: StoredSegment, after: ClusterTime) -> _Seen:
-    return _Seen(stored, after, tuple(map(read_summary, Segment(repository, stored).summaries())))
 
 
 def _counts(one: _Seen, wanted: Callable[[str], bool]) -> Counts:

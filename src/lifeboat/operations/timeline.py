@@ -11,6 +11,7 @@ from typing import Any
 
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
+from lifeboat.operations.believed_segments import believed
 from lifeboat.operations.recovery_points import Base, Hole, Span, base_of, holes_of, nearest, spans_of, ways_to
 from lifeboat.operations.segment_summary import read_summary
 from lifeboat.repository.names import Source
@@ -19,6 +20,9 @@ from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record, show_time
 from lifeboat.repository.segments import Segment, Stretch, list_segments, stretches
 from lifeboat.storage.errors import StorageDenied
+
+TRIED_AT_MOST = 50
+"""Segments that do not open, before the archive is said to be damaged."""
 
 
 class MomentNotCovered(LifeboatError):
@@ -61,11 +65,13 @@ class Histories:
     """Args:
     archive_seen: False where the rights do not allow to list the archive, as on a guarded writer.
     exact: False without the key: of a snapshot no more than the second is known.
+    unsound: Names at the end of the archive that are not what they promise; they count for nothing.
     """
 
     of: tuple[History, ...]
     archive_seen: bool
     exact: bool
+    unsound: tuple[str, ...] = ()
 
 
 Exactly = Callable[[Base], Base | None]
@@ -101,12 +107,12 @@ def read_histories(repository: Repository, clockwork: Clockwork | None = None) -
     """All of the database, by writer's name."""
     archive_seen = True
     try:
-        listed = list_segments(repository)
+        listed, unsound = believed(repository, list_segments(repository))
     except StorageDenied:
-        listed, archive_seen = [], False
+        listed, unsound, archive_seen = [], (), False
     exactly = clockwork or (None if repository.identity is None else Clockwork(repository))
     found = histories_of(repository, repository.snapshots(), stretches(listed), exactly)
-    return Histories(tuple(found), archive_seen, exactly is not None)
+    return Histories(tuple(found), archive_seen, exactly is not None, unsound)
 
 
 def histories_of(
@@ -223,8 +229,20 @@ def common_bases(repository: Repository, goals: Sequence[ClusterTime | None]) ->
 def because_of(repository: Repository, stretch: Stretch) -> str | None:
     """Why a stretch does not go on from an earlier one; None where it is not known from here."""
     with suppress(LifeboatError):
-        return Segment(repository, stretch.segments[0]).statement.because
+        return _first(repository, stretch).statement.because
     return None
+
+
+def _first(repository: Repository, stretch: Stretch) -> Segment:
+    """The first segment that is what its writer stored: a name before it may have been planted."""
+    trouble: RepositoryDamaged | None = None
+    for stored in stretch.segments[:TRIED_AT_MOST]:
+        try:
+            return Segment(repository, stored)
+        except RepositoryDamaged as found:
+            trouble = trouble or found
+    assert trouble is not None
+    raise trouble
 
 
 def _history(label: str, records: Sequence[Record], of_archive: Sequence[Stretch], exactly: Exactly | None) -> History:
@@ -254,7 +272,7 @@ def _refuse_another_database(
 ) -> None:
     """Raise where snapshot and archive are not of the same thing: settings may have been changed in between."""
     server, databases = details.get("server"), details.get("databases")
-    first = Segment(repository, stretch.segments[0])
+    first = _first(repository, stretch)
     if not isinstance(server, dict) or server.get("set_name") != first.statement.set_name:
         raise MomentNotCovered(
             f"the archive around {say_moment(goal)} is of another replica set than snapshot {base.record.snapshot[:8]}",
@@ -281,6 +299,8 @@ def _not_covered(histories: Histories, history: History, goal: ClusterTime, cloc
     if after is not None:
         said.append(f"the nearest after it is {say_moment(after.since)}")
     unseen = "" if histories.archive_seen else " from here, where the archive may not be listed"
+    if histories.unsound:
+        unseen += f" ({len(histories.unsound)} segments at the archive's end do not open: `lifeboat verify`)"
     exact = nearer.through if nearer is before else nearer.since
     which = nearer.base.record.snapshot[:8] if nearer.stretch is None else f"--at {exact.words()}"
     return MomentNotCovered(

@@ -5,8 +5,8 @@ writer in whose name it lies. A listing is believed about order and size alone.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -64,6 +64,10 @@ class Stretch:
 
     def covers(self, base: ClusterTime, goal: ClusterTime) -> bool:
         return self.after <= base and goal <= self.through
+
+    def without(self, names: Collection[str]) -> "Stretch":
+        """The same without some segments; it may then not be covered whole."""
+        return replace(self, segments=tuple(one for one in self.segments if one.name not in names)) if names else self
 
     def between(self, base: ClusterTime, goal: ClusterTime) -> list[tuple[StoredSegment, ClusterTime]]:
         """The segments that hold what happened after ``base`` up to ``goal``, as few as do; with each the instant after which
