@@ -3,6 +3,8 @@
 import datetime
 import random
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bson import SON, Binary, Regex
@@ -271,6 +273,16 @@ class Mischief:
     def apply_ops(self, database: Any, o: Any, uuid: bytes = b"") -> None:
         about = {"ui": Binary(uuid, 4)} if uuid else {}
         self.client.admin.command({"applyOps": [{"op": "c", "ns": f"{database.name}.$cmd", **about, "o": o}]})
+
+
+@contextmanager
+def without_expiry(client: Client) -> Iterator[None]:
+    """An index that expires in a collection made capped ends a mongod of 6.0.5 when its monitor comes by."""
+    client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
+    try:
+        yield
+    finally:
+        client.admin.command("setParameter", 1, ttlMonitorEnabled=True)
 
 
 ACTS = [

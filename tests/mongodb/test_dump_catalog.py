@@ -1,12 +1,12 @@
 """A catalog described while it changed, as mongodump does it, becomes that of the oplog's end, or is refused."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import bson
 import pytest
 from bson import SON, Binary, Timestamp, json_util
-from ddl import Mischief
+from ddl import Mischief, without_expiry
 from mongodb_samples import Client
 from test_catalog_follow import Documents, Watch, as_seen, differences, documents_now
 from test_oplog_entries import EXACT
@@ -21,6 +21,14 @@ from lifeboat.sources.mongodb.oplog.command import Command
 from lifeboat.sources.mongodb.oplog.read import majority_point
 
 CANNOT_BE_FOLLOWED = ("rename", "empty_capped", "again_under_its_uuid", "buckets_alone")
+
+
+@pytest.fixture(autouse=True)
+def nothing_expires(client: Client, database: str) -> Iterator[None]:
+    with without_expiry(client):
+        yield
+        for name in (database, f"{database}_two"):
+            client.drop_database(name)
 
 
 def as_dumped(entry: CollectionEntry, *, by_lifeboat: bool) -> Found:
