@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lifeboat.journal.journal import Journal
 from lifeboat.services.alerts.condition import Condition, Severity
-from lifeboat.services.alerts.engine import AGAIN, STEADY, AlertEngine, QuietHours, Step, Told
+from lifeboat.services.alerts.engine import AGAIN, STEADY, AlertEngine, Step, Told
+from lifeboat.services.alerts.quiet import QuietHours
 
 BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -89,6 +90,13 @@ def test_a_flicker_is_no_recovery_and_no_second_alarm(desk: Desk) -> None:
         assert desk.look() == []
         assert desk.look(wrong("stalled")) == []
     assert desk.look() == [] and desk.look(after=STEADY) == ["over stalled db"]
+
+
+def test_who_cannot_look_does_not_say_that_it_is_over(desk: Desk) -> None:
+    desk.look(wrong("late"))
+    desk.engine.take([wrong("unreachable", Severity.CRITICAL)], desk.now + MINUTE, blind=True)
+    desk.engine.take([wrong("unreachable", Severity.CRITICAL)], desk.now + 2 * STEADY, blind=True)
+    assert [told.key for _, told in desk.got] == ["late db", "unreachable db"]
 
 
 def test_quiet_hours_hold_back_all_but_what_is_critical(tmp_path: Path) -> None:

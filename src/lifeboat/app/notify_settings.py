@@ -1,11 +1,15 @@
 """Who is told when something fails, and how: what ``read_notify.py`` read."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.secret import Secret
+from lifeboat.services.notify.apprise_address import AppriseAddress
 from lifeboat.services.notify.channel import Channel
+from lifeboat.services.notify.healthcheck import Healthcheck
 from lifeboat.services.notify.mail import Mail, MailSettings
+from lifeboat.services.notify.sns import Sns, SnsSettings
 from lifeboat.services.notify.webhook import Webhook
 
 
@@ -15,12 +19,25 @@ class NotifySettings:
 
     mail: MailSettings | None = None
     webhook: Secret | None = None
+    sns: SnsSettings | None = None
+    apprise: tuple[Secret, ...] = ()
+    healthchecks: Mapping[str, Secret] = field(default_factory=dict)
+    """By job, as ``lifeboat schedule`` names it; whom its runs are told to from beginning to end."""
     trouble: tuple[LifeboatError, ...] = ()
 
     def channels(self, machine: str) -> list[Channel]:
         found: list[Channel] = [Mail(self.mail, machine)] if self.mail else []
-        return found + ([Webhook(self.webhook)] if self.webhook else [])
+        found += [Webhook(self.webhook)] if self.webhook else []
+        found += [Sns(self.sns)] if self.sns else []
+        return found + [AppriseAddress(one) for one in self.apprise]
+
+    def healthcheck(self, job: str) -> Healthcheck | None:
+        """Who waits for the pings of a job."""
+        url = self.healthchecks.get(job)
+        return Healthcheck(url) if url else None
 
     def hidden_texts(self) -> set[str]:
-        secrets = (self.webhook, self.mail.password if self.mail else None)
+        secrets = [self.webhook, self.mail.password if self.mail else None, *self.apprise, *self.healthchecks.values()]
+        if self.sns:
+            secrets += [self.sns.access_key_id, self.sns.secret_access_key, self.sns.session_token]
         return {secret.reveal() for secret in secrets if secret}

@@ -14,6 +14,7 @@ from lifeboat.app.settings_file import NotifyTable, check_table
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.secret import Secret
 from lifeboat.services.notify.mail import MailSettings
+from lifeboat.services.notify.sns import SnsSettings
 
 
 def read_notify(
@@ -52,7 +53,25 @@ def read_notify(
         sender=said("LIFEBOAT_SMTP_FROM") or table.smtp_from,
     )
     webhook = variables.secret("LIFEBOAT_NOTIFY_WEBHOOK") or secret(table.webhook)
-    return NotifySettings(mail if to else None, webhook, tuple(trouble))
+    topic = said("LIFEBOAT_SNS_TOPIC") or table.sns_topic
+    sns = SnsSettings(
+        topic or "",
+        variables.secret("AWS_ACCESS_KEY_ID"),
+        variables.secret("AWS_SECRET_ACCESS_KEY"),
+        variables.secret("AWS_SESSION_TOKEN"),
+        said("AWS_ENDPOINT_URL_SNS"),
+    )
+    own = variables.secret("LIFEBOAT_APPRISE")
+    apprise = [*([own] if own else []), *(secret(one) for one in table.apprise)]
+    checks = {job: url for job, reference in table.healthchecks.items() if (url := secret(reference))}
+    return NotifySettings(
+        mail if to else None,
+        webhook,
+        sns if topic else None,
+        tuple(one for one in apprise if one),
+        checks,
+        tuple(trouble),
+    )
 
 
 def notify_table(config: Path | None, environment: Mapping[str, str], folder: Path) -> dict[str, Any]:

@@ -12,12 +12,14 @@ import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lifeboat.app.dotenv import read_dotenv
 from lifeboat.app.private_files import read_private_file
 from lifeboat.app.settings import (
     HOUR_SECONDS,
     IDENTITY_FILE,
+    AlertSettings,
     ConfigSettings,
     FilesSettings,
     Limits,
@@ -29,12 +31,21 @@ from lifeboat.app.settings import (
     Settings,
     StreamSettings,
 )
-from lifeboat.app.settings_file import ServeTable, SettingsFile, SettingsFileInvalid, read_address, read_settings_file
+from lifeboat.app.settings_file import (
+    AlertsTable,
+    ServeTable,
+    SettingsFile,
+    SettingsFileInvalid,
+    read_address,
+    read_settings_file,
+)
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.secret import Secret
 from lifeboat.repository.names import is_label
 from lifeboat.retention.rules import Rules
+from lifeboat.services.alerts.facts import Thresholds
+from lifeboat.services.alerts.quiet import QuietHours
 
 SECRET_NAMES = (
     *("MONGODB_URI", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "BACKUP_ENCRYPTION_KEY"),
@@ -172,6 +183,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         key=key,
         key_from=key_from,
         notify=read_notify(config, environment, folder),
+        alerts=_alerts(said.alerts),
         folder=folder,
         mongod=variables.text("LIFEBOAT_MONGOD"),
         files_read=read,
@@ -333,6 +345,32 @@ def _read_text_if_there(path: Path) -> str | None:
         raise SettingsFileInvalid(
             f"{path} cannot be read: {(error.strerror or 'no reason given').lower()}", "is it yours?"
         ) from None
+
+
+def _alerts(table: AlertsTable) -> AlertSettings:
+    thresholds = Thresholds(
+        newest_seconds=table.newest,
+        archive_lag_seconds=table.archive_lag,
+        verify_seconds=table.verify,
+        rehearsal_seconds=table.rehearsal,
+        growth_factor=table.growth_factor,
+        cost_month=table.cost_month,
+        disk_free_share=table.disk_free_percent / 100,
+    )
+    if table.quiet_from is None or table.quiet_until is None:
+        return AlertSettings(thresholds)
+    try:
+        zone = ZoneInfo(table.quiet_zone) if table.quiet_zone else None
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise SettingsFileInvalid(
+            f"[alerts] quiet_zone names no time zone: {table.quiet_zone}", 'write it like "Asia/Riyadh"'
+        ) from error
+    return AlertSettings(thresholds, QuietHours(_minute(table.quiet_from), _minute(table.quiet_until), zone))
+
+
+def _minute(text: str) -> int:
+    hour, _, minute = text.partition(":")
+    return int(hour) * 60 + int(minute)
 
 
 def _doubts(dotenv: Path) -> tuple[Finding, ...]:

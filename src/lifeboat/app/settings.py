@@ -16,6 +16,8 @@ from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.secret import Secret
 from lifeboat.repository.errors import KeyMissing
 from lifeboat.retention.rules import Rules
+from lifeboat.services.alerts.facts import Thresholds
+from lifeboat.services.alerts.quiet import QuietHours
 
 ChecksumMode = Literal["when_required", "when_supported"]
 
@@ -126,6 +128,14 @@ class ServeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """When an alert is raised, and the hours in which only critical ones are told."""
+
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    quiet: QuietHours = field(default_factory=QuietHours)
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How hard this machine may be used."""
 
@@ -154,6 +164,7 @@ class Settings:
     key_from: str = ""
     """Where the key was found, for messages: ``"BACKUP_ENCRYPTION_KEY in .env, line 5"``."""
     notify: NotifySettings = field(default_factory=NotifySettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     folder: Path = Path()
     """In which the command was called."""
     mongod: str | None = None

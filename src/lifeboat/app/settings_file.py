@@ -19,6 +19,7 @@ from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.repository.names import is_label
 from lifeboat.retention.rules import Rules
+from lifeboat.services.alerts.facts import Thresholds
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)\b", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -181,6 +182,34 @@ class NotifyTable(Table):
     smtp_user: str | None = None
     smtp_password: Reference | None = None
     smtp_from: str | None = None
+    sns_topic: str | None = None
+    apprise: list[Reference] = []
+    healthchecks: dict[str, Reference] = {}
+
+
+def _time_of_day(text: str) -> str:
+    hour, colon, minute = text.partition(":")
+    if not (colon and hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60):
+        raise ValueError('a time of day is written like "22:00"')
+    return text
+
+
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+
+
+class AlertsTable(Table):
+    """When an alert is raised, and the hours in which only critical ones are told."""
+
+    newest: Span = Thresholds().newest_seconds
+    archive_lag: Span = Thresholds().archive_lag_seconds
+    verify: Span = Thresholds().verify_seconds
+    rehearsal: Span = Thresholds().rehearsal_seconds
+    growth_factor: Annotated[float, Field(gt=1, le=1000, strict=False)] = Thresholds().growth_factor
+    cost_month: Annotated[float, Field(gt=0, strict=False)] = Thresholds().cost_month
+    disk_free_percent: Annotated[float, Field(gt=0, lt=100, strict=False)] = 100 * Thresholds().disk_free_share
+    quiet_from: TimeOfDay | None = None
+    quiet_until: TimeOfDay | None = None
+    quiet_zone: str | None = None
 
 
 class SettingsFile(Table):
@@ -195,6 +224,7 @@ class SettingsFile(Table):
     stream: StreamTable = StreamTable()
     serve: ServeTable = ServeTable()
     notify: NotifyTable = NotifyTable()
+    alerts: AlertsTable = AlertsTable()
     retention: RetentionTable = RetentionTable()
 
 

@@ -46,6 +46,7 @@ COMMANDS = {
     "serve": Row("Every day", "run all of it by itself: jobs, stream, health, dashboard"),
     "verify": Row("Every day", "prove that what is stored is whole"),
     "schedule": Row("Every day", "have systemd or cron run it, and be told when it fails"),
+    "alerts": Row("Every day", "what is wrong now, and whether somebody would hear of it"),
     "prune": Row("Every day", "let old copies go, by rules; --dry-run says why of each"),
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
     "timeline": Row("Look", "which moments can be restored; --suspects: what was dropped"),

@@ -113,7 +113,7 @@ def install_plan(run: Run, scheduling: "Scheduling", plan: Any, only_print: bool
         return ExitStatus.DONE
     told = runs.test_notice()
     run.show({"plan": plan, "doubts": doubts, "told": told.reached}, lambda: draw_installed(plan, doubts))
-    return _say_told(run, told)
+    return say_told(run, told)
 
 
 @lifeboat_command("remove")
@@ -159,10 +159,11 @@ def test_notice(run: Run) -> ExitStatus:
     """Send a test notice to everybody who would be told. Exit status 3: it did not get everywhere."""
     told = scheduled_runs(run).test_notice()
     run.show({"told": told.reached, "failed": [error.message for error in told.failures]}, list)
-    return _say_told(run, told)
+    return say_told(run, told)
 
 
-def _say_told(run: Run, told: Any) -> ExitStatus:
+def say_told(run: Run, told: Any) -> ExitStatus:
+    """Where a test notice went, and where not."""
     if not run.json:
         for where in told.reached:
             run.say(f"a test notice went out: {where}. Did it arrive?")

@@ -6,13 +6,14 @@ Whatever dies between sending and remembering is told twice, never not at all.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from lifeboat.journal.alerts import Alerts
 from lifeboat.journal.rows import AlertRow
 from lifeboat.services.alerts.condition import Condition, Severity
+from lifeboat.services.alerts.quiet import QuietHours
 
 AGAIN = {Severity.CRITICAL: timedelta(hours=6), Severity.WARNING: timedelta(days=1), Severity.INFO: timedelta(days=7)}
 """While it stays."""
@@ -44,24 +45,6 @@ class Tell(Protocol):
     def __call__(self, told: Told) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class QuietHours:
-    """Only what is critical is told in them. Args: begin, end: Minutes of the day in ``zone``; equal: none. May go over midnight."""
-
-    begin: int = 0
-    end: int = 0
-    zone: tzinfo | None = None
-
-    def hold(self, now: datetime) -> bool:
-        if self.begin == self.end:
-            return False
-        local = now.astimezone(self.zone)
-        minute = local.hour * 60 + local.minute
-        if self.begin < self.end:
-            return self.begin <= minute < self.end
-        return minute >= self.begin or minute < self.end
-
-
 class AlertEngine:
     """Args:
     alerts: Of the journal: what is open, and what was told.
@@ -73,8 +56,12 @@ class AlertEngine:
         self._tell = tell
         self._quiet = quiet or QuietHours()
 
-    def take(self, conditions: Iterable[Condition], now: datetime) -> list[Told]:
-        """What is so now; tells what is due, and returns what reached somebody."""
+    def take(self, conditions: Iterable[Condition], now: datetime, *, blind: bool = False) -> list[Told]:
+        """What is so now; tells what is due, and returns what reached somebody.
+
+        Args:
+            blind: Not everything could be looked at: what is not seen now is not taken for over.
+        """
         current = {one.key: one for one in conditions}
         known = {row.key: row for row in self._alerts.open_alerts()}
         back = {row.key: row for row in self._alerts.recovered_untold()}
@@ -104,7 +91,7 @@ class AlertEngine:
                 self._alerts.told(key, now)
                 reached.append(told)
         for key in known:
-            if key not in current:
+            if key not in current and not blind:
                 self._alerts.close(key, now)
         reached += self._tell_what_is_over(self._alerts.recovered_untold(), set(current), now)
         return reached

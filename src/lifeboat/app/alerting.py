@@ -1,0 +1,191 @@
+"""Look at how everything stands, and tell what is wrong: facts gathered, rules asked, whoever is set told.
+
+Invariant: that nothing can be looked at is told too; nothing here ever stops a backup.
+"""
+
+import shutil
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from lifeboat.app.lifeboat import TYPED, Lifeboat
+from lifeboat.app.settings import S3Location, Settings
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.finding import Level
+from lifeboat.journal.journal import NAME, Journal
+from lifeboat.journal.rows import AlertRow, RunRow
+from lifeboat.operations.reports import StatusReport
+from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.record import read_time
+from lifeboat.services.alerts.condition import Condition, Severity
+from lifeboat.services.alerts.engine import AlertEngine, Step, Told
+from lifeboat.services.alerts.facts import ArchiveFacts, Facts, RunFacts, SaidFinding, SourceFacts
+from lifeboat.services.alerts.rules import conditions
+from lifeboat.services.notify.channel import NoticeNotSent
+from lifeboat.services.notify.notice import Kind, Notice
+from lifeboat.services.notify.telling import send
+from lifeboat.services.schedule.memory import ScheduleMemory
+
+ENDED_AS_MEANT = frozenset({0, 3, 4})
+"""Exit statuses of a run that did its work; what it found is told by other rules."""
+SIZES_OF = timedelta(days=35)
+STANDARD_GB_MONTH = 0.025
+"""Dollars, S3 Standard in the Middle East regions (research/operations.md, section 2): storage alone, all of it taken for Standard."""
+GRACE = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCheck:
+    """What one look found and did.
+
+    Args:
+        open: What is wrong now, the worst first.
+        told: What somebody was told by this look. reached: By which ways. not_sent: What could not be sent, and why.
+        nobody: Nobody is set to be told.
+    """
+
+    open: tuple[Condition, ...]
+    told: tuple[Told, ...]
+    reached: tuple[str, ...]
+    not_sent: tuple[str, ...]
+    nobody: bool
+
+
+class Alerting:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._reached: list[str] = []
+        self._not_sent: list[NoticeNotSent] = []
+
+    def check(self) -> AlertCheck:
+        """Look, and tell what is due."""
+        now = self._clock.now()
+        facts = self.facts(now)
+        found = conditions(facts, self._settings.alerts.thresholds)
+        self._reached, self._not_sent = [], []
+        engine = AlertEngine(self.journal().alerts, self._send, self._settings.alerts.quiet)
+        told = engine.take(found, now, blind=facts.unreachable is not None)
+        return AlertCheck(
+            tuple(found),
+            tuple(told),
+            tuple(dict.fromkeys(self._reached)),
+            tuple(dict.fromkeys(f"{error.message}; {error.hint}" for error in self._not_sent)),
+            not self._settings.notify.channels(_machine()),
+        )
+
+    def history(self, since: datetime) -> list[AlertRow]:
+        """Alerts that were told or open since then, newest first."""
+        return self.journal().alerts.history(since)
+
+    def journal(self) -> Journal:
+        """What was told lies where it does not matter whether the repository can be reached."""
+        return Journal(self._state().directory / NAME)
+
+    def facts(self, now: datetime) -> Facts:
+        """As of now; what cannot be looked at is left out, and said."""
+        try:
+            report = Lifeboat(self._settings, clock=self._clock).status()
+            state = self._state()
+        except LifeboatError as error:
+            said = SaidFinding(error.code, "repository", error.message, error.hint, True)
+            free, total = self._disk()
+            return Facts(now, unreachable=said, disk_free=free, disk_bytes=total)
+        journal = Journal(state.directory / NAME)
+        sizes = journal.sizes(since=now - SIZES_OF)
+        memory = ScheduleMemory(self._settings.state, self._settings.folder)
+        installed = memory.read().get("installed", {})
+        jobs = {str(name): float(one["every_seconds"]) for name, one in installed.get("jobs", {}).items()}
+        good = {name: memory.last_good(name) for name in jobs}
+        verify, restored = report.last_verify, state.read_json("last-restore.json") or {}
+        free, total = self._disk()
+        newest = [one.newest.instant for one in report.sources if one.newest is not None]
+        return Facts(
+            now,
+            sources=tuple(
+                SourceFacts(
+                    TYPED.get(one.source, one.source),
+                    one.newest.instant if one.newest else None,
+                    None if one.age_seconds is None else now - timedelta(seconds=one.age_seconds),
+                    one.objective_seconds,
+                    one.objective_seconds if not one.meets_objective else max(one.age_seconds or 0, one.objective_seconds),
+                    [size.bytes for size in sizes if size.source == one.source and size.complete],
+                    one.newest is not None and not one.newest.complete,
+                )
+                for one in report.sources
+            ),
+            runs=tuple(_run(row) for row in journal.runs(since=now - timedelta(days=1))),
+            expected_jobs={name: GRACE * seconds for name, seconds in jobs.items()},
+            last_good={name: read_time(text) for name, text in good.items() if text},
+            installed=read_time(installed["at"]) if "at" in installed else None,
+            archives=tuple(
+                ArchiveFacts(one.label, one.lag_seconds if one.runs_here is not None else None, one.stalled, one.gaps, one.gap_seconds)
+                for one in report.archives
+            ),
+            verified=verify.at if verify else None,
+            verify_problems=verify.problems if verify else None,
+            rehearsed=read_time(restored["at"]) if "at" in restored else None,
+            begun=min([*(size.time for size in sizes), *newest], default=None),
+            findings=tuple(
+                SaidFinding(one.code, one.subject, one.message, one.hint, one.level is Level.PROBLEM)
+                for one in report.findings
+                if one.level is not Level.OK
+            ),
+            cost_month=self._cost(report),
+            disk_free=free,
+            disk_bytes=total,
+        )  # fmt: skip
+
+    def _state(self) -> LocalState:
+        """That of the repository, without asking for it: a place that is away is called as it always was."""
+        location, endpoint = self._settings.need_repository(), self._settings.repository.endpoint_url
+        at = f" at {endpoint}" if endpoint and isinstance(location, S3Location) else ""
+        return LocalState(self._settings.state, f"{location}{at}")
+
+    def _disk(self) -> tuple[int | None, int | None]:
+        """Free and all bytes of the fuller of the places on this machine that a backup writes to."""
+        location = self._settings.repository.location
+        places = [self._settings.state, *([location] if isinstance(location, Path) else [])]
+        used = [shutil.disk_usage(place) for place in places if place.exists()]
+        if not used:
+            return None, None
+        fullest = min(used, key=lambda one: one.free / max(one.total, 1))
+        return fullest.free, fullest.total
+
+    def _cost(self, report: StatusReport) -> float | None:
+        if not isinstance(self._settings.repository.location, S3Location) or report.stored_bytes is None:
+            return None
+        return report.stored_bytes / 1e9 * STANDARD_GB_MONTH
+
+    def _send(self, told: Told) -> bool:
+        done = send(self._notice(told), self._settings.notify.channels(_machine()), self._clock)
+        self._reached += done.reached
+        self._not_sent += done.failures
+        return bool(done.reached)
+
+    def _notice(self, told: Told) -> Notice:
+        about, now = f"{self._settings.folder.name or 'lifeboat'} on {_machine()}", self._clock.now()
+        if told.condition is None:
+            facts: Mapping[str, object] = told.row.facts if told.row else {}
+            happened = f"It is over. Before: {facts.get('happened', told.key)}"
+            return Notice(Kind.WORKS_AGAIN, about, f"over: {told.key}", happened, "", "", now)
+        one = told.condition
+        again = {Step.STILL: "still ", Step.WORSE: "worse: "}.get(told.step, "")
+        kind = Kind.FAILED if one.severity is Severity.CRITICAL else Kind.SILENT
+        return Notice(kind, about, f"{again}{one.severity}: {one.key}", one.happened, one.means, one.to_do, now)
+
+
+def _run(row: RunRow) -> RunFacts:
+    ok = None if row.ended is None else row.status in ENDED_AS_MEANT
+    error = (row.report or {}).get("error") if isinstance(row.report, Mapping) else None
+    said = error if isinstance(error, Mapping) else {}
+    return RunFacts(
+        row.job, row.began, row.ended, ok, row.error, str(said.get("message", "")), str(said.get("hint", ""))
+    )
+
+
+def _machine() -> str:
+    return socket.gethostname() or "unnamed"
