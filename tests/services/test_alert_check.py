@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from post import mail_server
+from test_more_channels import check_server
 
 from lifeboat.app.alerting import Alerting
 from lifeboat.app.build import build_store
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
+from lifeboat.app.schedule_run import ScheduledRuns
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.journal.journal import NAME
@@ -111,3 +113,18 @@ def test_alerts_are_kept_where_the_runs_of_that_repository_are(tmp_path: Path, w
     alerting = Alerting(settings, SystemClock())
     assert alerting.journal().alerts.open("x", SystemClock().now(), rule="r", severity="info", subject="s")
     assert (LocalState(settings.state, store.describe()).directory / NAME).exists()
+
+
+def test_who_waits_for_a_jobs_pings_hears_its_beginning_and_its_end(tmp_path: Path) -> None:
+    with check_server() as (url, pings):
+        environment = place(tmp_path, 1) | {"HC_URL": url}
+        (tmp_path / "lifeboat.toml").write_text('[notify.healthchecks]\nfiles = "env:HC_URL"\n')
+        Lifeboat(read_settings(None, environment, tmp_path)).initialise(guarded=False, new_key=None)
+        heard: list[str] = []
+        runs = ScheduledRuns(None, {**os.environ, **environment}, tmp_path, SystemClock(), heard.append)
+        assert runs.run("files") == 0
+        (tmp_path / "uploads").rename(tmp_path / "elsewhere")
+        assert runs.run("files") != 0
+    ends = [path.removeprefix("/Planted-uuid") for path, _ in pings]
+    assert ends == ["/start", "", "/start", "/fail"] and "uploads" in pings[3][1]
+    assert not any("Planted-uuid" in line for line in heard)

@@ -18,6 +18,8 @@ from lifeboat.app.read_notify import find_state, read_notify
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.services.notify.channel import NoticeNotSent
+from lifeboat.services.notify.healthcheck import Healthcheck
 from lifeboat.services.notify.notice import Kind, Notice
 from lifeboat.services.notify.telling import Told, Troubles, send
 from lifeboat.services.schedule.child import STOPPED, Ended, Trouble, run_command
@@ -67,9 +69,12 @@ class ScheduledRuns:
                 if killed:
                     words = f"the run that began {_shown(since)} never came to its end: it was killed, or the machine went down"
                     self._tell_trouble(name, Trouble("run-killed", words, "a new run has just begun"))
+                self._ping(name, Healthcheck.start)
                 config = ("--config", str(self._config)) if self._config else ()
                 ended = run_command((*ARGUMENTS[name], *config), self._folder, self._environment, [lock])
                 self._remember(name, ended)
+                said = ended.trouble.message if ended.trouble else ""
+                self._ping(name, (lambda check: check.fail(said)) if ended.trouble else Healthcheck.success)
         except JobStillRuns:
             job = self.memory.job(name)
             self._say(f"{name}: left out, the run that began {_shown(job.began)} is not over")
@@ -127,6 +132,15 @@ class ScheduledRuns:
     def notify_settings(self) -> NotifySettings:
         remembered = self.memory.read().get("installed", {}).get("notify")
         return read_notify(self._config, self._environment, self._folder, remembered)
+
+    def _ping(self, name: str, how: Callable[[Healthcheck], None]) -> None:
+        """Let somebody outside know, who tells when nothing is heard any more."""
+        check = self.notify_settings().healthcheck(name)
+        if check is not None:
+            try:
+                how(check)
+            except NoticeNotSent as error:
+                self._say(f"{error.message} [{error.code}]; do: {error.hint}")
 
     def _remember(self, name: str, ended: Ended) -> None:
         now = self._now().isoformat()
