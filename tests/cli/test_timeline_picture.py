@@ -122,7 +122,7 @@ def test_the_picture_goes_through_the_command_and_json_has_it_all(shell: Shell) 
 
 def test_suspects_are_listed_with_their_number_and_the_worst_is_what_is_offered(shell: Shell) -> None:
     outcome = shell("timeline", "--suspects", "--near", "2026-11-23T13:00:00Z", "--within", "20min", "--ns", "shop.*")
-    assert outcome.called[-1] == ("suspects", None, None, "2026-11-23T13:00:00Z", 1200.0, ("shop.*",), None)
+    assert outcome.called[-1] == ("suspects", None, None, "2026-11-23T13:00:00Z", 1200.0, ("shop.*",), None, None)
     assert "1795438509.7" in outcome.out and "database shop dropped: 2 collections, 12,431 documents" in outcome.out
     assert "lifeboat restore db --before-op 1795438509.7 --over-live" in outcome.out
     assert "shop.sessions" in outcome.out and "\x1b" not in outcome.out

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifeboat.foundation.cluster_time import ClusterTime
-from lifeboat.operations.moments import MomentUnclear, pinned, read_moment
+from lifeboat.operations.moments import MomentUnclear, pinned, read_moment, read_operation, writer_in
 
 NOW = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)
 
@@ -74,3 +74,11 @@ def test_an_age_that_was_pinned_means_the_same_instant_later() -> None:
     assert read_moment(said, later).goal == read_moment("10 minutes ago", NOW).goal
     for text in ("newest", "2026-11-26T11:03:27Z", "1764000000.3"):
         assert pinned(text, NOW) == text
+
+
+def test_a_name_behind_a_time_says_whose_database_is_meant() -> None:
+    for text in ("10 minutes ago", "newest", "2026-11-26T11:03:27Z", "1764000000.3"):
+        assert read_moment(f"{text}@db1", NOW).goal == read_moment(text, NOW).goal
+        assert writer_in(f"{text}@db1") == "db1" and writer_in(text) is None
+    assert pinned("10 minutes ago@db1", NOW).endswith(".0@db1")
+    assert read_operation("1764000000.3@db1") == ClusterTime(1764000000, 3)

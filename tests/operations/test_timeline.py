@@ -15,7 +15,7 @@ from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.operations.archived import archived_between
 from lifeboat.operations.recovery_points import holes_of
-from lifeboat.operations.timeline import MomentNotCovered, because_of, find_base, read_histories
+from lifeboat.operations.timeline import MomentNotCovered, WriterUnclear, because_of, find_base, read_histories
 from lifeboat.operations.timeline_report import look_at_timeline
 from lifeboat.repository.custodians import add_custodian
 from lifeboat.repository.errors import KeyMissing, OnlyACustodian
@@ -214,3 +214,26 @@ def test_what_is_planted_or_damaged_is_passed_over_where_others_hold_the_same(ar
     assert stretch is not None
     with pytest.raises(RepositoryDamaged):
         archived_between(archived.opened(), stretch, base.latest, at(95))
+
+
+def test_of_several_machines_databases_none_is_taken_for_another_one(archived: Archived) -> None:
+    archived.snapshot(at(10))
+    archived.stream(at(5), at(40), 10)
+    first = archived.secret
+    keeper = archived.opened(label="keeper")
+    archived.secret, archived.repository = keeper.writer(archived.clock.now()), keeper
+    archived.snapshot(at(20), purpose="safety")
+    reader = archived.opened(label="keeper")
+    assert reader.own_label() == "keeper"
+    assert find_base(reader, at(30))[0].record.writer == first.writer.hex(), (
+        "what lies there from a restore is no database of ours"
+    )
+
+    other = archived.opened(label="db2")
+    archived.secret, archived.repository = other.writer(archived.clock.now()), other
+    second = archived.snapshot(at(12))
+    archived.stream(at(5), at(50), 10, chain=new_chain())
+    with pytest.raises(WriterUnclear, match="db1, db2"):
+        find_base(archived.opened(label="keeper"), at(30))
+    assert find_base(archived.opened(label="keeper"), at(30), "db2")[0].record.snapshot == second.snapshot
+    assert find_base(archived.opened(label="db1"), at(30))[0].record.writer == first.writer.hex()

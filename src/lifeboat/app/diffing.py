@@ -22,7 +22,7 @@ from lifeboat.operations.diff import Account, account_of, account_of_sides
 from lifeboat.operations.diff_report import LIVE, DiffEnd, DiffReport, DiffRequest
 from lifeboat.operations.differing import BothSides, LiveSide, Nothing, Pair, Side, StoredSide, touched_between
 from lifeboat.operations.documents_at import DocumentsAt
-from lifeboat.operations.moments import read_moment
+from lifeboat.operations.moments import read_moment, writer_in
 from lifeboat.operations.put_back_documents import refuse_single_documents
 from lifeboat.operations.recovery_points import base_of
 from lifeboat.operations.timeline import Clockwork, CommonBase, common_bases
@@ -145,8 +145,9 @@ class Diffing:
 
     def _open_together(self, *meant: _Meant) -> tuple[DatabasePoint, DatabasePoint] | None:
         """On one snapshot that both follow from, so that only what happened between them is compared; None where there is none."""
-        goals = self._goals_of(meant)
-        for common in common_bases(self._repository, goals) if goals else ():
+        writers = {writer_in(one.text) for one in meant}
+        goals = self._goals_of(meant, writers) if len(writers) == 1 else []
+        for common in common_bases(self._repository, goals, *writers) if goals else ():
             with ExitStack() as own:
                 reader = own.enter_context(SnapshotReader(self._repository, common.base.record))
                 try:
@@ -157,15 +158,16 @@ class Diffing:
                 return first, last
         return None
 
-    def _goals_of(self, meant: Sequence[_Meant]) -> list[ClusterTime | None]:
+    def _goals_of(self, meant: Sequence[_Meant], writers: set[str | None]) -> list[ClusterTime | None]:
         """Exactly (None: the newest); empty where one of them has no instant in this machine's history."""
         goals = []
+        (writer,) = writers
         for one in meant:
             goal = one.goal
             if one.record is not None:
                 base = base_of(one.record)
                 exactly = None if base is None else Clockwork(self._repository)(base)
-                if exactly is None or self._repository.label_of(one.record) != self._repository.own_label():
+                if exactly is None or self._repository.label_of(one.record) != (writer or self._repository.own_label()):
                     return []
                 goal = exactly.latest
             goals.append(goal)
@@ -179,7 +181,7 @@ class Diffing:
 
     def _open(self, meant: _Meant) -> DatabasePoint:
         if meant.record is None:
-            return open_point(self._repository, meant.goal, self._stack)
+            return open_point(self._repository, meant.goal, self._stack, writer_in(meant.text))
         reader = self._stack.enter_context(SnapshotReader(self._repository, meant.record))
         refuse_single_documents(reader)
         return DatabasePoint(reader)

@@ -41,6 +41,7 @@ from lifeboat.operations.doctor.checks import Check, examine, findings_of
 from lifeboat.operations.doctor.store import check_store
 from lifeboat.operations.import_dump import import_dump, open_dump
 from lifeboat.operations.key_escrow import remember_escrow
+from lifeboat.operations.moments import writer_in
 from lifeboat.operations.prune.run import look, prune, report_of
 from lifeboat.operations.put_back_documents import refuse_single_documents
 from lifeboat.operations.reports import (
@@ -301,7 +302,8 @@ class Lifeboat:
                 what = stack.enter_context(SnapshotReader(repository, record))
                 refuse_single_documents(what)
             else:
-                what = open_point(repository, goal_of(repository, at, before_op, self._clock.now()), stack)
+                goal = goal_of(repository, at, before_op, self._clock.now())
+                what = open_point(repository, goal, stack, writer_in(at or before_op))
             return export.export(
                 what,
                 form,

@@ -8,7 +8,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.find_suspects import SuspectsReport, find_suspects
-from lifeboat.operations.moments import MomentUnclear, read_moment
+from lifeboat.operations.moments import MomentUnclear, read_moment, writer_in
 from lifeboat.operations.timeline_report import MomentReport, TimelineReport, look_at_moment, look_at_timeline
 from lifeboat.repository.open_repository import Repository
 
@@ -29,7 +29,8 @@ class LookingBack:
         return look_at_timeline(self._repository, begin, end)
 
     def moment(self, at: str | None, before_op: str | None) -> MomentReport:
-        return look_at_moment(self._repository, goal_of(self._repository, at, before_op, self._clock.now()))
+        goal = goal_of(self._repository, at, before_op, self._clock.now())
+        return look_at_moment(self._repository, goal, writer_in(at or before_op))
 
     def suspects(
         self,
@@ -39,6 +40,7 @@ class LookingBack:
         within_seconds: float,
         namespaces: Sequence[str],
         least: int | None,
+        writer: str | None = None,
     ) -> SuspectsReport:
         """Args: near: Looks so many seconds to both sides of it; else from ``since`` to ``until``, which are the last day if not said."""
         now = self._clock.now()
@@ -56,6 +58,7 @@ class LookingBack:
             ClusterTime(int(end.timestamp()) + 1, 0),
             namespaces=namespaces,
             least=least,
+            label=writer,
             progress=self._progress,
         )
 

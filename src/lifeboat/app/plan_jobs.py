@@ -16,6 +16,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import DatabasePoint
+from lifeboat.operations.moments import writer_in
 from lifeboat.operations.put_back_documents import refuse_single_documents
 from lifeboat.operations.reports import PlanStep, RestoredPart, RestoreRequest
 from lifeboat.operations.restore_files import TreeRestore
@@ -73,13 +74,14 @@ class PlanJobs:
             raise _cannot_go_together()
         repository = self._repository
         goal = goal_of(repository, request.at, request.before_op, self._clock.now())
+        writer = writer_in(request.at or request.before_op)
         jobs = []
         for name, source in ORDER.items():
             if request.source not in (name, "all"):
                 continue
             one = replace(request, source=name)
             if source == Source.MONGODB:
-                jobs.append(self._database_job(one, open_point(repository, goal, stack), stack, resume=resume))
+                jobs.append(self._database_job(one, open_point(repository, goal, stack, writer), stack, resume=resume))
                 continue
             record = newest_until(repository, source, goal)
             if record is not None:

@@ -8,7 +8,7 @@ from lifeboat.foundation.errors import SourceError
 from lifeboat.operations.archived import Archived, archived_between
 from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.find_suspects import before_op as instant_before_op
-from lifeboat.operations.moments import read_moment, read_operation
+from lifeboat.operations.moments import read_moment, read_operation, writer_in
 from lifeboat.operations.recovery_points import Base
 from lifeboat.operations.reports import PointRow
 from lifeboat.operations.timeline import find_bases, say_moment
@@ -34,19 +34,24 @@ def goal_of(repository: Repository, at: str | None, before_op: str | None, now: 
         OperationUnknown: The archive holds no such operation.
     """
     if before_op is not None:
-        return instant_before_op(repository, read_operation(before_op))
+        return instant_before_op(repository, read_operation(before_op), writer_in(before_op))
     return read_moment(at or "", now).goal
 
 
-def open_point(repository: Repository, goal: ClusterTime | None, stack: ExitStack) -> DatabasePoint:
+def open_point(
+    repository: Repository, goal: ClusterTime | None, stack: ExitStack, writer: str | None = None
+) -> DatabasePoint:
     """Open the database as of an instant; None for the newest.
+
+    Args:
+        writer: The name under which it is stored; None: see ``meant_history``.
 
     Raises:
         MomentNotCovered: Neither a snapshot nor the archive reaches it.
         OplogNotFollowed: From no snapshot can what happened since be followed.
     """
     refused: OplogNotFollowed | None = None
-    for base, stretch in find_bases(repository, goal):
+    for base, stretch in find_bases(repository, goal, writer):
         with ExitStack() as own:
             reader = own.enter_context(SnapshotReader(repository, base.record))
             try:

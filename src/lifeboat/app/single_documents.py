@@ -19,6 +19,7 @@ from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import DatabasePoint, StoredCollection
 from lifeboat.operations.documents_at import DocumentsAt
+from lifeboat.operations.moments import writer_in
 from lifeboat.operations.pick_documents import Match, NothingFits, Picking, choose
 from lifeboat.operations.put_back_documents import (
     DOCUMENTS_OF,
@@ -196,7 +197,8 @@ def undo_single_documents(
 
 def _point(repository: Repository, clock: Clock, request: DocumentsRequest, stack: ExitStack) -> DatabasePoint:
     if request.is_of_a_moment:
-        return open_point(repository, goal_of(repository, request.at, request.before_op, clock.now()), stack)
+        goal = goal_of(repository, request.at, request.before_op, clock.now())
+        return open_point(repository, goal, stack, writer_in(request.at or request.before_op))
     record = repository.find_snapshot(request.snapshot, Source.MONGODB)
     return DatabasePoint(stack.enter_context(SnapshotReader(repository, record)))
 

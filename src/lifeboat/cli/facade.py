@@ -74,6 +74,7 @@ class LooksBack(Protocol):
         within_seconds: float,
         namespaces: "Sequence[str]",
         least: int | None,
+        writer: str | None = None,
     ) -> "SuspectsReport": ...
 
 

@@ -46,7 +46,7 @@ def read_moment(text: str, now: datetime) -> Moment:
     """Raises:
     MomentUnclear: It says nothing that can be meant.
     """
-    written = " ".join(text.split())
+    written = " ".join(text.partition("@")[0].split())
     if written.lower() == NEWEST:
         return Moment(None, written)
     exactly = read_words(written)
@@ -63,10 +63,15 @@ def read_moment(text: str, now: datetime) -> Moment:
     return Moment(goal, written)
 
 
+def writer_in(text: str | None) -> str | None:
+    """The name behind an instant or operation (``newest@db1``): whose database is meant, where several machines store theirs."""
+    return (text or "").partition("@")[2].strip() or None
+
+
 def pinned(text: str, now: datetime) -> str:
     """What means the same however long somebody thinks about it: ``10 minutes ago`` as the instant that it is now; raises ``MomentUnclear``."""
-    goal = read_moment(text, now).goal
-    return text if goal is None or not text.rstrip().lower().endswith("ago") else goal.words()
+    goal, (when, at, name) = read_moment(text, now).goal, text.partition("@")
+    return text if goal is None or not when.rstrip().lower().endswith("ago") else f"{goal.words()}{at}{name}"
 
 
 def read_operation(text: str) -> ClusterTime:
@@ -75,7 +80,7 @@ def read_operation(text: str) -> ClusterTime:
     Raises:
         MomentUnclear: It is no such time.
     """
-    operation = read_words(text)
+    operation = read_words(text.partition("@")[0])
     if operation is None:
         raise MomentUnclear(
             f"{text!r} names no operation",

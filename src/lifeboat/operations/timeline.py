@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifeboat.foundation.cluster_time import ClusterTime
-from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
+from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged, SettingsError
 from lifeboat.operations.believed_segments import believed
 from lifeboat.operations.recovery_points import Base, Hole, Span, base_of, holes_of, nearest, spans_of, ways_to
 from lifeboat.operations.segment_summary import read_summary
@@ -29,6 +29,12 @@ class MomentNotCovered(LifeboatError):
     """No snapshot and no stretch of the archive lead to this instant; the message names the nearest that can be restored."""
 
     code = "moment-not-covered"
+
+
+class WriterUnclear(SettingsError):
+    """Several machines store a database in the repository, and nothing says which one's moment is meant."""
+
+    code = "writer-unclear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +145,27 @@ def label_of_writer(repository: Repository, writer: str) -> str:
 
 
 def meant_history(repository: Repository, histories: Histories, label: str | None = None) -> History:
-    """The one of this name; None: this machine's if there is one, else the one that reaches furthest.
+    """The one of this name; None: this machine's if it stores a database, else the only one there is.
 
     Raises:
-        MomentNotCovered: There is none.
+        MomentNotCovered: There is none. WriterUnclear: There are several.
     """
-    wanted = label or repository.own_label()
-    named = [one for one in histories.of if one.label == wanted]
-    usable = named or ([] if label else [one for one in histories.of if one.spans])
+    stored = [one for one in histories.of if one.spans or one.stretches or label]
+    named = [one for one in stored if one.label == (label or repository.own_label())]
+    usable = named or ([] if label else stored)
+    if len(usable) > 1:
+        names = [one.label for one in usable]
+        raise WriterUnclear(
+            f"several machines store a database here: {', '.join(names)}",
+            f"put the name behind the time: --at 'newest@{names[0]}', --before-op OP@{names[0]}; with `timeline --suspects`: "
+            f"--writer {names[0]}",
+        )
     if not usable:
         raise MomentNotCovered(
             f"nothing of the database is stored{f' under the name {label}' if label else ''} yet",
             "`lifeboat backup db` takes a snapshot, `lifeboat stream` every moment from then on",
         )
-    return max(usable, key=lambda one: one.newest or ClusterTime(0, 0))
+    return usable[0]
 
 
 def find_base(
@@ -205,7 +218,9 @@ class CommonBase:
     goals: tuple[ClusterTime, ...]
 
 
-def common_bases(repository: Repository, goals: Sequence[ClusterTime | None]) -> Iterator[CommonBase]:
+def common_bases(
+    repository: Repository, goals: Sequence[ClusterTime | None], label: str | None = None
+) -> Iterator[CommonBase]:
     """Each snapshot from which all of some instants can be reached along one stretch, the newest first; there may be none.
 
     Args:
@@ -213,7 +228,7 @@ def common_bases(repository: Repository, goals: Sequence[ClusterTime | None]) ->
     """
     repository.need_identity()
     clockwork = Clockwork(repository)
-    history = meant_history(repository, read_histories(repository, clockwork))
+    history = meant_history(repository, read_histories(repository, clockwork), label)
     known = [goal or history.newest for goal in goals]
     meant = tuple(goal for goal in known if goal is not None)
     if len(meant) < len(known):

@@ -128,9 +128,9 @@ def command(
     with run.lifeboat() as lifeboat:
         plan = lifeboat.plan_restore(request)
     if plan.point is not None and request.at is not None:
-        request = replace(
-            request, at=plan.point.cluster_time
-        )  # the newest of then, not of when the question is answered
+        # The newest of now, not of when the question is answered.
+        _, at, name = request.at.partition("@")
+        request = replace(request, at=f"{plan.point.cluster_time}{at}{name}")
     if dry_run:
         run.show(plan, lambda: draw_plan(plan, run.clock.now()))
         return ExitStatus.FINDINGS if any_problem(plan.findings) else ExitStatus.DONE

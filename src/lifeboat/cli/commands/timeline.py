@@ -34,6 +34,7 @@ WIDTH_IN_A_PIPE = 100
 @click.option(
     "--least", type=click.IntRange(min=1), help="With --suspects: so many deletes or updates are worth a word."
 )
+@click.option("--writer", metavar="NAME", help="With --suspects: of this machine, where several store their databases.")
 def command(
     run: Run,
     since: str | None,
@@ -45,13 +46,14 @@ def command(
     within: str | None,
     namespaces: tuple[str, ...],
     least: int | None,
+    writer: str | None,
 ) -> ExitStatus:
     """Show which moments of the database can be restored, from which snapshots, and where the gaps are.
 
     TIME is written as for `lifeboat restore --at`: ISO 8601 with a zone, or '10 minutes ago'.
     """
-    if not suspects and (near or within or namespaces or least):
-        raise click.UsageError("--near, --within, --ns and --least go with --suspects")
+    if not suspects and (near or within or namespaces or least or writer):
+        raise click.UsageError("--near, --within, --ns, --least and --writer go with --suspects")
     if within and not near:
         raise click.UsageError("--within goes with --near")
     if near and (since or until):
@@ -63,7 +65,7 @@ def command(
     if at or before_op:
         return _moment(run, at, before_op)
     if suspects:
-        return _suspects(run, since, until, near, _seconds(within), namespaces, least)
+        return _suspects(run, (since, until, near, _seconds(within), namespaces, least, writer))
     from lifeboat.cli.show.timeline import draw_timeline
 
     with run.lifeboat() as lifeboat:
@@ -84,18 +86,12 @@ def _moment(run: Run, at: str | None, before_op: str | None) -> ExitStatus:
 
 
 def _suspects(
-    run: Run,
-    since: str | None,
-    until: str | None,
-    near: str | None,
-    within_seconds: float,
-    namespaces: tuple[str, ...],
-    least: int | None,
+    run: Run, asked: tuple[str | None, str | None, str | None, float, tuple[str, ...], int | None, str | None]
 ) -> ExitStatus:
     from lifeboat.cli.show.suspects import draw_suspects
 
     with run.lifeboat() as lifeboat:
-        report = lifeboat.looking_back().suspects(since, until, near, within_seconds, namespaces, least)
+        report = lifeboat.looking_back().suspects(*asked)
     run.show(report, lambda: draw_suspects(report))
     return ExitStatus.DONE
 
