@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import median
 
 from lifeboat.foundation.cluster_time import ClusterTime
-from lifeboat.operations.suspects import Kind, Suspect, in_order
+from lifeboat.operations.suspects import Kind, Suspect, in_order, people_say
 from lifeboat.sources.mongodb.document_words import id_text
 from lifeboat.sources.mongodb.oplog.change import KIND_AT, front_of, read_change, when_of
 
@@ -217,7 +217,8 @@ class Burst:
         together = first == last and count > 1
         took = last.seconds - first.seconds + 1
         spent = "in one transaction" if together else f"in {say_span(took)}"
-        namespace = self.worth.namespace
+        namespace = people_say(self.worth.namespace)
+        one, many = ("bucket", "buckets") if namespace != self.worth.namespace else ("document", "documents")
         return Suspect(
             op=first.words(),
             through=last.words(),
@@ -226,7 +227,7 @@ class Burst:
             instant=first.instant,
             seconds=took,
             documents=count,
-            sentence=f"{namespace}: {count:,} document{'s' if count != 1 else ''} {verb} {spent}",
+            sentence=f"{namespace}: {count:,} {one if count == 1 else many} {verb} {spent}",
             examples=tuple([example for one in inside for example in one.examples][:EXAMPLES]),
             in_transaction=together,
         )

@@ -15,7 +15,7 @@ from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.operations.bursts import LEAST, Burst, Counts, bursts_among, joined
 from lifeboat.operations.segment_summary import OTHERS, Counted, SegmentSummary, read_summary
-from lifeboat.operations.suspects import Kind, Suspect, in_order, operations_of, suspects_among, time_of
+from lifeboat.operations.suspects import Kind, Suspect, in_order, operations_of, people_say, suspects_among, time_of
 from lifeboat.operations.timeline import TRIED_AT_MOST, History, meant_history, read_histories, say_moment
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.segments import Segment, StoredSegment
@@ -220,7 +220,7 @@ def _counts(one: _Seen, wanted: Callable[[str], bool]) -> Counts:
     deletes: Counter[str] = Counter()
     updates: Counter[str] = Counter()
     for row in one.counts:
-        if row.namespace != OTHERS and wanted(row.namespace) and not _is_inner(row.namespace):
+        if row.namespace != OTHERS and wanted(people_say(row.namespace)) and not _is_inner(row.namespace):
             deletes[row.namespace] += row.deletes
             updates[row.namespace] += row.updates
     return Counts(one.stored.through, deletes, updates)

@@ -23,7 +23,7 @@ TOGETHER_SECONDS = 10
 RESTORE_TOGETHER_SECONDS = 600
 """Between two collections that one restore swaps in, their indexes may be built."""
 _OF_THE_SERVER = re.compile(r"tmp\.(agg_out|mr)\..*|tmp\w{5}\.(convertToCapped|renameCollection)\b.*")
-_BUCKETS = "system.buckets."
+BUCKETS, _VIEWS = "system.buckets.", "system.views"
 _COUNT_TYPES = {0x10, 0x12}
 
 
@@ -77,6 +77,8 @@ class _Deed:
     documents: int | None
     words: str
     minor: bool = False
+    in_buckets: bool = False
+    """``documents`` counts buckets of a time series."""
 
 
 def time_of(when: Timestamp) -> ClusterTime:
@@ -136,9 +138,11 @@ def _understood(event: Event) -> _Deed | None:
     if event.name == "drop":
         if is_ours(name) or _OF_THE_SERVER.fullmatch(name):
             return None
-        shown = _shown(namespace)
+        shown = people_say(namespace)
         records = _records(event)
-        return _Deed(time, Kind.DROP, (shown,), records, f"{shown} dropped{_with(records, namespace)}")
+        buckets = name.startswith(BUCKETS)
+        words = f"{shown} dropped{_with(records, namespace)}"
+        return _Deed(time, Kind.DROP, (shown,), records, words, in_buckets=buckets)
     if is_ours(name):
         return None
     if event.name == "collMod":
@@ -159,7 +163,7 @@ def _renamed(command: Command, time: ClusterTime) -> _Deed | None:
     names = [one.partition(".")[2] for one in (source, to)]
     if any(map(is_ours, names)):
         kept = to if is_ours(names[0]) else source
-        return _Deed(time, Kind.RESTORE, (_shown(kept),), None, "", minor=not replaces and is_ours(names[0]))
+        return _Deed(time, Kind.RESTORE, (people_say(kept),), None, "", minor=not replaces and is_ours(names[0]))
     records = _records(command)
     by_server = _OF_THE_SERVER.fullmatch(names[0])
     if by_server and not replaces:
@@ -196,18 +200,20 @@ def _alone(deed: _Deed) -> Suspect:
 
 def _whole_database(drops: Sequence[_Deed], last: _Deed) -> Suspect:
     first = drops[0] if drops else last
-    known = [one.documents for one in drops if one.documents is not None and _BUCKETS not in one.where[0]]
-    documents = sum(known) if len(known) == len(drops) and drops else None
-    collections = f": {len(drops)} collection{'s' if len(drops) != 1 else ''}" if drops else ""
-    more = "" if documents is None else f", {documents:,} documents"
+    collections = [one for one in drops if not one.where[0].endswith(f".{_VIEWS}")]
+    plain = [one.documents for one in collections if not one.in_buckets]
+    documents = sum(one for one in plain if one is not None) if plain and None not in plain else None
+    said = [f"{len(collections)} collection{'s' if len(collections) != 1 else ''}"] if collections else []
+    said += [] if documents is None else [f"{documents:,} document{'s' if documents != 1 else ''}"]
+    said += ["time series"] if len(plain) < len(collections) else []
     return replace(
         _alone(first),
         through=last.time.words(),
         kind=Kind.DROP_DATABASE,
-        namespaces=(last.where[0], *(one.where[0] for one in drops)),
+        namespaces=(last.where[0], *(one.where[0] for one in collections)),
         seconds=last.time.seconds - first.time.seconds,
         documents=documents,
-        sentence=f"database {last.where[0]} dropped{collections}{more}",
+        sentence=f"database {last.where[0]} dropped{': ' if said else ''}{', '.join(said)}",
     )
 
 
@@ -232,16 +238,16 @@ def _records(command: Command) -> int | None:
     return int.from_bytes(raw, "little", signed=True) if kind in _COUNT_TYPES else None
 
 
-def _shown(namespace: str) -> str:
+def people_say(namespace: str) -> str:
     """A time series' buckets under the name that people know."""
     database, _, name = namespace.partition(".")
-    return f"{database}.{name.removeprefix(_BUCKETS)}"
+    return f"{database}.{name.removeprefix(BUCKETS)}"
 
 
 def _with(records: int | None, namespace: str) -> str:
     if records is None:
         return ""
-    one, many = ("bucket", "buckets") if f".{_BUCKETS}" in namespace else ("document", "documents")
+    one, many = ("bucket", "buckets") if f".{BUCKETS}" in namespace else ("document", "documents")
     return f", with {records:,} {one if records == 1 else many}"
 
 
