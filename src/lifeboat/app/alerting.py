@@ -92,7 +92,7 @@ class Alerting:
             state = self._state()
         except LifeboatError as error:
             said = SaidFinding(error.code, "repository", error.message, error.hint, True)
-            free, total = self._disk()
+            free, total = self.disk()
             return Facts(now, unreachable=said, disk_free=free, disk_bytes=total)
         journal = Journal(state.directory / NAME)
         sizes = journal.sizes(since=now - SIZES_OF)
@@ -101,7 +101,7 @@ class Alerting:
         jobs = {str(name): float(one["every_seconds"]) for name, one in installed.get("jobs", {}).items()}
         good = {name: memory.last_good(name) for name in jobs}
         verify, restored = report.last_verify, state.read_json("last-restore.json") or {}
-        free, total = self._disk()
+        free, total = self.disk()
         newest = [one.newest.instant for one in report.sources if one.newest is not None]
         return Facts(
             now,
@@ -134,7 +134,7 @@ class Alerting:
                 for one in report.findings
                 if one.level is not Level.OK
             ),
-            cost_month=self._cost(report),
+            cost_month=self.cost(report),
             disk_free=free,
             disk_bytes=total,
         )  # fmt: skip
@@ -145,7 +145,7 @@ class Alerting:
         at = f" at {endpoint}" if endpoint and isinstance(location, S3Location) else ""
         return LocalState(self._settings.state, f"{location}{at}")
 
-    def _disk(self) -> tuple[int | None, int | None]:
+    def disk(self) -> tuple[int | None, int | None]:
         """Free and all bytes of the fuller of the places on this machine that a backup writes to."""
         location = self._settings.repository.location
         places = [self._settings.state, *([location] if isinstance(location, Path) else [])]
@@ -155,7 +155,8 @@ class Alerting:
         fullest = min(used, key=lambda one: one.free / max(one.total, 1))
         return fullest.free, fullest.total
 
-    def _cost(self, report: StatusReport) -> float | None:
+    def cost(self, report: StatusReport) -> float | None:
+        """Dollars a month for what is stored, estimated; None for a place that has no price."""
         if not isinstance(self._settings.repository.location, S3Location) or report.stored_bytes is None:
             return None
         return report.stored_bytes / 1e9 * STANDARD_GB_MONTH

@@ -49,6 +49,7 @@ COMMANDS = {
     "alerts": Row("Every day", "what is wrong now, and whether somebody would hear of it"),
     "prune": Row("Every day", "let old copies go, by rules; --dry-run says why of each"),
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
+    "metrics": Row("Look", "how everything stands, for Prometheus and Grafana"),
     "timeline": Row("Look", "which moments can be restored; --suspects: what was dropped"),
     "snapshots": Row("Look", "list what is stored, and look inside"),
     "diff": Row("Look", "which documents differ between two instants, or from what is live"),
