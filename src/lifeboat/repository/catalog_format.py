@@ -1,4 +1,4 @@
-"""The bytes of an index and of a snapshot record (docs/format.md, sections 8 and 9): one envelope, two contents."""
+"""The bytes of an index, a snapshot record and an anchor of the audit log (docs/format.md, sections 8, 9, 16): one envelope."""
 
 import json
 import os
@@ -18,7 +18,12 @@ from lifeboat.repository.pack_format import MOST_ROWS, ROW_BYTES, refuse_newer
 
 INDEX_MAGIC = b"LBIX"
 RECORD_MAGIC = b"LBSN"
-_LABELS = {INDEX_MAGIC: b"lifeboat index 1", RECORD_MAGIC: b"lifeboat snapshot 1"}
+ANCHOR_MAGIC = b"LBAU"
+_LABELS = {
+    INDEX_MAGIC: b"lifeboat index 1",
+    RECORD_MAGIC: b"lifeboat snapshot 1",
+    ANCHOR_MAGIC: b"lifeboat audit 1",
+}
 _HEADER = struct.Struct(">4sHBB16s32s")
 _PACK = struct.Struct(">32s32sQI")
 LARGEST_PLAIN_BYTES = 1 * GIB
@@ -103,6 +108,18 @@ def open_record(
     except (ValueError, RecursionError) as error:
         raise ObjectDamaged(f"{name} opens, but is not a snapshot record", "see `lifeboat verify`") from error
     return record
+
+
+def seal_anchor(signed: bytes, *, writer: bytes, catalog_key: bytes, repository: bytes, generation: str) -> bytes:
+    """Seal the signed JSON of an anchor of the audit log."""
+    return _seal(ANCHOR_MAGIC, signed, writer, catalog_key, repository, generation)
+
+
+def open_anchor(
+    raw: bytes, *, writer: bytes, catalog_key: bytes, repository: bytes, generation: str, name: str
+) -> bytes:
+    """Open an anchor, its signature not checked yet; raises ``SealBroken``, ``ObjectDamaged``, ``NewerFormat``."""
+    return _open(ANCHOR_MAGIC, raw, writer, catalog_key, repository, generation, name)
 
 
 def split_names(text: str) -> tuple[bytes, ...]:

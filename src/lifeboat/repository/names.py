@@ -111,5 +111,10 @@ def link_name(writer: str, generation: str, sequence: int, sha256: str) -> str:
     return f"catalog/{writer}/{generation}/link-{sequence:08d}-{sha256}"
 
 
+def anchor_name(writer: str, generation: str, number: int, log: str, first: int, last: int, sha256: str) -> str:
+    """A listing alone shows which entries of which log are anchored, and that no anchor between two others is gone."""
+    return f"catalog/{writer}/{generation}/audit-{number:08d}-{log}-{first:08d}-{last:08d}-{sha256}"
+
+
 def statement_name(verb: str, writer: str, generation: str, sha256: str) -> str:
     return f"catalog/{writer}/{generation}/{verb}-{sha256}"
