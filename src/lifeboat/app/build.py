@@ -4,12 +4,15 @@ Another source is one function here and one folder in ``sources``; another kind 
 """
 
 import hashlib
+import os
 import socket
 from pathlib import Path
 
 from lifeboat.app.settings import S3Location, Settings
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import Clock
+from lifeboat.journal.journal import NAME as JOURNAL
+from lifeboat.journal.journal import Journal
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.open_repository import Repository, open_repository
 from lifeboat.repository.writing import WriteLimits
@@ -21,8 +24,12 @@ from lifeboat.storage.retrying import RetryingStore
 MACHINE_ID = Path("/etc/machine-id")
 
 
-def build_store(settings: Settings, clock: Clock, *, create: bool = False) -> ObjectStore:
-    """The store the settings name, with retries around it."""
+def build_store(settings: Settings, clock: Clock, *, create: bool = False, patient: bool = True) -> ObjectStore:
+    """The store the settings name, with retries around it.
+
+    Args:
+        patient: False: without retries, for what can be left out.
+    """
     location = settings.need_repository()
     said = settings.repository
     inner = open_store(
@@ -36,7 +43,21 @@ def build_store(settings: Settings, clock: Clock, *, create: bool = False) -> Ob
         checksum_mode=said.checksum_mode,
         create=create and isinstance(location, Path),
     )
-    return RetryingStore(inner, clock) if isinstance(location, S3Location) else inner
+    return RetryingStore(inner, clock) if patient and isinstance(location, S3Location) else inner
+
+
+def build_state(settings: Settings) -> LocalState:
+    """What this machine remembers of the repository; the store is not opened for it."""
+    location = settings.need_repository()
+    if isinstance(location, Path):
+        return LocalState(settings.state, os.path.abspath(location.expanduser()))
+    endpoint = settings.repository.endpoint_url
+    return LocalState(settings.state, f"{location} at {endpoint}" if endpoint else str(location))
+
+
+def build_journal(settings: Settings) -> Journal:
+    """The journal of this machine for the repository."""
+    return Journal(build_state(settings).directory / JOURNAL)
 
 
 def build_identity(settings: Settings) -> Identity | None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lifeboat.app.auditing import Auditing
 from lifeboat.app.build import (
     build_client,
     build_identity,
@@ -32,6 +33,7 @@ from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations import browse, export
 from lifeboat.operations.annotate import TEXT_AT_MOST, annotate, check_text, list_snapshots
+from lifeboat.operations.audit_reports import AuditExport, AuditReport, AuditRows
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
 from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
@@ -376,6 +378,22 @@ class Lifeboat:
         """How safe everything is right now."""
         repository = self._open()
         return status(repository, self._objectives(repository), self._settings.objectives.proved_seconds)
+
+    def verify_audit(self, since: str | None = None) -> AuditReport:
+        """Whether the audit log, and what is anchored of every machine's, is as it was written.
+
+        Args:
+            since: An instant, as ``restore --at`` takes it, or a date: what lies before it is passed over.
+        """
+        return Auditing(self._settings, self._clock).verify(since)
+
+    def audit(self, since: str | None = None, who: str | None = None, act: str | None = None) -> AuditRows:
+        """Who did what: entries of every machine whose catalog opens, oldest first."""
+        return Auditing(self._settings, self._clock).rows(since, who, act)
+
+    def export_audit(self, out: str) -> AuditExport:
+        """Write everything to a file that an auditor without Lifeboat can check."""
+        return Auditing(self._settings, self._clock).export(out)
 
     def key_is_stored(self, key: Secret, how: str) -> None:
         """Remember that somebody showed to have the key outside this machine.

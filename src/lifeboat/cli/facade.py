@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lifeboat.foundation.clock import Clock
     from lifeboat.foundation.progress import Progress
     from lifeboat.foundation.secret import Secret
+    from lifeboat.operations.audit_reports import AuditExport, AuditReport, AuditRows
     from lifeboat.operations.diff_report import DiffReport, DiffRequest
     from lifeboat.operations.find_suspects import SuspectsReport
     from lifeboat.operations.reports import (
@@ -147,6 +148,12 @@ class Facade(Protocol):
     def stream(self, request: "StreamRequest", watcher: "Watcher", stop: "threading.Event") -> "StreamReport": ...
 
     def status(self) -> "StatusReport": ...
+
+    def verify_audit(self, since: str | None = None) -> "AuditReport": ...
+
+    def audit(self, since: str | None = None, who: str | None = None, act: str | None = None) -> "AuditRows": ...
+
+    def export_audit(self, out: str) -> "AuditExport": ...
 
     def key_is_stored(self, key: "Secret", how: str) -> None: ...
 

@@ -41,6 +41,7 @@ def report_failure(run: Run, error: BaseException, arguments: list[str]) -> Exit
 
 
 def _tell(run: Run, code: str, message: str, hint: str, status: ExitStatus, hidden: set[str]) -> ExitStatus:
+    run.error_code = code
     message, hint = scrub(message, hidden), scrub(hint, hidden)
     if run.json:
         error = {"code": code, "message": message, "hint": hint, "exit_status": int(status)}

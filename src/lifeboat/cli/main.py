@@ -52,6 +52,7 @@ COMMANDS = {
     "metrics": Row("Look", "how everything stands, for Prometheus and Grafana"),
     "timeline": Row("Look", "which moments can be restored; --suspects: what was dropped"),
     "snapshots": Row("Look", "list what is stored, and look inside"),
+    "audit": Row("Look", "who did what, and whether that record is whole"),
     "diff": Row("Look", "which documents differ between two instants, or from what is live"),
     "export": Row("Look", "write a snapshot as a mongodump archive or a tar: you can leave"),
     "import": Row("Look", "take in what mongodump wrote, as a snapshot"),
@@ -144,6 +145,13 @@ def carry_out(run: Run, arguments: Sequence[str]) -> ExitStatus:
     """Do what the arguments say; every end, good or bad, is an exit status."""
     # Known before the arguments are parsed, so that even a mistake in them is answered in the form asked for.
     run.json = "--json" in arguments
+    run.arguments = tuple(arguments)
+    status = _carry_out(run, arguments)
+    run.end(int(status))
+    return status
+
+
+def _carry_out(run: Run, arguments: Sequence[str]) -> ExitStatus:
     try:
         status = overview.main(list(arguments), prog_name="lifeboat", standalone_mode=False, obj=run)
     except (Exception, KeyboardInterrupt) as error:

@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from lifeboat.cli.accounting import begin_account, end_account
 from lifeboat.cli.facade import Facade, OpenLifeboat, open_lifeboat
 from lifeboat.cli.fold import fold
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from lifeboat.app.account import Account
     from lifeboat.app.settings import Settings
     from lifeboat.foundation.clock import Clock
 
@@ -48,8 +50,14 @@ class Run:
         """Said after Ctrl-C; a command that changes something says what that means for it."""
         self.hidden: set[str] = set()
         """Secrets this run has met besides the settings' own, such as a URI in an argument."""
+        self.arguments: Sequence[str] = ()
+        """As typed."""
+        self.report: object = None
+        """The last result that was shown."""
+        self.error_code: str | None = None
         self._opener = opener
         self._settings: Settings | None = None
+        self._account: Account | None = None
 
     @property
     def asks(self) -> bool:
@@ -88,14 +96,24 @@ class Run:
         from lifeboat.cli.show.progress import watch
         from lifeboat.foundation.progress import Silent
 
+        settings = settings or self.settings()
+        if self._opener is open_lifeboat and self._account is None:
+            self._account = begin_account(self, settings)
         if shows_itself:
-            yield self._opener(settings or self.settings(), self.clock, Silent())
+            yield self._opener(settings, self.clock, Silent())
             return
         with watch(self) as progress:
-            yield self._opener(settings or self.settings(), self.clock, progress)
+            yield self._opener(settings, self.clock, progress)
+
+    def end(self, status: int) -> None:
+        """Note how the run ended; never raises what would change that."""
+        account, self._account = self._account, None
+        if account is not None:
+            end_account(self, account, status)
 
     def show(self, report: object, draw: Callable[[], Sequence["RenderableType"]]) -> None:
         """Give the result: as JSON, or drawn for people."""
+        self.report = report
         if self.json:
             from lifeboat.cli.show.json_form import to_json
 

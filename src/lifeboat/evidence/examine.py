@@ -45,7 +45,7 @@ def examine_lines(lines: Sequence[Line], secrets: Secrets, head: Head | None = N
         wrong = _wrong_in_itself(line, secrets)
         if wrong:
             seq = line.entry.seq if line.entry is not None else expected
-            found.append(_problem("audit-entry-changed", seq, f"{_where(line, seq)} {wrong}", ASK))
+            found.append(_problem("audit-entry-changed", seq, f"line {line.number} {wrong}", ASK))
             spoilt_at.add(seq)
             expected += 1
         elif line.entry is not None:
@@ -246,7 +246,7 @@ def _goes_on(anchor: Anchor, before: Anchor | None, end: Entry | None, is_next: 
             f"the log of this machine began anew on {entry.time[:16]}{after}: what was not anchored by then is lost; "
             "was its state folder lost, or removed by somebody?"
         )
-        return [_anchor_problem("audit-log-lost", anchor, words, entry.seq)]
+        return [_anchor_problem("audit-log-lost", anchor, words)]
     if entry.seq == 1 and entry.previous != first_previous(anchor.log):
         return [
             _anchor_problem("audit-chain-broken", anchor, f"anchor {anchor.number}: entry 1 does not begin its log", 1)
@@ -266,10 +266,6 @@ def _anchor_problem(code: str, anchor: Anchor, message: str, seq: int | None = N
         else "who could write there?"
     )
     return Finding(Level.PROBLEM, code, subject, message, hint)
-
-
-def _where(line: Line, seq: int) -> str:
-    return f"entry {seq} (line {line.number})"
 
 
 def _told(entry: Entry) -> str:

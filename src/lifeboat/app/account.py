@@ -1,0 +1,280 @@
+"""What a run leaves behind: a row in the journal, and two entries in the audit log, when it begins and when it has ended.
+
+Which commands: all that change something, and all that read content. ``status``, ``doctor``, ``timeline`` and lists of snapshots are no acts.
+
+Invariant: nothing here makes a command fail, or changes its exit status: what could not be noted is said in a warning. No secret and no
+content of a document is noted: words come scrubbed, filters are left out, reports that show documents are not kept.
+"""
+
+import os
+import pwd
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lifeboat.app.build import build_journal, build_state, build_store, label
+from lifeboat.app.settings import Settings
+from lifeboat.evidence.anchoring import HINT, Anchoring
+from lifeboat.evidence.log import AuditLog
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import LifeboatError, SettingsError, StorageError
+from lifeboat.journal.journal import Journal
+from lifeboat.journal.rows import SizeRow
+from lifeboat.operations.reports import BackupReport, ImportReport, SnapshotReport
+from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.names import typed
+from lifeboat.repository.record import read_time, show_time
+
+BEGUN_BY = "LIFEBOAT_BEGUN_BY"
+"""Set for its children by what starts them: ``schedule`` or ``dashboard``."""
+SLOT = "LIFEBOAT_SLOT"
+"""The planned time that a run is for, ISO 8601."""
+ON_BEHALF = "LIFEBOAT_ON_BEHALF"
+"""Who asked for it, where that is not who runs it: a user of the dashboard and his address. A claim: whoever starts a process can set it."""
+
+ACTS = (
+    "backup",
+    "restore",
+    "export",
+    "import",
+    "diff",
+    "verify",
+    "prune",
+    "stream",
+    "init",
+    "writer",
+    "drill",
+    "dashboard",
+)
+JOBS = ("backup", "restore", "export", "import", "verify", "prune", "stream", "drill")
+"""What the journal is told of: work that takes time and may fail, not every look."""
+WITH_REPORT = ("backup", "verify", "prune", "import", "export", "restore", "drill")
+"""Whose report the journal keeps. ``diff`` and ``restore --filter`` show documents."""
+NOT_IN_WORDS = ("--filter", "--set")
+SELDOM_SECONDS = 300.0
+"""Runs that a schedule began anchor at most so often; what a person began is anchored when it ends."""
+WORDS_AT_MOST = 2000
+SUBJECTS_AT_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for.
+
+    Args:
+        command: Without options: ``backup``, ``writer``.
+        job: What the journal calls it: ``backup db``.
+        words: As typed, scrubbed, without what ``NOT_IN_WORDS`` names.
+        parameters: As parsed.
+    """
+
+    command: str
+    job: str
+    words: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_act(self) -> bool:
+        said = self.parameters
+        if self.command == "snapshots":
+            return bool(said.get("snapshot"))
+        if self.command == "writer" and said.get("action") == "list":
+            return False
+        return self.command in ACTS and not said.get("dry_run")
+
+    @property
+    def keeps_report(self) -> bool:
+        return self.command in WITH_REPORT and not self.parameters.get("wanted")
+
+
+class Account:
+    """One run. ``begin`` as soon as it is known which repository is meant, ``end`` when its exit status is.
+
+    Args:
+        warn: Hears what could not be noted.
+        scrub: Takes secrets out of text.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        asked: Asked,
+        environment: Mapping[str, str],
+        warn: Callable[[str], None],
+        scrub: Callable[[str], str],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._asked = asked
+        self._environment = environment
+        self._warn = warn
+        self._scrub = scrub
+        self._began = clock.now()
+        self._number = 0
+        self._entry: int | None = None
+
+    def begin(self) -> None:
+        """Note that it begins."""
+        slot = self._environment.get(SLOT, "")
+        try:
+            if self._asked.command in JOBS:
+                self._number = build_journal(self._settings).begin_run(
+                    self._asked.job,
+                    self._began,
+                    label=label(self._settings),
+                    slot=_time(slot),
+                    begun_by=self._begun_by,
+                )
+            self._entry = self._append("begun", self._began, {}, None)
+            if self._asked.command == "stream":
+                self._anchor()  # it may run for months
+        except (LifeboatError, OSError) as error:
+            self._complain(error)
+
+    def end(self, status: int, error: str | None, report: object, as_json: Callable[[object], Any]) -> None:
+        """Note how it ended, and anchor that.
+
+        Args:
+            as_json: Makes plain values of a report.
+        """
+        now = self._clock.now()
+        try:
+            journal = build_journal(self._settings)
+            kept = as_json(report) if report is not None and self._asked.keeps_report else None
+            journal.end_run(
+                self._number, now, status=status, error=error, report=kept if isinstance(kept, dict) else None
+            )
+            _note_sizes(journal, report, label(self._settings), now)
+            self._append("ended", now, subject_of(report, self._asked.parameters, self._scrub), (status, error))
+        except (LifeboatError, OSError) as trouble:
+            self._complain(trouble)
+            return
+        if error is None or not _cannot_reach(status):
+            self._anchor()
+
+    @property
+    def _begun_by(self) -> str:
+        said = self._environment.get(BEGUN_BY, "")
+        return said if said in ("schedule", "dashboard") else "command"
+
+    def _append(
+        self, phase: str, when: datetime, subject: Mapping[str, Any], ended: tuple[int, str | None] | None
+    ) -> int:
+        state = build_state(self._settings)
+        content: dict[str, Any] = {
+            "time": show_time(when),
+            "who": who(self._environment),
+            "from": origin(self._environment),
+            "act": self._asked.job,
+            "words": self._asked.words[:WORDS_AT_MOST],
+            "phase": phase,
+            "subject": subject,
+        }
+        if ended is not None:
+            content["result"] = {"status": ended[0], "error": ended[1]}
+            content["begun"] = self._entry
+        if self._begun_by != "command":
+            content["begun_by"] = self._begun_by
+        return AuditLog(state).append(content, state.load_writer()).seq
+
+    def _anchor(self) -> None:
+        try:
+            state = build_state(self._settings)
+            if self._begun_by != "schedule" or _is_due(state, self._clock.now()):
+                anchor_log(self._settings, self._clock, state)
+        except (LifeboatError, OSError) as error:
+            self._complain(error)
+
+    def _complain(self, error: LifeboatError | OSError) -> None:
+        if isinstance(error, StorageError | SettingsError) and self._asked.command == "init":
+            return  # there is no repository yet
+        words = error.message if isinstance(error, LifeboatError) else (error.strerror or str(error)).lower()
+        self._warn(f"warning: the audit log could not be kept in full: {words}; what was done is done all the same")
+
+
+def anchor_log(settings: Settings, clock: Clock, state: LocalState) -> int:
+    """Anchor what is not anchored yet; returns how many entries. Nothing where this machine is no writer yet."""
+    secret, repository = state.load_writer(), state.pinned_repository()
+    if secret is None or repository is None:
+        return 0
+    store = build_store(settings, clock, patient=False)
+    return Anchoring(state, store, secret, bytes.fromhex(repository)).anchor(clock.now())
+
+
+def subject_of(report: object, parameters: Mapping[str, Any], scrub: Callable[[str], str]) -> dict[str, Any]:
+    """Which snapshots, which target, which namespaces."""
+    found: dict[str, Any] = {}
+    snapshots: list[str] = []
+    for name in ("snapshots", "snapshot", "safety_snapshot", "forgotten"):
+        value = report.get(name) if isinstance(report, Mapping) else getattr(report, name, None)
+        for one in value if isinstance(value, list | tuple) else [value]:
+            identifier = getattr(one, "snapshot", one)
+            if isinstance(identifier, str):
+                snapshots.append(identifier)
+    if snapshots:
+        found["snapshots"] = sorted(set(snapshots))[:SUBJECTS_AT_MOST]
+    target = getattr(report, "target", None) or parameters.get("to") or parameters.get("out") or parameters.get("name")
+    if target is not None:
+        found["target"] = scrub(str(target))
+    namespaces = parameters.get("namespaces") or parameters.get("namespace")
+    if namespaces:
+        named = [namespaces] if isinstance(namespaces, str) else list(namespaces)
+        found["namespaces"] = [str(one) for one in named[:SUBJECTS_AT_MOST]]
+    return found
+
+
+def who(environment: Mapping[str, str]) -> dict[str, str]:
+    """The system's user; whom sudo knows; for whom, as whoever started this says."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = f"uid {os.getuid()}"
+    others = {"sudo": environment.get("SUDO_USER"), "for": environment.get(ON_BEHALF)}
+    return {"user": user, **{name: text[:200] for name, text in others.items() if text}}
+
+
+def origin(environment: Mapping[str, str]) -> dict[str, str]:
+    """From where: host, terminal, the address of an SSH session."""
+    found = {"host": socket.gethostname()}
+    for stream in (sys.stdin, sys.stderr):
+        try:
+            found["tty"] = os.ttyname(stream.fileno())
+            break
+        except (OSError, ValueError, AttributeError):
+            continue
+    ssh = environment.get("SSH_CONNECTION", "").split()
+    return {**found, "ssh": ssh[0]} if ssh else found
+
+
+def _note_sizes(journal: Journal, report: object, name: str, now: datetime) -> None:
+    rows = report.snapshots if isinstance(report, BackupReport) else ()
+    if isinstance(report, ImportReport):
+        rows = (report.snapshot,)
+    for one in rows:
+        journal.record_size(size_row(one, name, now))
+
+
+def size_row(one: SnapshotReport, name: str, now: datetime) -> SizeRow:
+    return SizeRow(one.snapshot, now, typed(one.source), name, one.bytes, one.items, one.stored_bytes, one.complete)
+
+
+def _is_due(state: LocalState, now: datetime) -> bool:
+    said = (state.read_json(HINT) or {}).get("time")
+    last = _time(said) if isinstance(said, str) else None
+    return last is None or abs((now - last).total_seconds()) >= SELDOM_SECONDS
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return read_time(text)
+    except ValueError:
+        return None
+
+
+def _cannot_reach(status: int) -> bool:
+    """Whether a run that ended so could not even open the repository: trying once more would only take time."""
+    return status in (10, 12)
