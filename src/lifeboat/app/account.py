@@ -113,7 +113,8 @@ class Account:
         self._environment = environment
         self._warn = warn
         self._scrub = scrub
-        self._began = clock.now()
+        self.job = asked.job
+        self.began = clock.now()
         self._number = 0
         self._entry: int | None = None
 
@@ -124,12 +125,12 @@ class Account:
             if self._asked.command in JOBS:
                 self._number = build_journal(self._settings).begin_run(
                     self._asked.job,
-                    self._began,
+                    self.began,
                     label=label(self._settings),
                     slot=_time(slot),
                     begun_by=self._begun_by,
                 )
-            self._entry = self._append("begun", self._began, {}, None)
+            self._entry = self._append("begun", self.began, {}, None)
             if self._asked.command == "stream":
                 self._anchor()  # it may run for months
         except (LifeboatError, OSError) as error:

@@ -64,6 +64,7 @@ NAMES = (
     "LIFEBOAT_KEY_FILE",
     "LIFEBOAT_LABEL",
     "LIFEBOAT_STATE",
+    "LIFEBOAT_LOG",
     "LIFEBOAT_MONGOD",
     "LIFEBOAT_CONFIG",
     "LIFEBOAT_NOTIFY_EMAIL",
@@ -186,6 +187,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         alerts=_alerts(said.alerts),
         folder=folder,
         mongod=variables.text("LIFEBOAT_MONGOD"),
+        log_form=_log_form(variables, said),
         files_read=read,
         findings=_doubts(dotenv),
     )
@@ -252,6 +254,15 @@ def _label(variables: Variables) -> str | None:
             "at most 64 letters, digits, dots, dashes and spaces: LIFEBOAT_LABEL=shop-1",
         )
     return named.text if named else None
+
+
+def _log_form(variables: Variables, said: SettingsFile) -> str | None:
+    named = variables.find("LIFEBOAT_LOG")
+    if named is None:
+        return said.log.form
+    if named.text.lower() not in ("json", "console"):
+        raise SettingsFileInvalid(f"{named.where} is neither json nor console", "LIFEBOAT_LOG=json")
+    return named.text.lower()
 
 
 def _endpoint(variables: Variables, said: SettingsFile) -> str | None:

@@ -169,6 +169,8 @@ class Settings:
     """In which the command was called."""
     mongod: str | None = None
     """The mongod program for demo and drills; None looks on PATH and in this Python."""
+    log_form: str | None = None
+    """How what is said beside results is written for a log collector: ``json``, ``console``; None: as for people."""
     files_read: tuple[Path, ...] = ()
     findings: tuple[Finding, ...] = ()
     """What is doubtful about the settings themselves; ``doctor`` shows it."""

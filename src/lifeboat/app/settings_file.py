@@ -161,6 +161,10 @@ class ServeTable(Table):
     jobs: ServeJobsTable = ServeJobsTable()
 
 
+class LogTable(Table):
+    form: Literal["json", "console"] | None = None
+
+
 Count = Annotated[int, Field(ge=0, le=100_000)]
 
 
@@ -223,6 +227,7 @@ class SettingsFile(Table):
     limits: LimitsTable = LimitsTable()
     stream: StreamTable = StreamTable()
     serve: ServeTable = ServeTable()
+    log: LogTable = LogTable()
     notify: NotifyTable = NotifyTable()
     alerts: AlertsTable = AlertsTable()
     retention: RetentionTable = RetentionTable()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lifeboat.cli.log_lines import CONSOLE, closing_facts, closing_line
 from lifeboat.cli.scrub import hidden_around, scrub
 
 if TYPE_CHECKING:
@@ -27,21 +28,30 @@ def begin_account(run: "Run", settings: "Settings") -> "Account | None":
         if asked is None or not asked.is_act:
             return None
         account = Account(settings, run.clock, asked, run.environment, run.say, lambda text: _scrubbed(run, text))
-        account.begin()
-        return account
     except Exception as error:
         _warn(run, error)
         return None
+    try:
+        account.begin()
+    except Exception as error:
+        _warn(run, error)
+    return account
 
 
 def end_account(run: "Run", account: "Account", status: int) -> None:
     """Note how it ended."""
+    from lifeboat.cli.run import is_terminal
     from lifeboat.cli.show.json_form import plain
 
     try:
         account.end(status, run.error_code, run.report, plain)
     except (Exception, KeyboardInterrupt) as error:
         _warn(run, error)
+    form, now = run.log_form, run.clock.now()
+    if form is not None:
+        form = form if form == CONSOLE or not is_terminal(run.err) else CONSOLE
+        facts = closing_facts(account.job, account.began, now, status, run.error_code, run.report)
+        run.write(run.err, _scrubbed(run, closing_line(form, facts, now)) + "\n")
 
 
 def _asked(run: "Run") -> "Asked | None":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from lifeboat.cli.accounting import begin_account, end_account
 from lifeboat.cli.facade import Facade, OpenLifeboat, open_lifeboat
 from lifeboat.cli.fold import fold
+from lifeboat.cli.log_lines import FORMS, JSON, said_as_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -129,7 +130,18 @@ class Run:
 
     def say(self, message: str) -> None:
         """Say something beside the result, such as a warning; not silenced by ``--quiet``."""
-        self.write(self.err, f"{fold(message, self.width(self.err))}\n")
+        if self.log_form == JSON and not is_terminal(self.err):
+            self.write(self.err, said_as_json(message, self.clock.now()) + "\n")
+        else:
+            self.write(self.err, f"{fold(message, self.width(self.err))}\n")
+
+    @property
+    def log_form(self) -> str | None:
+        """How a log collector wants what is said: ``json``, ``console``; None: nobody asked."""
+        said = self.environment.get("LIFEBOAT_LOG", "").strip().lower()
+        if said in FORMS:
+            return said
+        return None if self._settings is None else self._settings.log_form
 
     def width(self, stream: TextIO) -> int:
         if not is_terminal(stream):

@@ -60,7 +60,7 @@ def examine_lines(lines: Sequence[Line], secrets: Secrets, head: Head | None = N
             found.append(_problem("audit-entry-inserted", strangers[0], words, ASK))
     found += _order([one for one in sound if one[1].log == own], spoilt_at)
     found += _unkeyed([entry for _, entry in sound if entry.log == own])
-    found += _end([entry for _, entry in sound], head, bool(lines))
+    found += _end([entry for _, entry in sound], head, bool(lines), max(spoilt_at, default=0))
     return found[:NAMED_AT_MOST]
 
 
@@ -194,10 +194,10 @@ def _unkeyed(entries: Sequence[Entry]) -> list[Finding]:
     ]
 
 
-def _end(entries: Sequence[Entry], head: Head | None, has_lines: bool) -> list[Finding]:
+def _end(entries: Sequence[Entry], head: Head | None, has_lines: bool, last_spoilt: int) -> list[Finding]:
     if head is None:
         return []
-    last = max((one.seq for one in entries if one.log == head.log), default=0)
+    last = max((last_spoilt, *(one.seq for one in entries if one.log == head.log)))
     if not has_lines:
         words = f"the log is gone; it held {head.seq} entries"
         return [_problem("audit-log-gone", head.seq, words, ASK)]

@@ -24,7 +24,7 @@ def draw_verified(report: AuditReport, now: datetime) -> list[RenderableType]:
         )
     for one in report.writers:
         if one.newest is not None:
-            words = f"{count(one.anchors, 'anchor')} with {one.entries:,} entries, the newest {show_age((now - one.newest).total_seconds())} old"
+            words = f"{count(one.anchors, 'anchor')} with {one.entries:,} entries, the newest {show_age((now - one.newest).total_seconds())}"
             rows.append((safe(one.label), words))
     problems = [one for one in report.findings if one.level is Level.PROBLEM]
     drawn: list[RenderableType] = [facts(rows)]
