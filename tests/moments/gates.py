@@ -4,9 +4,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+CLOSING_SECONDS = 10.0
+
+
+class NotAtRest(Exception):
+    """Somebody stays inside: an index build waits for a node that is down."""
+
 
 class Gate:
-    """Any number pass at once; closing waits for those inside, and who comes meanwhile waits."""
+    """Any number pass at once; closing waits for those inside, for a while, and who comes meanwhile waits."""
 
     def __init__(self) -> None:
         self._moved = threading.Condition()
@@ -30,8 +36,10 @@ class Gate:
         with self._moved:
             self._moved.wait_for(lambda: not self._closed)
             self._closed = True
-            self._moved.wait_for(lambda: not self._inside)
+            is_empty = self._moved.wait_for(lambda: not self._inside, CLOSING_SECONDS)
         try:
+            if not is_empty:
+                raise NotAtRest
             yield
         finally:
             with self._moved:

@@ -22,6 +22,7 @@ from typing import Any
 
 from bson import Timestamp
 from every_ddl import SHOP, prepare
+from gates import NotAtRest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from truth import Client, Held, Truth, TruthTeller, differences, differing_documents, not_ours, restored
@@ -234,7 +235,7 @@ class Proof:
         workload = Workload(self.source.uri, plan.seed, plan.pace)
         prepare(self.client)
         with Protection(self.lifeboat, plan, told.kills) as protection:
-            self.archived()
+            self.archived(first=True)
             with workload, protection.under_fire(), ThreadPoolExecutor(1) as beside:
                 ended = threading.Event()
                 restoring = beside.submit(self._restore_while_loaded, ended) if plan.while_loaded else None
@@ -254,17 +255,25 @@ class Proof:
     def restore(self, *arguments: str) -> tuple[int, Any]:
         return self.lifeboat.ends(*arguments)
 
-    def archived(self, seconds: float = 120) -> None:
-        """Wait until everything so far is stored, and can be restored."""
-        note = self.client.admin.command("appendOplogNote", 1, data={"end": 1})
-        end: Timestamp = note["operationTime"]
+    def archived(self, seconds: float = 120, *, first: bool = False) -> None:
+        """Wait until everything so far is stored, and can be restored.
+
+        Args:
+            first: Until anything is: what came before the first snapshot never will be.
+        """
         deadline = time.monotonic() + seconds
+        end = self._now()
         while time.monotonic() < deadline:
             code, said = self.lifeboat.ends("restore", "db", "--at", f"{end.time}.{end.inc}", "--to", "x", "--dry-run")
             if code == 0 or (isinstance(said, dict) and said.get("error", {}).get("code") != NOT_YET):
                 return
             time.sleep(1)
+            end = self._now() if first else end
         raise AssertionError(f"{end} is not restorable after {seconds} seconds: {said}")
+
+    def _now(self) -> Timestamp:
+        now: Timestamp = self.client.admin.command("appendOplogNote", 1, data={"end": 1})["operationTime"]
+        return now
 
     def gaps(self) -> list[str]:
         """What the streams themselves said of gaps."""
@@ -277,7 +286,7 @@ class Proof:
         while time.monotonic() < deadline:
             time.sleep(self._chance.random() * 2 * self.plan.truth_seconds)
             self.unrest(self.source)
-            with contextlib.suppress(PyMongoError) if self.source.ports[1:] else contextlib.nullcontext():
+            with contextlib.suppress(NotAtRest, *([PyMongoError] if self.source.ports[1:] else [])):
                 self._tell_one(teller)
 
     def _tell_one(self, teller: TruthTeller) -> None:

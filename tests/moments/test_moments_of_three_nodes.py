@@ -45,14 +45,14 @@ class Elections(Proof):
         else:
             self._fallen = self._kill_primary(server)
 
-    def archived(self, seconds: float = 120) -> None:
+    def archived(self, seconds: float = 120, *, first: bool = False) -> None:
         if self._fallen is not None:
             self.source.restart(self._fallen)
             self._fallen = None
         with contextlib.suppress(PyMongoError):
-            return super().archived(seconds)
+            return super().archived(seconds, first=first)
         time.sleep(5)  # an election
-        super().archived(seconds)
+        super().archived(seconds, first=first)
 
     def restore(self, *arguments: str) -> tuple[int, Any]:
         """Waited for by another thread, so that this one can make trouble."""
