@@ -1,9 +1,11 @@
 """What prune has to know, read from catalogs, listings and, where those do not tell, from the clear fronts of packs. No content is opened."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
@@ -49,30 +51,32 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredIndex:
-    """An index of a closed generation: which packs it tells of, and the name of each one's data key."""
+    """An index of a closed generation. A million packs are told of: their names are kept once, in all that is read here."""
 
     name: str
     writer: str
     generation: str
     size_bytes: int
-    keys: dict[bytes, bytes]
+    keys: dict[bytes, tuple[bytes, ...]]
+    """Name of a data key to the packs that it tells of under that key."""
+
+    @property
+    def packs(self) -> Iterator[bytes]:
+        return chain.from_iterable(self.keys.values())
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPack:
-    """A pack or a data key, as its name and size tell."""
+    """A pack or a data key, as its name and size tell. Args: place: its name up to the hash; sha256: that hash."""
 
-    name: str
+    place: str
+    sha256: bytes
     generation: str
     size_bytes: int
 
     @property
-    def sha256(self) -> bytes:
-        return bytes.fromhex(self.name[-64:])
-
-    @property
-    def place(self) -> str:
-        return self.name[:-64]
+    def name(self) -> str:
+        return self.place + self.sha256.hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +162,17 @@ def gather(repository: Repository, progress: Progress) -> Facts:
         proved = standing.proved is not None and spoilt.isdisjoint(one.packs)
         records.append(StoredRecord(one, standing, proved, labels[one.writer], sizes.get(one.object_name, 0)))
     closed = sorted({place for place in map(_place, sizes) if place is not None and closes(place[1]) <= now})
-    indexes = _indexes(repository, [one for one in closed if one[0] in repository.secrets], sizes, unread)
+    once = {pack: pack for one in opened for pack in one.packs}
+    readable = [one for one in closed if one[0] in repository.secrets]
+    indexes = _indexes(repository, readable, sizes, unread, once)
     packs = [
         pack
         for source in Source
         for class_ in Class
-        for pack in _listed(repository.store.list_under(f"{source}/pack/{class_}/"), 3)
+        for pack in _listed(repository.store.list_under(f"{source}/pack/{class_}/"), 3, once)
     ]
-    keys = _listed(repository.store.list_under(KEYS), 1)
+    del once
+    keys = _listed(repository.store.list_under(KEYS), 1, {})
     # After the keys: a segment that is stored between the two listings must not find its key taken for unused.
     segments, odd_keys = _archive(repository.store.list_under(SEGMENTS))
     commits = [stored.modified for stored in catalog if _is_commit(stored.name)]
@@ -222,13 +229,16 @@ def _is_commit(name: str) -> bool:
     return name.rsplit("/", 1)[-1].startswith(("snapshot-", "link-"))
 
 
-def _listed(listing: Iterable[StoredObject], generation_at: int) -> list[StoredPack]:
+def _listed(listing: Iterable[StoredObject], generation_at: int, once: dict[bytes, bytes]) -> list[StoredPack]:
+    """Args: once: Names that are in memory already."""
     found = []
     for stored in listing:
         parts = stored.name.split("/")
         whole = len(parts) == generation_at + 2 and stated_digest(stored.name) == parts[-1]
         if whole and _is_month(parts[generation_at]):
-            found.append(StoredPack(stored.name, parts[generation_at], stored.size_bytes))
+            name = bytes.fromhex(parts[-1])
+            place, generation = sys.intern(stored.name[:-64]), sys.intern(parts[generation_at])
+            found.append(StoredPack(place, once.get(name, name), generation, stored.size_bytes))
     return found
 
 
@@ -247,13 +257,20 @@ def _archive(listing: Iterable[StoredObject]) -> tuple[list[StoredSegment], froz
 
 
 def _indexes(
-    repository: Repository, places: Iterable[tuple[str, str]], sizes: dict[str, int], unread: dict[tuple[str, str], str]
+    repository: Repository,
+    places: Iterable[tuple[str, str]],
+    sizes: dict[str, int],
+    unread: dict[tuple[str, str], str],
+    once: dict[bytes, bytes],
 ) -> list[StoredIndex]:
     found = []
     for writer, generation in places:
         for name, index in repository.indexes(writer, generation):
             if isinstance(index, Index):
-                keys = {pack.name: pack.data_key_name for pack in index.packs}
+                under: dict[bytes, list[bytes]] = {}
+                for pack in index.packs:
+                    under.setdefault(pack.data_key_name, []).append(once.get(pack.name, pack.name))
+                keys = {key: tuple(packs) for key, packs in under.items()}
                 found.append(StoredIndex(name, writer, generation, sizes.get(name, 0), keys))
             else:
                 unread[writer, generation] = _does_not_open(name, index)
@@ -265,31 +282,48 @@ def _unclear(facts: Facts) -> list[StoredPack]:
 
     An index is believed about its own writer's packs only: a stolen writer could say of another's pack that it needs no key.
     """
-    told: set[tuple[str, bytes]] = {(one.writer, pack) for one in facts.indexes for pack in one.keys}
-    named = named_by(facts)
     doubtful = {generation for _, generation in facts.unread}
-    return [
-        pack
-        for pack in facts.packs
-        if facts.is_closed(pack.generation)
-        and (
-            pack.generation in doubtful
-            or any((writer, pack.sha256) not in told for writer in named.get((pack.place, pack.sha256), ()))
-        )
-    ]
+    found: list[StoredPack] = []
+    for generation, packs in by_generation(facts.packs).items():
+        if generation in doubtful and facts.is_closed(generation):
+            found += packs
+        elif facts.is_closed(generation):
+            told: dict[str, set[bytes]] = {}
+            for index in facts.indexes:
+                if index.generation == generation:
+                    told.setdefault(index.writer, set()).update(index.packs)
+            named = named_by(facts, generation)
+            found += [
+                pack
+                for pack in packs
+                if any(
+                    pack.sha256 not in told.get(writer, ()) for writer in named.get(pack.place, {}).get(pack.sha256, ())
+                )
+            ]
+    return found
 
 
-def named_by(facts: Facts) -> dict[tuple[str, bytes], set[str]]:
-    """Which writers' records in closed generations name a pack."""
-    named: dict[tuple[str, bytes], set[str]] = {}
+def by_generation(packs: Iterable[StoredPack]) -> dict[str, list[StoredPack]]:
+    found: dict[str, list[StoredPack]] = {}
+    for pack in packs:
+        found.setdefault(pack.generation, []).append(pack)
+    return found
+
+
+def named_by(facts: Facts, generation: str) -> dict[str, dict[bytes, frozenset[str]]]:
+    """Which writers' records of a closed generation name each pack, by place: one generation at a time, for the memory's sake."""
+    named: dict[str, dict[bytes, frozenset[str]]] = {}
     seen: dict[tuple[str, str], set[bytes]] = {}
+    together: dict[frozenset[str], frozenset[str]] = {}
     for one in facts.records:
-        if facts.is_closed(one.record.generation):
+        if one.record.generation == generation:
             before = seen.setdefault((one.record.writer, one.place), set())
-            fresh = set(one.record.packs) - before
-            before |= fresh
-            for pack in fresh:
-                named.setdefault((one.place, pack), set()).add(one.record.writer)
+            here = named.setdefault(one.place, {})
+            for pack in one.record.packs:
+                if pack not in before:
+                    before.add(pack)
+                    writers = here.get(pack, frozenset()) | {one.record.writer}
+                    here[pack] = together.setdefault(writers, writers)
     return named
 
 

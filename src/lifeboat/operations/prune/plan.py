@@ -11,7 +11,15 @@ from enum import IntEnum
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.prune.archive import ArchiveOf, plan_archive, window_of
-from lifeboat.operations.prune.facts import Facts, StoredIndex, StoredPack, StoredRecord, named_by, needed_by
+from lifeboat.operations.prune.facts import (
+    Facts,
+    StoredIndex,
+    StoredPack,
+    StoredRecord,
+    by_generation,
+    named_by,
+    needed_by,
+)
 from lifeboat.repository.names import Source
 from lifeboat.repository.segments import StoredSegment
 from lifeboat.repository.statements import Statement, Verb
@@ -26,7 +34,7 @@ PAUSE = timedelta(days=40)
 """Longer than any pause between backups that somebody wants; a clock that ran ahead leaves such a gap, too."""
 CLOCK_DOUBTFUL = "store-clock-doubtful"
 Needed = dict[str, set[bytes]]
-Named = dict[tuple[str, bytes], set[str]]
+Named = dict[str, dict[bytes, frozenset[str]]]
 
 
 class Kind(IntEnum):
@@ -179,15 +187,15 @@ def _removals(facts: Facts, judged: Sequence[Judged], archives: Sequence[Archive
     gone = {one.key for one in doomed}
     staying = [one for one in facts.records if one.key not in gone]
     needed = needed_by(staying)
-    named = named_by(facts)
-    generations = {one.generation for one in (*facts.packs, *facts.keys)} | {one.generation for one in facts.indexes}
+    packs = by_generation(facts.packs)
+    generations = {*packs} | {one.generation for one in facts.keys} | {one.generation for one in facts.indexes}
     generations |= {one.record.generation for one in facts.records}
     over = [segment for one in archives for segment in one.going]
     # Segments do not wait for their month to close: nothing is ever added to what they need.
     for generation in sorted({one for one in generations if facts.is_closed(one)} | {one.generation for one in over}):
         segments = [one for one in over if one.generation == generation]
         if facts.is_closed(generation):
-            yield from _removals_of(facts, generation, doomed, needed, named, segments)
+            yield from _removals_of(facts, generation, doomed, needed, packs.get(generation, []), segments)
         else:
             yield from _segment_removals(segments)
     yield from _idle_statements(facts, {one.key for one in staying})
@@ -198,27 +206,26 @@ def _removals_of(
     generation: str,
     doomed: Sequence[StoredRecord],
     needed: Needed,
-    named: Named,
+    packs: Sequence[StoredPack],
     segments: Sequence[StoredSegment],
 ) -> Iterable[Removal]:
     for one in doomed:
         if one.record.generation == generation:
             yield Removal(generation, Kind.RECORD, one.record.object_name, one.size_bytes)
     unread = {writer for writer, where in facts.unread if where == generation}
-    packs = [one for one in facts.packs if one.generation == generation]
     free = [one for one in packs if one.sha256 not in needed.get(one.place, ())]
     going = [one for one in free if _owner_is_known(facts, one, unread)]
     for pack in going:
         yield Removal(generation, Kind.PACK, pack.name, pack.size_bytes)
-    names_going = {one.name for one in going}
-    staying = [one for one in packs if one.name not in names_going]
+    gone = {(one.place, one.sha256) for one in going}
+    staying = [one for one in packs if (one.place, one.sha256) not in gone] if gone else packs
     staying_names = {one.sha256 for one in staying}
     indexes = [one for one in facts.indexes if one.generation == generation]
     for index in indexes:
-        if index.writer not in unread and staying_names.isdisjoint(index.keys):
+        if index.writer not in unread and staying_names.isdisjoint(index.packs):
             yield Removal(generation, Kind.INDEX, index.name, index.size_bytes)
     yield from _segment_removals(segments)
-    keys = _keys_needed(facts, staying, indexes, named)
+    keys = _keys_needed(facts, staying, indexes, named_by(facts, generation))
     if keys is not None:
         keys |= _keys_of_archive(facts, generation, segments)
         for key in facts.keys:
@@ -255,19 +262,17 @@ def _keys_needed(
 
     Everything that anybody says of a pack counts: an index that lies can keep a key, never cost one.
     """
-    told: dict[bytes, set[bytes]] = {}
+    there = {one.sha256 for one in staying}
+    keys = {key for index in indexes for key, packs in index.keys.items() if not there.isdisjoint(packs)}
+    own: dict[str, set[bytes]] = {}
     for index in indexes:
-        for pack, key in index.keys.items():
-            told.setdefault(pack, set()).add(key)
-    own = {(index.writer, pack) for index in indexes for pack in index.keys}
-    keys: set[bytes] = set()
+        own.setdefault(index.writer, set()).update(index.packs)
     for stored in staying:
-        keys |= told.get(stored.sha256, set())
-        front = facts.fronts.get(stored.name)
-        writers = named.get((stored.place, stored.sha256), set())
+        front = facts.fronts.get(stored.name) if facts.fronts else None
+        writers = named.get(stored.place, {}).get(stored.sha256, frozenset())
         if front is not None:
             keys.add(front.key)
-        elif not writers or any((writer, stored.sha256) not in own for writer in writers):
+        elif not writers or any(stored.sha256 not in own.get(writer, ()) for writer in writers):
             return None
     return keys
 
