@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from machine import KEY, PASSWORD, Client, Machine
+from machine import KEY, PASSWORD, Client, Machine, fill_some
 from pymongo import MongoClient
 from versitygw import RunningS3, versitygw_for_tests
 
@@ -56,3 +56,26 @@ def make_machine(server: PrivateServer, client: Client) -> Iterator[Callable[...
     with ExitStack() as stack:
         stack.callback(lambda: [client.drop_database(one.database) for one in made])
         yield make
+
+
+@pytest.fixture(scope="session")
+def replica_set() -> Iterator[PrivateServer]:
+    """A server whose changes can be streamed."""
+    options = ServerOptions(parameters={"periodicNoopIntervalSecs": "1"})
+    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), options) as running:
+        yield running
+
+
+@pytest.fixture
+def set_machine(make_machine: MakeMachine, tmp_path: Path, replica_set: PrivateServer) -> Iterator[Machine]:
+    """A machine with something to protect, a repository, and a replica set of its own database."""
+    made: Machine = make_machine(tmp_path / "shop")
+    host = replica_set.uri.partition("//")[2].partition("/")[0]
+    with MongoClient(replica_set.uri, tz_aware=True) as client:
+        made.client, made.database = client, f"serve{abs(hash(str(tmp_path))) % 10**9}"
+        made.variables["MONGODB_URI"] = f"mongodb://{host}/{made.database}?replicaSet=lifeboat"
+        made.uploads.mkdir()
+        (made.uploads / "a.pdf").write_bytes(b"a" * 1000)
+        fill_some(made.collections, 20)
+        made.run("init", "--yes")
+        yield made

@@ -1,0 +1,85 @@
+"""For tests of ``lifeboat serve``: its settings, the process, what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from machine import LIFEBOAT, Machine
+
+PATIENCE_SECONDS = 90
+
+
+def settings(machine: Machine, text: str = "", **jobs: str) -> None:
+    times = "".join(f'{job} = "{time}"\n' for job, time in jobs.items())
+    (machine.folder / "lifeboat.toml").write_text(
+        f'[stream]\nevery = 1\n{text}\n[serve]\nlisten = "127.0.0.1:0"\njitter = false\n[serve.jobs]\n{times}'
+    )
+
+
+OFF = dict.fromkeys(("db", "all", "verify", "scrub", "prune"), "off")
+
+
+@contextmanager
+def serving(machine: Machine, **variables: str) -> Iterator["Served"]:
+    log = machine.folder / f"serve-{time.monotonic_ns()}.log"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(machine.folder), **machine.variables, **variables}
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [LIFEBOAT, "serve"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=machine.folder, env=environment
+        )
+    try:
+        yield Served(process, log)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+class Served:
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    def says(self) -> str:
+        return self._log.read_text()
+
+    def get(self, path: str) -> tuple[int, str]:
+        until(lambda: "answers on http://" in self.says())
+        base = self.says().partition("answers on ")[2].split()[0]
+        with urllib.request.urlopen(base + path.lstrip("/"), timeout=10) as answer:
+            return answer.status, answer.read().decode()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+def until(true: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.1)
+
+
+def commands_of(machine: Machine) -> list[str]:
+    """Command lines of the living processes that work in the machine's folder."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and (process / "cwd").resolve() == machine.folder.resolve():
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+def memory_of(machine: Machine) -> dict[str, dict[str, object]]:
+    [path] = (machine.folder / ".local/state/lifeboat/schedule").glob("*.json")
+    jobs: dict[str, dict[str, object]] = json.loads(path.read_text()).get("jobs", {})
+    return jobs
