@@ -1,6 +1,9 @@
 """``lifeboat serve`` as people run it: real processes, a real server, killed for real."""
 
+import shutil
 import signal
+from datetime import datetime
+from pathlib import Path
 
 from machine import Machine
 from serve_kit import OFF, commands_of, memory_of, serving, settings, until
@@ -71,3 +74,46 @@ def test_a_time_that_cannot_be_read_is_refused_at_once(set_machine: Machine) -> 
     machine = set_machine
     settings(machine, verify="often")
     assert "serve.jobs.verify" in machine.refuses(10, "schedule-unreadable", "serve")
+
+
+def test_two_machines_of_one_name_do_the_work_once_and_the_second_takes_over(set_machine: Machine) -> None:
+    """Two state folders stand for two machines: what one remembers, the other does not."""
+    machine = set_machine
+    machine.variables["LIFEBOAT_LABEL"] = "shop"
+    settings(machine, "", **OFF | {"db": "every 20s"})
+    toml = machine.folder / "lifeboat.toml"
+    toml.write_text(toml.read_text().replace("[serve]", "[serve]\nstream = false"))
+    with serving(machine, LIFEBOAT_STATE=str(machine.folder / "state-1")) as first:
+        until(lambda: machine.snapshots("mongodb"))
+        with serving(machine, LIFEBOAT_STATE=str(machine.folder / "state-2")) as second:
+            until(lambda: len(machine.snapshots("mongodb")) >= 4)
+            both = machine.snapshots("mongodb")
+            assert len({one["instant"] for one in both}) == len(both)
+            slots = [int(datetime.fromisoformat(one["instant"]).timestamp()) // 20 for one in both]
+            assert len(slots) == len(set(slots)), f"a slot was done twice: {sorted(slots)}"
+            first.process.kill()
+            before = len(machine.snapshots("mongodb"))
+            until(lambda: len(machine.snapshots("mongodb")) >= before + 2)
+            assert second.stop() == 0
+
+
+def test_a_guarded_writer_backs_up_and_leaves_the_rest_to_others(set_machine: Machine, tmp_path: Path) -> None:
+    keeper = set_machine
+    shutil.rmtree(keeper.repository)
+    shutil.rmtree(keeper.folder / ".local")
+    keeper.run("init", "--yes", "--guarded")
+    keeper.run("writer", "add", "web", "--to", str(tmp_path / "web.writer"))
+    folder = tmp_path / "web"
+    folder.mkdir()
+    variables = {name: text for name, text in keeper.variables.items() if name != "BACKUP_ENCRYPTION_KEY"}
+    writer = Machine(folder, variables, keeper.client, keeper.database)
+    writer.run("init", "--writer", str(tmp_path / "web.writer"))
+    plan = {row["job"]: row for row in writer.json("serve", "--plan")["jobs"]}
+    assert {job for job, row in plan.items() if row["here"]} == {"all", "db", "age", "stream"}
+    assert "keeper" in plan["verify"]["why"] and "custodian" in plan["prune"]["why"]
+    settings(writer, **OFF | {"db": "every 5s", "age": "every 10s"})
+    with serving(writer) as served:
+        until(lambda: len(keeper.snapshots("mongodb")) >= 2)
+        until(lambda: memory_of(writer).get("age", {}).get("ended"))
+        assert "runs as writer" in served.says() and served.stop() == 0
+    assert memory_of(writer)["age"]["status"] in (0, 3)

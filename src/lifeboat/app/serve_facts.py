@@ -21,6 +21,7 @@ from lifeboat.services.schedule.due import Timed
 from lifeboat.sources.mongodb.server_facts import look_at_server
 
 PATIENCE_SECONDS = 10.0
+HELD_BACK = timedelta(minutes=30)
 AGAIN_SECONDS = 15.0
 LINKS_AT_MOST = 30
 """So far back the newest snapshot of a source is looked for: a day of hourly ones."""
@@ -79,9 +80,10 @@ class Facts:
         found = self._ask("newest", lambda: _newest(build_repository(self._settings, self._clock), wanted))
         if not isinstance(found, tuple):
             return None, timedelta()
-        began, is_ours = found
+        began, took, is_ours = found
         early = min(EARLY, step / 20)
-        behind = timedelta() if is_ours else min(timedelta(minutes=30), step / 3)
+        # A run that is on its way over there has stored nothing yet: so long as the last one took, and again.
+        behind = timedelta() if is_ours else min(min(HELD_BACK, step / 3) + 2 * took, step * 4 / 5)
         return (None if began is None else began + early), behind
 
     def _ask(self, what: str, question: Callable[[], Answer]) -> Answer | LifeboatError | None:
@@ -116,26 +118,25 @@ def _sources_of(job: str, settings: Settings) -> set[str]:
     return {str(SOURCES[name]) for name in SOURCES if given[name]}
 
 
-def _newest(repository: Repository, wanted: set[str]) -> tuple[datetime | None, bool]:
-    """When the oldest of the wanted sources' newest backups began, and whether this state folder stored last.
+def _newest(repository: Repository, wanted: set[str]) -> tuple[datetime | None, timedelta, bool]:
+    """When the oldest of the wanted sources' newest backups began, how long they took, and whether this state folder stored last.
 
     Read from the end of this writer's chain: links name records by hash.
     """
-    secret = repository.state.load_writer()
+    secret = repository.known_writer()
     mine = secret.writer.hex() if secret else ""
-    if mine not in repository.registrations:
-        return None, True
-    assert secret is not None
+    link = repository.newest_link(mine) if mine in repository.registrations else None
+    if secret is None or link is None:
+        return None, timedelta(), True
     repository.secrets.setdefault(mine, secret)
-    link = repository.newest_link(mine)
-    if link is None:
-        return None, True
     remembered = repository.state.read_json("linked.json") or {}
     is_ours = remembered.get("writer") == mine and remembered.get("head") == link.name
-    found: dict[str, datetime] = {}
+    found: dict[str, Record] = {}
     for record in repository.newest_records(mine, LINKS_AT_MOST):
         if isinstance(record, Record) and record.is_backup:
-            found.setdefault(record.source, record.started)
+            found.setdefault(record.source, record)
         if wanted <= set(found):
-            return min(found[source] for source in wanted), is_ours
-    return None, is_ours
+            break
+    newest = [found[source] for source in wanted if source in found]
+    took = sum((record.finished - record.started for record in newest), timedelta())
+    return (min(record.started for record in newest) if wanted <= set(found) else None), took, is_ours

@@ -118,6 +118,13 @@ class Repository:
         self.state.save_writer(ours)
         return ours
 
+    def known_writer(self) -> WriterSecret | None:
+        """The writer that this installation is, or would become again; registers and remembers nothing."""
+        secret = self.state.load_writer()
+        if secret is not None and secret.writer.hex() in self.registrations:
+            return secret
+        return None if self.identity is None else self._writer_of_this_machine()
+
     def new_writer(self, now: datetime) -> WriterSecret:
         """Register a new writer for this installation. It shares nothing with earlier ones: the answer to a suspicion
         about the host. Raises ``KeyMissing``.
