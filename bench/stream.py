@@ -48,6 +48,7 @@ def run(work: Path, size: str) -> None:
     for every in (1, 30):
         for pace in (1000, 5000, FLAT_OUT):
             print(_lag_row(work, pace, every, max(seconds, 3 * every if every > 10 else 0)), flush=True)
+    _catch_up(work, {"small": 200_000, "full": 1_000_000}[size])
     _cost_of_it(work, seconds)
 
 
@@ -68,6 +69,22 @@ def _lag_row(work: Path, pace: int, every: int, seconds: int) -> str:
         f"| {words} | {every} | {median(lags):.2f} s | {p99:.2f} s | {lags[-1]:.2f} s "
         f"| {100 * cpu / turn.seconds:.0f} % of a core | {stored:.0f} B |"
     )
+
+
+def _catch_up(work: Path, changes: int) -> None:
+    """How fast it is when nothing is waited for: a backlog, and processor time, which others on the machine do not change."""
+    with _Stage(work) as stage:
+        with MongoClient(stage.uri) as client:
+            texts = [os.urandom(TEXT_BYTES // 2).hex() for _ in range(10_000)]
+            for _ in range(changes // len(texts)):
+                client.bench.written.insert_many([{"text": text} for text in texts])
+        server_before, began = stage.server_cpu_seconds(), time.monotonic()
+        cpu = stage.once()
+        server = stage.server_cpu_seconds() - server_before
+        print(
+            f"\nA backlog of {changes:,} changes: {time.monotonic() - began:.1f} s, {cpu:.1f} s of processor time "
+            f"({changes / cpu:,.0f} changes for each second of it), and {server:.2f} s of the server's"
+        )
 
 
 def _cost_of_it(work: Path, seconds: int) -> None:
@@ -134,10 +151,21 @@ class _Stage:
             assert self._stream.returncode == 0
             self._stream = None
 
+    def once(self) -> float:
+        """Archive what there is; returns the processor time it took."""
+        before = os.times()
+        subprocess.run(
+            [LIFEBOAT, "stream", "--once"], env=self._environment, cwd=self.folder, check=True, capture_output=True
+        )
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
     def cpu_seconds(self) -> float:
         assert self._stream is not None
-        fields = Path(f"/proc/{self._stream.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return _cpu_seconds(self._stream.pid)
+
+    def server_cpu_seconds(self) -> float:
+        return _cpu_seconds(self._server.process_ids[0])
 
     def wait_for(self, turn: Turn) -> None:
         """The last writes, too, are to be stored by the clock, and not by the stream being asked to end."""
@@ -161,6 +189,11 @@ class _Stage:
 
     def _segments(self) -> list[Path]:
         return [path for path in (self.folder / "repository/mongodb/oplog").rglob("*") if path.is_file()]
+
+
+def _cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _write(uri: str, pace: int, seconds: float) -> Turn:

@@ -97,7 +97,7 @@ def test_sigterm_stores_what_was_read_and_ends_well(host: Host, client: Client, 
     child = host.start("--every", "60")
     wait_for(lambda: host.kit().repository().snapshots(), 60)
     client[database].orders.insert_many([{"_id": number} for number in range(100)])
-    time.sleep(2)
+    time.sleep(3)
     for number in (signal.SIGTERM, signal.SIGINT):
         child.send_signal(number)
         out, _ = child.communicate(timeout=60)
@@ -105,9 +105,11 @@ def test_sigterm_stores_what_was_read_and_ends_well(host: Host, client: Client, 
         assert ("archived through" in out and "the archive begins" in out) or number == signal.SIGINT
         if number == signal.SIGTERM:
             child = host.start("--every", "60", "--json")
+            assert child.stdout is not None
+            first = child.stdout.readline()
             client[database].orders.insert_one({"_id": "more"})
             time.sleep(3)
-    lines = [json.loads(line) for line in out.splitlines()]
+    lines = [json.loads(first)] + [json.loads(line) for line in out.splitlines()]
     assert {line["kind"] for line in lines} == {"event", "status"}
     assert len(host.kit().compare(client, [database])) == 101
 

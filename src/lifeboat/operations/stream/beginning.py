@@ -40,6 +40,7 @@ class Beginning:
     edge: Edge
     because: str | None
     snapshot_after: ClusterTime | None
+    is_at_snapshot: bool = False
 
 
 def own_newest(repository: Repository, writer: str) -> Remembered | None:
@@ -96,7 +97,7 @@ def begin_anew(
         if entry is None:
             raise DatabaseBusy("reading the oplog: its newest entry is not to be read yet", "try again in a moment")
     edge = edge_of(position_of(entry), hash_of(entry))
-    return Beginning(new_chain(), edge, because, edge.time)
+    return Beginning(new_chain(), edge, because, edge.time, is_at_snapshot=base == edge.time)
 
 
 def begin_at(edge: Edge, because: str) -> Beginning:

@@ -19,7 +19,8 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.stream.beginning import FIRST, Beginning, begin_anew, begin_at, differences, go_on, own_newest
 from lifeboat.operations.stream.catalog_watch import CatalogWatch
-from lifeboat.operations.stream.filling import SEGMENT_BYTES, Filled, Filling, cluster_time, edge_of, position_at
+from lifeboat.operations.stream.filling import SEGMENT_BYTES, Filled, cluster_time, edge_of
+from lifeboat.operations.stream.intake import Intake
 from lifeboat.operations.stream.memory import StreamMemory
 from lifeboat.operations.stream.needed_snapshot import NeededSnapshot
 from lifeboat.operations.stream.outlook import Outlook, Seen
@@ -27,7 +28,6 @@ from lifeboat.operations.stream.patience import Patience
 from lifeboat.operations.stream.report import SnapshotTaker, StreamReport, Watcher
 from lifeboat.operations.stream.storing import Storing, written_ago
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.segment_format import Edge
 from lifeboat.repository.segment_writing import SegmentWriter
 from lifeboat.repository.writers import WriterSecret
 from lifeboat.sources.mongodb.catalog_read import is_wanted
@@ -44,13 +44,10 @@ from lifeboat.sources.mongodb.errors import (
     OplogRolledBack,
     OplogRolledOver,
 )
-from lifeboat.sources.mongodb.landing_names import is_ours
 from lifeboat.sources.mongodb.meaning import OPLOG_HINT
-from lifeboat.sources.mongodb.oplog.change import elements_of, text_of
-from lifeboat.sources.mongodb.oplog.command import Command, Event
-from lifeboat.sources.mongodb.oplog.flatten import Flattener, Position
+from lifeboat.sources.mongodb.oplog.flatten import Flattener
 from lifeboat.sources.mongodb.oplog.read import entry_at, majority_point, may_read_oplog
-from lifeboat.sources.mongodb.oplog.tail import Entry, Place, history_differs, look
+from lifeboat.sources.mongodb.oplog.tail import Entry, history_differs, look
 from lifeboat.sources.mongodb.server_facts import MAKE_A_SET, ServerFacts, look_at_server
 
 IDLE_SECONDS = 300.0
@@ -135,24 +132,18 @@ class Stream:
             is_there=lambda: self._storing.forget_need(),
         )
         self._patience = Patience(clock, stop, self._say, options.behind_seconds if options.once else None)
-        self._first_event_at: float | None = None
         self._next_tick = 0.0
         self._goal: Timestamp | None = None
         self._goal_at = 0.0
         self._is_proved = False
         """Whether a look since the goal was set has shown that the server tells the same history."""
         self._gap: str | None = None
-        self._events = 0
+        self._events_before = 0
+        """Taken in earlier chains."""
         # Known once it has begun:
         self._facts: ServerFacts
         self._storing: Storing
-        self._filling: Filling
-        self._edge: Edge
-        """Where the open segment begins."""
-        self._position: Position
-        self._entry: bytes | None
-        """The last entry taken, and where it stands; None while that is where ``_edge`` is."""
-        self._in_entry = False
+        self._intake: Intake
 
     def run(self) -> StreamReport:
         """Archive until it is told to stop.
@@ -166,12 +157,12 @@ class Stream:
             try:
                 while not (self._stop.is_set() or self._is_done()):
                     if not self._patience.try_once(self._look):
-                        self._undo_entry()
+                        self._intake.undo()
                     self._tick()
                     if not self._is_done():
                         self._stop.wait(min(LONGEST_LOOK_PAUSE_SECONDS, self._options.every_seconds / 5))
-                if self._filling.says_something or self._is_idle_for_long:
-                    self._close()
+                if self._intake.says_something or self._is_idle_for_long:
+                    self._intake.close()
             except _Ends:
                 pass
             except BaseException:
@@ -206,7 +197,7 @@ class Stream:
         else:
             assert last is not None
             self._use(go_on(last))
-            words = f"the archive goes on after {_words(self._edge.time)}"
+            words = f"the archive goes on after {_words(last.through.time)}"
             self._say(Finding(Level.OK, "stream-goes-on", "archive", words))
         self._storing.start()
 
@@ -222,10 +213,22 @@ class Stream:
         )
 
     def _use(self, beginning: Beginning) -> None:
-        self._edge, self._entry = beginning.edge, None
-        self._first_event_at = None
         self._goal, self._is_proved = None, False
-        self._filling = self._new_filling(beginning.chain, beginning.because)
+        self._intake = Intake(
+            beginning.chain,
+            beginning.edge,
+            beginning.because,
+            self._databases,
+            segment_bytes=self._options.segment_bytes,
+            restore_quiet_seconds=self._options.restore_quiet_seconds,
+            flattener=self._flattener,
+            catalog=self._catalog,
+            snapshot=self._snapshot,
+            hash_of=self._segments.entry_hash,
+            hand_over=self._hand_over,
+            say=self._say,
+            clock=self._clock,
+        )
         self._snapshot.need(beginning.snapshot_after)
         if beginning.because is None:
             return
@@ -235,36 +238,38 @@ class Stream:
             self._say(Finding(Level.OK, "stream-begins", "archive", f"the archive begins, {where}"))
             return
         self._gap = beginning.because
-        words = f"the archive has a gap: {beginning.because}. It begins anew {where}, and a snapshot is taken at once"
+        base = (
+            "the instant of a snapshot that is there" if beginning.is_at_snapshot else "and a snapshot is taken at once"
+        )
+        words = f"the archive has a gap: {beginning.because}. It begins anew {where}, {base}"
         hint = "`lifeboat timeline` shows which instants can be restored"
         self._say(Finding(Level.PROBLEM, "stream-gap", "archive", words, hint))
 
-    def _new_filling(self, chain: str, because: str | None) -> Filling:
-        return Filling(chain, self._edge, self._databases, because, self._options.segment_bytes)
-
     def _lost(self, lost: OplogGap, *, may_use_snapshot: bool) -> None:
         """What comes after the last entry taken is out of reach."""
-        self._undo_entry()
+        self._intake.undo()
         beginning = self._anew(lost.message, may_use_snapshot=may_use_snapshot)
-        if self._filling.says_something:
-            self._close()
+        self._end_chain()
         self._use(beginning)
 
     def _skip(self, entry: Entry, trouble: LifeboatError) -> None:
         """An entry cannot be followed: what comes after it can be."""
-        self._undo_entry()
-        if self._filling.says_something:
-            self._close()
+        self._intake.undo()
+        self._end_chain()
         self._use(begin_at(edge_of(entry.position, self._segments.entry_hash(entry.raw)), trouble.message))
 
+    def _end_chain(self) -> None:
+        if self._intake.says_something:
+            self._intake.close()
+        self._events_before += self._intake.events
+
     def _is_done(self) -> bool:
-        if self._goal is None or not self._is_proved or self._now_at() < cluster_time(self._goal):
+        if self._goal is None or not self._is_proved or self._intake.at < cluster_time(self._goal):
             return False
         if self._snapshot.is_awaited:
             return False
         # That a chain began, and why, is only known to the next run when something after its beginning is stored.
-        is_marked = self._filling.because is None or self._filling.entries > 0
-        return is_marked or self._clock.monotonic() - self._goal_at > MARK_SECONDS
+        return self._intake.is_marked or self._clock.monotonic() - self._goal_at > MARK_SECONDS
 
     def _end(self) -> StreamReport:
         whole = self._storing.finish(FINISH_SECONDS)
@@ -284,7 +289,7 @@ class Stream:
             self._goal, self._goal_at = majority_point(self._client), self._clock.monotonic()
         moved = False
         try:
-            for entry in look(self._client, Place(position_at(self._edge_now()), self._is_same)):
+            for entry in look(self._client, self._intake.place):
                 self._take(entry)
                 moved = True
                 if self._clock.monotonic() >= self._next_tick:
@@ -293,99 +298,43 @@ class Stream:
                     return
             self._patience.is_up_to_date()
             self._is_proved = self._goal is not None
-            self._catalog.mind(position_at(self._edge_now()).when)
+            self._catalog.mind(self._intake.place.position.when)
         except OplogRolledOver as lost:
             self._lost(lost, may_use_snapshot=True)
         except OplogRolledBack as lost:
             self._lost(lost, may_use_snapshot=False)
         except (DatabaseBusy, DatabaseUnreachable, DatabaseRefused) as trouble:
             if moved:
-                self._undo_entry()
+                self._intake.undo()
                 return  # a long look ran into its time limit, or the server went away in its middle: the next one knows
             # Another server, or one that was set back, is not as far as the place: it answers like one that lags, or refuses.
-            behind = history_differs(self._client, position_at(self._edge_now()))
+            behind = history_differs(self._client, self._intake.place.position)
             if behind is None:
                 raise
             if not self._patience.is_behind_for_too_long(self._options.behind_seconds):
                 raise DatabaseBusy(behind.message, behind.hint) from trouble
             self._lost(behind, may_use_snapshot=False)
 
-    def _is_same(self, entry: bytes) -> bool:
-        return entry == self._entry if self._entry is not None else self._segments.entry_hash(entry) == self._edge.entry
-
     def _take(self, entry: Entry) -> None:
         try:
-            self._fill(entry)
+            self._intake.take(entry)
         except (OplogNotFollowed, OplogGap, BlockUnreadable) as trouble:
             self._skip(entry, trouble)
-            return
-        self._in_entry = False
-        self._position, self._entry = entry.position, entry.raw
-        if self._filling.is_full or self._filling.parts:
-            self._close()
 
-    def _fill(self, entry: Entry) -> None:
-        events: list[Event] = []
-        stored: list[bytes] = []
-        size = 0
-        self._in_entry = True
-        for event in self._flattener.events_in(entry.fields, entry.position):
-            self._catalog.follow(event)
-            if isinstance(event, Command):
-                self._mind_restore(event)
-            events.append(event)
-            stored.append(one := event.to_bson())
-            size += len(one)
-            if size >= self._options.segment_bytes:
-                self._part(events, stored)
-                events, stored, size = [], [], 0
-        self._filling.add(events, stored, size, entry.fields.get(b"wall"))
-        if events:
-            self._events += len(events)
-            if self._first_event_at is None:
-                self._first_event_at = self._clock.monotonic()
-
-    def _part(self, events: list[Event], stored: list[bytes]) -> None:
-        """The beginning of a transaction too large for a segment; what came before it becomes a segment first."""
-        if self._filling.events and not self._filling.parts:
-            self._close()
-        self._hand_over(self._filling.part(events, stored))
-        self._events += len(events)
-
-    def _undo_entry(self) -> None:
-        """An entry was given up in its middle: what became parts counts for nothing, and it is taken again from its beginning."""
-        if not self._in_entry:
-            return
-        self._in_entry = False
-        self._catalog.forget()  # it may have been told of changes that it would be told of again
-        if self._filling.parts:
-            self._filling = self._new_filling(self._filling.chain, self._filling.because)
-
-    def _mind_restore(self, command: Command) -> None:
-        """A restore into this server is followed like anything else; a snapshot afterwards spares the next restore from replaying it."""
-        if command.name != "renameCollection":
-            return
-        o = elements_of(command.o)
-        before, after = (text_of(o.get(field)).partition(".")[2] for field in (b"renameCollection", b"to"))
-        if is_ours(before) and not is_ours(after):
-            if not self._snapshot.is_needed:
-                words = f"a restore into this server was seen ({after} came into place); it is archived, and a snapshot follows"
-                self._say(Finding(Level.WARNING, "stream-restore-seen", "archive", words))
-            self._snapshot.need(cluster_time(command.when), self._options.restore_quiet_seconds)
-
-    # Segments
+    # What time and the store demand
 
     def _tick(self) -> None:
         now = self._clock.monotonic()
         every = self._options.every_seconds
         self._next_tick = now + min(TICK_SECONDS, every / 10)
-        if self._filling.says_something:
-            if self._first_event_at is None:
-                self._first_event_at = now
-            if now - self._first_event_at >= every and self._storing.is_idle:
-                self._close()
+        intake = self._intake
+        if intake.says_something:
+            if intake.first_event_at is None:
+                intake.first_event_at = now
+            if now - intake.first_event_at >= every and self._storing.is_idle:
+                intake.close()
         elif self._is_idle_for_long and self._storing.is_idle:
-            self._close()
+            intake.close()
         self._snapshot.mind()
         self._fail_if_once()
         self._outlook.tell(self._seen())
@@ -393,15 +342,7 @@ class Stream:
     @property
     def _is_idle_for_long(self) -> bool:
         ago = written_ago(self._storing.last, self._clock.now())
-        return self._filling.entries > 0 and ago >= self._options.idle_seconds
-
-    def _close(self) -> None:
-        """The open segment is handed over, and the next one begins."""
-        self._edge, self._entry = self._edge_now(), None
-        filled = self._filling.close(self._edge, self._snapshot.after)
-        self._first_event_at = None
-        self._filling = self._new_filling(filled.chain, None)
-        self._hand_over(filled)
+        return self._intake.has_moved and ago >= self._options.idle_seconds
 
     def _hand_over(self, filled: Filled) -> None:
         """Wait until there is room; the oplog is the buffer."""
@@ -416,15 +357,6 @@ class Stream:
         if self._options.once and self._storing.trouble is not None:
             raise self._storing.trouble
 
-    def _edge_now(self) -> Edge:
-        """Of the last entry taken."""
-        if self._entry is None:
-            return self._edge
-        return edge_of(self._position, self._segments.entry_hash(self._entry))
-
-    def _now_at(self) -> ClusterTime:
-        return self._edge.time if self._entry is None else cluster_time(self._position.when)
-
     # What is told
 
     def _say(self, finding: Finding) -> None:
@@ -436,11 +368,11 @@ class Stream:
         storing = self._storing
         trouble = storing.trouble or self._patience.trouble
         return Seen(
-            chain=self._filling.chain,
+            chain=self._intake.chain,
             stored=storing.last.through.time if storing.last else None,
-            taken=self._now_at(),
-            is_pending=self._filling.events > 0 or not storing.is_idle,
-            events=self._events,
+            taken=self._intake.at,
+            is_pending=self._intake.is_pending or not storing.is_idle,
+            events=self._events_before + self._intake.events,
             segments=storing.segments,
             stored_bytes=storing.stored_bytes,
             waiting_for=None if trouble is None else trouble.message,
