@@ -27,13 +27,7 @@ from lifeboat.operations.reports import BackupReport, ImportReport, SnapshotRepo
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import typed
 from lifeboat.repository.record import read_time, show_time
-
-BEGUN_BY = "LIFEBOAT_BEGUN_BY"
-"""Set for its children by what starts them: ``schedule`` or ``dashboard``."""
-SLOT = "LIFEBOAT_SLOT"
-"""The planned time that a run is for, ISO 8601."""
-ON_BEHALF = "LIFEBOAT_ON_BEHALF"
-"""Who asked for it, where that is not who runs it: a user of the dashboard and his address. A claim: whoever starts a process can set it."""
+from lifeboat.services.schedule.child import BEGUN_BY, ON_BEHALF, SLOT
 
 ACTS = (
     "backup",
@@ -195,6 +189,40 @@ class Account:
             return  # there is no repository yet
         words = error.message if isinstance(error, LifeboatError) else (error.strerror or str(error)).lower()
         self._warn(f"warning: the audit log could not be kept in full: {words}; what was done is done all the same")
+
+
+def note_act(
+    settings: Settings,
+    clock: Clock,
+    act: str,
+    *,
+    words: str = "",
+    by: Mapping[str, str],
+    at: Mapping[str, str],
+    status: int = 0,
+    error: str | None = None,
+    subject: Mapping[str, Any] | None = None,
+) -> None:
+    """Note an act that is no command, such as somebody who signed in to the dashboard; anchored with the next command.
+
+    Args:
+        by: Who, as ``who`` says it. at: From where, as ``origin`` says it. words: Without secrets.
+
+    Raises:
+        LifeboatError, OSError: It could not be noted; that must stop nothing.
+    """
+    state = build_state(settings)
+    content = {
+        "time": show_time(clock.now()),
+        "who": dict(by),
+        "from": dict(at),
+        "act": act,
+        "words": words[:WORDS_AT_MOST],
+        "phase": "ended",
+        "subject": dict(subject or {}),
+        "result": {"status": status, "error": error},
+    }
+    AuditLog(state).append(content, state.load_writer())
 
 
 def anchor_log(settings: Settings, clock: Clock, state: LocalState) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from lifeboat.app.journal_history import catch_up
 from lifeboat.app.lifeboat import TYPED, Lifeboat
 from lifeboat.app.settings import S3Location, Settings
 from lifeboat.foundation.clock import Clock
@@ -95,6 +96,7 @@ class Alerting:
             free, total = self.disk()
             return Facts(now, unreachable=said, disk_free=free, disk_bytes=total)
         journal = Journal(state.directory / NAME)
+        catch_up(self._settings, self._clock, journal)
         sizes = journal.sizes(since=now - SIZES_OF)
         memory = ScheduleMemory(self._settings.state, self._settings.folder)
         installed = memory.read().get("installed", {})
@@ -112,7 +114,7 @@ class Alerting:
                     None if one.age_seconds is None else now - timedelta(seconds=one.age_seconds),
                     one.objective_seconds,
                     one.objective_seconds if not one.meets_objective else max(one.age_seconds or 0, one.objective_seconds),
-                    [size.bytes for size in sizes if size.source == one.source and size.complete],
+                    [size.bytes for size in sizes if size.source == TYPED.get(one.source, one.source) and size.complete],
                     one.newest is not None and not one.newest.complete,
                 )
                 for one in report.sources

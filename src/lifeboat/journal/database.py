@@ -22,6 +22,7 @@ CREATE TABLE runs (
     status INTEGER, error TEXT, report TEXT, process TEXT NOT NULL, begun_by TEXT NOT NULL, origin TEXT UNIQUE);
 CREATE INDEX runs_by_time ON runs (began);
 CREATE INDEX runs_by_job ON runs (job, began);
+CREATE INDEX runs_open ON runs (began) WHERE ended IS NULL;
 CREATE TABLE sizes (
     snapshot TEXT PRIMARY KEY, time TEXT NOT NULL, source TEXT NOT NULL, label TEXT NOT NULL, bytes INTEGER NOT NULL, items INTEGER NOT NULL,
     stored INTEGER NOT NULL, complete INTEGER NOT NULL);

@@ -166,9 +166,15 @@ class Journal:
         return self._database.look(work, None)
 
     @property
+    def filled_in(self) -> datetime | None:
+        """When what the repository tells was last filled in; None for a new journal, and after a damaged one was moved aside."""
+        said = self.kept(_HISTORY)
+        return from_text(said) if isinstance(said, str) else None
+
+    @property
     def lacks_history(self) -> bool:
-        """Whether nobody has filled in yet what the repository tells: it is new, or a damaged one was moved aside."""
-        return self.kept(_HISTORY) is None and self.trouble is None
+        """Whether nobody has filled in yet what the repository tells."""
+        return self.filled_in is None and self.trouble is None
 
     def fill_in(self, runs: Iterable[tuple[str, RunRow]], sizes: Iterable[SizeRow], now: datetime) -> int:
         """Add what the repository tells of runs that this journal has not seen; returns how many runs were new.

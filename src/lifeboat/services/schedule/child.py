@@ -14,6 +14,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+BEGUN_BY = "LIFEBOAT_BEGUN_BY"
+"""Set for a command by what begins it: ``schedule`` or ``dashboard``."""
+SLOT = "LIFEBOAT_SLOT"
+"""The planned time that a run is for, ISO 8601."""
+ON_BEHALF = "LIFEBOAT_ON_BEHALF"
+"""Who asked for it, where that is not who runs it: a user of the dashboard and his address. A claim: whoever starts a process can set it."""
+
 INTERRUPTED = 130
 BUG = 1
 STOPPED = "stopped"
