@@ -1,0 +1,62 @@
+"""What the operations say of themselves: frozen facts that terminal, JSON, journal and alert all render."""
+
+from lifeboat.operations.reports.checks import CheckResult, InitReport, LastVerify, Rotation, VerifyReport
+from lifeboat.operations.reports.documents import (
+    ChangedField,
+    DocumentRow,
+    DocumentsPlan,
+    DocumentsReport,
+    DocumentsRequest,
+    FoundDocuments,
+)
+from lifeboat.operations.reports.pruning import ArchiveVerdict, FreedLater, PruneReport, PruneVerdict
+from lifeboat.operations.reports.restores import (
+    PlanStep,
+    PointRow,
+    RestoredPart,
+    RestorePlanReport,
+    RestoreReport,
+    RestoreRequest,
+)
+from lifeboat.operations.reports.snapshots import (
+    BackupReport,
+    ContentRow,
+    ExportReport,
+    ImportReport,
+    SnapshotReport,
+    SnapshotRow,
+)
+from lifeboat.operations.reports.standing import ArchiveStatus, SourceStatus, StatusReport
+
+__all__ = [
+    "ArchiveStatus",
+    "ArchiveVerdict",
+    "BackupReport",
+    "ChangedField",
+    "CheckResult",
+    "ContentRow",
+    "DocumentRow",
+    "DocumentsPlan",
+    "DocumentsReport",
+    "DocumentsRequest",
+    "ExportReport",
+    "FoundDocuments",
+    "FreedLater",
+    "ImportReport",
+    "InitReport",
+    "LastVerify",
+    "PlanStep",
+    "PointRow",
+    "PruneReport",
+    "PruneVerdict",
+    "RestorePlanReport",
+    "RestoreReport",
+    "RestoreRequest",
+    "RestoredPart",
+    "Rotation",
+    "SnapshotReport",
+    "SnapshotRow",
+    "SourceStatus",
+    "StatusReport",
+    "VerifyReport",
+]

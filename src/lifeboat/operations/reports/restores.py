@@ -1,0 +1,108 @@
+"""What to restore, what that will do, what it did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lifeboat.foundation.finding import Finding
+from lifeboat.operations.reports.snapshots import SnapshotRow
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """What to bring back, and where to."""
+
+    source: str
+    """``db``, ``files``, ``config`` or ``all``."""
+    snapshot: str = "latest"
+    """``latest``, or an id or its beginning."""
+    to: str | None = None
+    """A MongoDB URI, ``env:VARIABLE`` naming one, another database's name, or a directory."""
+    over_live: bool = False
+    namespaces: tuple[str, ...] = ()
+    renames: tuple[tuple[str, str], ...] = ()
+    paths: tuple[str, ...] = ()
+    """Files and folders, whole or relative to their tree; with ``include`` they are added to what that chooses."""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    compare: str = "full"
+    """``full`` or ``counts``."""
+    with_users: bool | None = None
+    """None: with ``over_live`` only."""
+    at: str | None = None
+    """An instant as people write it (``operations/moments.py``), in place of a snapshot."""
+    before_op: str | None = None
+    """The instant just before this operation, as ``timeline --suspects`` names it."""
+
+    @property
+    def is_of_a_moment(self) -> bool:
+        return self.at is not None or self.before_op is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PointRow:
+    """An instant between snapshots that a restore goes to."""
+
+    instant: datetime
+    """Its second, by the server's clock."""
+    cluster_time: str
+    """``SECONDS.INCREMENT``: up to and including it."""
+    after_snapshot: str
+    """Id of the snapshot on which it is built."""
+    archived_bytes: int
+    """Of the changes that are replayed onto it, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One thing a restore would do."""
+
+    what: str
+    """The collection or tree."""
+    where: str
+    action: str
+    """``create``, ``replace``, ``leave``, ``write``."""
+    items: int | None
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlanReport:
+    """A restore before it is carried out; the dry run shows this and stops."""
+
+    snapshots: tuple[SnapshotRow, ...]
+    target: str
+    steps: tuple[PlanStep, ...]
+    total_bytes: int
+    safety_snapshot: bool
+    """Whether what is there now is backed up first, so that ``restore --undo`` can go back."""
+    findings: tuple[Finding, ...] = ()
+    estimated_seconds: float | None = None
+    """By the rate of the last restore of this source on this machine; None when none was measured yet."""
+    point: PointRow | None = None
+    """Of the database, where it is none of a snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredPart:
+    """One collection or tree that was restored and compared."""
+
+    what: str
+    where: str
+    items: int
+    bytes: int
+    compared: str
+    """How it was compared: ``documents, options and indexes``, ``counts``, ``every file`` ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """A restore that was carried out."""
+
+    snapshots: tuple[SnapshotRow, ...]
+    target: str
+    parts: tuple[RestoredPart, ...]
+    seconds: float
+    safety_snapshot: str | None
+    findings: tuple[Finding, ...] = ()
+    point: PointRow | None = None
+    """Of the database, where it is none of a snapshot."""

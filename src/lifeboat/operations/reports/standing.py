@@ -1,0 +1,71 @@
+"""The answer to "am I safe?"."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lifeboat.foundation.finding import Finding
+from lifeboat.operations.reports.checks import LastVerify
+from lifeboat.operations.reports.snapshots import SnapshotRow
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveStatus:
+    """How the continuous archive of one writer's name stands.
+
+    Args:
+        newest: Every moment from its snapshot up to here can be restored; None where there is no such snapshot.
+        lag_seconds: From there to ``now``, the store's time. stalled: For longer than a stream that runs is silent.
+        gaps, gap_seconds: That touch the last seven days; None where this machine may not see the archive.
+        runs_here: Whether a stream runs on this machine; None where that is another one's.
+        by_memory: It is what this machine's stream remembers, not what was seen in the repository.
+    """
+
+    label: str
+    now: datetime
+    newest: datetime | None
+    lag_seconds: float | None
+    stalled: bool
+    gaps: int | None
+    gap_seconds: float | None
+    runs_here: bool | None
+    by_memory: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How one source stands."""
+
+    source: str
+    newest: SnapshotRow | None
+    age_seconds: float | None
+    """Measured RPO: now minus the newest restorable instant."""
+    objective_seconds: float
+    snapshots: int
+    meets_objective: bool
+    """Or is over it by no more than a run that is under way (``operations/lateness.py``)."""
+    newest_proved: SnapshotRow | None = None
+    """The newest snapshot whose every byte somebody with the key has opened since it was stored."""
+    proved_age_seconds: float | None = None
+    proved_objective_seconds: float | None = None
+    by_archive: bool = False
+    """The age is that of the archive, which is younger than the newest snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """The answer to "am I safe?"."""
+
+    repository: str
+    """Where it lies."""
+    repository_id: str
+    profile: str
+    sources: tuple[SourceStatus, ...]
+    stored_bytes: int | None
+    """None where this machine may not list everything."""
+    head: str
+    findings: tuple[Finding, ...] = ()
+    last_restore_seconds: float | None = None
+    """Measured RTO of the last restore on this machine."""
+    last_verify: LastVerify | None = None
+    """None: this machine never verified the repository."""
+    archives: tuple[ArchiveStatus, ...] = ()
