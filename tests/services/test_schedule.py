@@ -186,6 +186,43 @@ def test_systemd_takes_the_units(tmp_path: Path, more: dict[str, object]) -> Non
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
+@pytest.mark.parametrize("more", [{}, SYSTEM])
+def test_systemd_takes_the_service_that_does_all_of_it(tmp_path: Path, more: dict[str, object]) -> None:
+    [(name, content)] = systemd.serve_unit(installation(tmp_path, command="/bin/true", **more)).items()
+    (tmp_path / name).write_text(content)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / name)], capture_output=True, text=True, check=False
+    )
+    ours = [line for line in done.stderr.splitlines() if "lifeboat" in line]
+    assert ours == [] and done.returncode == 0, done.stderr
+    assert "Type=notify" in content and "KillMode=mixed" in content and "WatchdogSec=" in content
+
+
+def exposure(tmp_path: Path, content: str) -> float:
+    """What ``systemd-analyze security`` finds open, from 0 (closed) to 10; it is only asked about system units."""
+    path = tmp_path / "lifeboat-shop-asked.service"
+    path.write_text(content)
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", "--json=off", str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = re.search(r"Overall exposure level for .*?: ([0-9.]+)", done.stdout)
+    if found is None:
+        pytest.skip(f"this systemd-analyze does not judge files: {done.stderr[:200]}")
+    return float(found[1])
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
+def test_system_units_are_closed_by_systemds_own_judgement(tmp_path: Path) -> None:
+    made = installation(tmp_path, command="/bin/true", **{**SYSTEM, "stream": True})
+    services = {name: one for name, one in systemd.units(made).items() if name.endswith("-db.service")}
+    for content in (*services.values(), *systemd.serve_unit(made).values()):
+        assert exposure(tmp_path, content) <= 3.0
+    bare = "[Service]\nExecStart=/bin/true\nUser=nobody\n"
+    assert exposure(tmp_path, bare) > 8, "a unit without any hardening would be noticed"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
 def test_a_unit_that_is_wrong_would_be_noticed(tmp_path: Path) -> None:
     units = systemd.units(installation(tmp_path, command="/no/such/program"))
     name = next(name for name in units if name.endswith("-db.service"))

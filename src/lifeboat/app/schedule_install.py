@@ -105,6 +105,19 @@ class Scheduling:
             commands.append(("loginctl", "enable-linger"))
         return SchedulePlan("systemd", system, str(self._folder), files, tuple(commands), when)
 
+    def plan_serve(self, *, system: bool, environment_file: Path | None = None) -> SchedulePlan:
+        """Plan one service that runs all of it, in place of timers and stream; raises ``ScheduleRefused``."""
+        installation = self._installation("systemd", system, environment_file)
+        base = systemd.SYSTEM_FOLDER if system else self._user_units()
+        files = {str(base / name): content for name, content in systemd.serve_unit(installation).items()}
+        ctl = ("systemctl",) if system else ("systemctl", "--user")
+        unit = f"{systemd.unit_of(installation, systemd.SERVE)}.service"
+        commands: list[tuple[str, ...]] = [(*ctl, "daemon-reload"), (*ctl, "enable", unit), (*ctl, "restart", unit)]
+        if not system:
+            commands.append(("loginctl", "enable-linger"))
+        when = {job.name: job.when for job in installation.jobs}
+        return SchedulePlan("systemd", system, str(self._folder), files, tuple(commands), when)
+
     def install(self, plan: SchedulePlan) -> list[str]:
         """Carry it out; returns what did not go well and is not fatal, as sentences."""
         self._need_manager(plan.manager)

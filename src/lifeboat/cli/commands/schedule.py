@@ -44,15 +44,23 @@ def command(ctx: click.Context) -> None:
     examples=(
         ("schedule install systemd --notify-email ops@example.com", "timers that tell when a backup fails"),
         ("schedule install systemd --stream", "and a service that archives every change: any moment can be restored"),
+        ("schedule install systemd --serve", "one service that does all of it, with health and dashboard"),
         ("schedule install cron --print", "the lines of the crontab, to look at"),
+        ("schedule install kubernetes --to k8s --image IMAGE", "CronJobs as files, for kubectl apply"),
     ),
 )
-@click.argument("manager", type=click.Choice(["systemd", "cron"]), required=False)
+@click.argument("manager", type=click.Choice(["systemd", "cron", "kubernetes"]), required=False)
 @click.option(
     "--print", "--dry-run", "only_print", is_flag=True, help="Print what would be written, and write nothing."
 )
 @click.option("--system/--user", default=None, help="For the whole machine (root's choice), or for this user alone.")
 @click.option("--stream", is_flag=True, help="systemd: a service that archives every change, too (`lifeboat stream`).")
+@click.option("--serve", is_flag=True, help="systemd: one service in place of timers and stream (`lifeboat serve`).")
+@click.option("--to", type=click.Path(path_type=Path), metavar="FOLDER", help="kubernetes: write the files there.")
+@click.option("--image", metavar="IMAGE", help="kubernetes: holds the command lifeboat.")
+@click.option("--namespace", default="default", metavar="NAME", help="kubernetes: where the objects belong.")
+@click.option("--secret", default="lifeboat", metavar="NAME", help="kubernetes: the Secret with the variables.")
+@click.option("--uploads-claim", metavar="NAME", help="kubernetes: the volume with the uploads, mounted read only.")
 @click.option("--notify-email", multiple=True, metavar="ADDRESS", help="Who is told; kept in lifeboat.toml.")
 @click.option("--notify-webhook", metavar="URL", help="Or env:NAME; a URL is kept in a file of its own.")
 @click.option(
@@ -67,9 +75,11 @@ def install(
     only_print: bool,
     system: bool | None,
     stream: bool,
+    serve: bool,
     notify_email: tuple[str, ...],
     notify_webhook: str | None,
     environment_file: Path | None,
+    **cluster: Any,
 ) -> ExitStatus:
     """Install the jobs of the application in this folder; again to change them.
 
@@ -81,13 +91,39 @@ def install(
     from lifeboat.app.schedule_install import has_systemd
     from lifeboat.cli.schedule_notices import keep_notices
 
+    if manager == "kubernetes":
+        return _install_in_cluster(run, stream=stream, only_print=only_print, **cluster)
     if not only_print:
         keep_notices(run, list(notify_email), notify_webhook)
     scheduling = scheduling_of(run)
     chosen: Any = manager or ("systemd" if has_systemd() else "cron")
     beside = (run.folder / environment_file) if environment_file else None
+    if serve:
+        if chosen != "systemd":
+            raise click.UsageError("--serve is for systemd: cron keeps nothing running")
+        plan = scheduling.plan_serve(system=whole_machine(system), environment_file=beside)
+        return install_plan(run, scheduling, plan, only_print)
     plan = scheduling.plan(chosen, system=whole_machine(system), environment_file=beside, stream=stream)
     return install_plan(run, scheduling, plan, only_print)
+
+
+def _install_in_cluster(run: Run, *, stream: bool, only_print: bool, to: Path | None, **said: Any) -> ExitStatus:
+    """Print the objects, or write them into a folder; applying them is for whoever may."""
+    from lifeboat.app.schedule_kubernetes import ClusterRequest, plan_cluster, write_cluster
+
+    given = {name: one for name, one in said.items() if one is not None}
+    plan = plan_cluster(run.settings(), run.folder, ClusterRequest(stream=stream, **given))
+    if to is None or only_print:
+        if run.json:
+            run.show(plan, list)
+        else:
+            run.write(run.out, "---\n".join(plan.files.values()))
+        run.say(f"first, once, with what each file holds:\n{plan.before}")
+        return ExitStatus.DONE
+    written = write_cluster(plan, run.folder / to)
+    run.show({"files": written, "before": plan.before}, lambda: [f"written: {one}" for one in written])
+    run.say(f"first, once, with what each file holds:\n{plan.before}\nthen: kubectl apply -f {to}")
+    return ExitStatus.DONE
 
 
 def whole_machine(said: bool | None) -> bool:
@@ -188,7 +224,7 @@ def scheduled_runs(run: Run) -> "ScheduledRuns":
 
 
 for one, line in (
-    (install, "write the jobs for systemd or cron"),
+    (install, "write the jobs for systemd, cron or kubernetes"),
     (status, "when each last ran, and how it ended"),
     (test_notice, "see whether a notice arrives"),
     (remove, "take the jobs away; backups stay"),

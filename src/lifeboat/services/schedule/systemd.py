@@ -11,6 +11,7 @@ from lifeboat.services.schedule.jobs import HOUR, Job
 MARK = "# Written by `lifeboat schedule install systemd`, which also replaces it; `lifeboat schedule remove` takes it away."
 SYSTEM_FOLDER = Path("/etc/systemd/system")
 STREAM = "stream"
+SERVE = "serve"
 LONGEST_RUN = "1d"
 """A run that hangs longer is stopped, and told of."""
 
@@ -67,6 +68,32 @@ def _stream(installation: Installation) -> str:
     ]
     wanted = "multi-user.target" if installation.user else "default.target"
     return _file(("Unit", unit), ("Service", service), ("Install", [f"WantedBy={wanted}"]))
+
+
+def serve_unit(installation: Installation) -> dict[str, str]:
+    """Everything in one service, in place of timers: `lifeboat serve`."""
+    unit = [f"Description=Lifeboat ({_value(str(installation.folder))})", "StartLimitIntervalSec=0"]
+    if installation.user:
+        unit += ["Wants=network-online.target", "After=network-online.target"]
+    service = [
+        "Type=notify",
+        "NotifyAccess=main",
+        *_common(installation),
+        f"ExecStart={_word(installation.command)} serve",
+        "ExecReload=/bin/kill -HUP $MAINPID",
+        "Restart=always",
+        "RestartSec=5",
+        "WatchdogSec=3min",
+        "# Serve hands the end on to its jobs; what is left after that is killed.",
+        "KillMode=mixed",
+        "TimeoutStopSec=90",
+        "Nice=5",
+        "",
+        *_hardening(installation),
+    ]
+    wanted = "multi-user.target" if installation.user else "default.target"
+    content = _file(("Unit", unit), ("Service", service), ("Install", [f"WantedBy={wanted}"]))
+    return {f"{unit_of(installation, SERVE)}.service": content}
 
 
 def _teller(installation: Installation) -> str:
