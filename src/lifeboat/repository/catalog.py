@@ -1,0 +1,249 @@
+"""What the catalog of a repository says, opened: records, what was said of them, indexes, links. Damage comes out in place of what it hit."""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from lifeboat.foundation.errors import LifeboatError
+from lifeboat.repository.catalog_format import Index, IndexedPack, open_index, open_record
+from lifeboat.repository.chain import Link, head_of_catalog, open_link
+from lifeboat.repository.chunk_table import ChunkTable
+from lifeboat.repository.description import Description
+from lifeboat.repository.errors import (
+    ObjectDamaged,
+)
+from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.names import (
+    CATALOG,
+    Class,
+    Source,
+    catalog_prefix,
+    packs_prefix,
+    stated_digest,
+)
+from lifeboat.repository.objects import read_many, read_verified
+from lifeboat.repository.quarantine import quarantined
+from lifeboat.repository.record import Record, record_from_json
+from lifeboat.repository.statements import (
+    NOTHING_SAID,
+    Standing,
+    Statement,
+    Verb,
+    open_statement,
+    record_digest,
+    standings,
+)
+from lifeboat.repository.writers import CatalogKey, Registration
+from lifeboat.storage.errors import StorageDenied
+from lifeboat.storage.object_store import ObjectStore
+
+Opened = TypeVar("Opened")
+
+
+class Catalog:
+    """The half of ``Repository`` that reads its catalog, with the secrets it has."""
+
+    store: ObjectStore
+    description: Description
+    state: LocalState
+    registrations: dict[str, Registration]
+    secrets: dict[str, CatalogKey]
+
+    @property
+    def id(self) -> bytes:
+        return self.description.repository
+
+    def records(self) -> Iterator[tuple[str, Record | LifeboatError]]:
+        """Every snapshot of every writer whose catalog opens, by name; what does not open comes out as its error."""
+        # Snapshots of one month need nearly the same packs: their names are kept once, or hourly ones of a terabyte fill the memory.
+        shared: dict[bytes, bytes] = {}
+        for writer, secret in self.secrets.items():
+            names = self._catalog_names(writer, "snapshot-")
+            for name, record in self._opened(names, partial(self._open_record, secret)):
+                if isinstance(record, Record):
+                    record = replace(record, packs=tuple([shared.setdefault(pack, pack) for pack in record.packs]))
+                yield name, record
+
+    def record_at(self, writer: str, name: str) -> Record | LifeboatError:
+        """One record of a writer whose catalog opens, or why it does not open."""
+        opened = self._opened([name], partial(self._open_record, self.secrets[writer]))
+        return next(one for _, one in opened)
+
+    def unlinked_records(self, writer: str, linked: set[str]) -> list[Record]:
+        """A writer's records whose object hash is not in ``linked``, oldest first."""
+        names = [name for name in self._catalog_names(writer, "snapshot-") if stated_digest(name) not in linked]
+        opened = self._opened(names, partial(self._open_record, self.secrets[writer]))
+        return sorted((one for _, one in opened if isinstance(one, Record)), key=lambda record: record.finished)
+
+    def snapshots(self) -> list[Record]:
+        """All readable snapshots but those that were forgotten, newest recovery point first."""
+        standings = self.standings()
+        return [one for one in self._newest_first() if not standings.get(record_digest(one), NOTHING_SAID).forgotten]
+
+    def forgotten_snapshots(self) -> list[tuple[Record, datetime]]:
+        """Those that prune let go and has not removed yet, and when it did; newest recovery point first."""
+        standings = self.standings()
+        found = [(one, standings.get(record_digest(one), NOTHING_SAID).forgotten) for one in self._newest_first()]
+        return [(one, forgotten) for one, forgotten in found if forgotten is not None]
+
+    def _newest_first(self) -> list[Record]:
+        found = [record for _, record in self.records() if isinstance(record, Record)]
+        return sorted(found, key=lambda record: (record.believed_instant, record.finished), reverse=True)
+
+    def indexes(self, writer: str, generation: str) -> Iterator[tuple[str, Index | LifeboatError]]:
+        """The indexes of one writer and generation, by name; damaged ones as their error."""
+        secret = self.secrets[writer]
+
+        def open_one(raw: bytes, name: str) -> Index:
+            return open_index(
+                raw,
+                writer=secret.writer,
+                catalog_key=secret.catalog_key,
+                repository=self.id,
+                generation=generation,
+                name=name,
+            )
+
+        yield from self._opened(self._catalog_names(writer, "index-", generation), open_one)
+
+    def chunk_table(
+        self, writer: str, generation: str, source: str, class_: str, *, first: Collection[bytes] = frozenset()
+    ) -> ChunkTable:
+        """Where every chunk of this writer, generation, source and class lies. Damaged indexes are passed over, and noted.
+
+        Args:
+            first: Packs whose places come before those of others: the ones that a snapshot itself names.
+        """
+        table, later = ChunkTable(), []
+        for pack in self._indexed_packs(writer, generation, source, class_, table.passed_over):
+            if not first or pack.name in first:
+                table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
+            else:
+                later.append(pack)
+        for pack in later:
+            table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
+        return table
+
+    def chunks_to_count_on(self, writer: str, generation: str, source: Source, class_: Class) -> ChunkTable:
+        """As ``chunk_table``, without the packs that are gone, cut or were found damaged: what a new snapshot may need without storing it
+        again.
+
+        Who may not list packs (a guarded writer) has to believe the indexes.
+        """
+        spoilt = quarantined(self.state, self.id)
+        sizes: dict[str | None, int] | None
+        try:
+            sizes = {
+                stated_digest(stored.name): stored.size_bytes
+                for stored in self.store.list_under(packs_prefix(source, class_, generation))
+            }
+        except StorageDenied:
+            sizes = None
+        table = ChunkTable()
+        for pack in self._indexed_packs(writer, generation, source, class_, table.passed_over):
+            if pack.name not in spoilt and (sizes is None or sizes.get(pack.name.hex()) == pack.size_bytes):
+                table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
+        return table
+
+    def _indexed_packs(
+        self, writer: str, generation: str, source: str, class_: str, passed_over: list[LifeboatError]
+    ) -> Iterator[IndexedPack]:
+        for _, index in self.indexes(writer, generation):
+            if not isinstance(index, Index):
+                passed_over.append(index)
+            elif (index.source, index.class_) == (source, class_):
+                yield from index.packs
+
+    def links(self, writer: str) -> Iterator[tuple[str, Link | LifeboatError]]:
+        """The links of one writer in the order of their numbers; damaged ones as their error."""
+        signing_key = self.registrations[writer].signing_key
+        yield from self._opened(
+            self._catalog_names(writer, "link-"), lambda raw, name: open_link(raw, name, signing_key, self.id)
+        )
+
+    def statements(self) -> Iterator[tuple[str, Statement | LifeboatError]]:
+        """What was said about the snapshots of every writer whose catalog opens; what does not count comes out as its error."""
+        for writer in self.secrets:
+            verbs = tuple(f"{verb}-" for verb in Verb)
+            names = [name for name in self._catalog_names(writer, "") if name.rsplit("/", 1)[-1].startswith(verbs)]
+            yield from self._opened(names, lambda raw, name: open_statement(raw, name, self.description))
+
+    def standings(self) -> dict[str, Standing]:
+        """What all statements that count come to, by ``record_digest``."""
+        return standings(one for _, one in self.statements() if isinstance(one, Statement))
+
+    def newest_link(self, writer: str) -> Link | None:
+        """The writer's newest link that opens."""
+        signing_key = self.registrations[writer].signing_key
+        for name in reversed(self._catalog_names(writer, "link-")):
+            try:
+                return open_link(read_verified(self.store, name), name, signing_key, self.id)
+            except LifeboatError as error:
+                if error.worth_retrying:
+                    raise
+        return None
+
+    def newest_records(self, writer: str, links_at_most: int) -> Iterator[Record | LifeboatError]:
+        """The records of a writer's newest links, newest link first: what was stored lately, without opening the whole catalog."""
+        places = {stated_digest(name): name for name in self._catalog_names(writer, "snapshot-")}
+        signing_key = self.registrations[writer].signing_key
+        newest = list(reversed(self._catalog_names(writer, "link-")))[:links_at_most]
+        for _, link in self._opened(newest, lambda raw, name: open_link(raw, name, signing_key, self.id)):
+            for digest in reversed(link.records) if isinstance(link, Link) else ():
+                if digest in places:
+                    yield self.record_at(writer, places[digest])
+
+    def heads(self) -> dict[str, str]:
+        """The newest link of every writer whose catalog may be listed here: a guarded writer's rights end at its own."""
+        found: dict[str, str] = {}
+        for writer in self.registrations:
+            with suppress(StorageDenied):
+                link = self.newest_link(writer)
+                if link is not None:
+                    found[writer] = link.name
+        return found
+
+    def head(self) -> str:
+        """Head of the catalog: one hash over the newest link of every writer."""
+        return head_of_catalog(self.heads())
+
+    def _catalog_names(self, writer: str, kind: str, generation: str = "") -> list[str]:
+        """Names of one kind (``"index-"``, ``"snapshot-"``, ``"link-"``) in a writer's catalog, sorted by their last part."""
+        listed = self.store.list_under(catalog_prefix(writer, generation))
+        parts = [(stored.name.rsplit("/", 1)[-1], stored.name) for stored in listed]
+        return [name for last, name in sorted(parts) if last.startswith(kind)]
+
+    def _opened(
+        self, names: list[str], open_one: Callable[[bytes, str], Opened]
+    ) -> Iterator[tuple[str, Opened | LifeboatError]]:
+        """Read and open objects; damage comes out in place of what was opened, a store that is away is raised."""
+        for name, raw in read_many(self.store, names):
+            if isinstance(raw, LifeboatError) and not raw.worth_retrying:
+                yield name, raw
+                continue
+            if isinstance(raw, Exception):
+                raise raw
+            try:
+                opened = open_one(raw, name)
+            except LifeboatError as error:
+                yield name, error
+            else:
+                yield name, opened
+
+    def _open_record(self, secret: CatalogKey, raw: bytes, name: str) -> Record:
+        generation = name[len(CATALOG) :].split("/")[1]
+        value = open_record(
+            raw,
+            writer=secret.writer,
+            catalog_key=secret.catalog_key,
+            repository=self.id,
+            generation=generation,
+            name=name,
+        )
+        record = record_from_json(value, secret.writer.hex(), name)
+        if record.generation != generation:
+            raise ObjectDamaged(f"{name} states another generation than the one it lies in", "see `lifeboat verify`")
+        return record
