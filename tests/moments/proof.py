@@ -240,6 +240,7 @@ class Proof:
                 ended = threading.Event()
                 restoring = beside.submit(self._restore_while_loaded, ended) if plan.while_loaded else None
                 self._tell_truths(workload, plan.seconds)
+                self.end_unrest(self.source)
                 ended.set()
                 if restoring:
                     restoring.result()
@@ -251,6 +252,9 @@ class Proof:
 
     def unrest(self, server: PrivateServer) -> None:
         """Called again and again by the thread that started the servers, for trouble with them."""
+
+    def end_unrest(self, server: PrivateServer) -> None:
+        """All its nodes are to be up: an index build waits for one that is down."""
 
     def restore(self, *arguments: str) -> tuple[int, Any]:
         return self.lifeboat.ends(*arguments)

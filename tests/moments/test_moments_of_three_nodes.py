@@ -38,17 +38,18 @@ class Elections(Proof):
             return
         self._next_at = now + self._trouble.random() * 16
         if self._fallen is not None:
-            server.restart(self._fallen)
-            self._fallen = None
+            self.end_unrest(server)
         elif self._trouble.random() < 0.5:
             self._step_down(server)
         else:
             self._fallen = self._kill_primary(server)
 
-    def archived(self, seconds: float = 120, *, first: bool = False) -> None:
+    def end_unrest(self, server: PrivateServer) -> None:
         if self._fallen is not None:
-            self.source.restart(self._fallen)
+            server.restart(self._fallen)
             self._fallen = None
+
+    def archived(self, seconds: float = 120, *, first: bool = False) -> None:
         with contextlib.suppress(PyMongoError):
             return super().archived(seconds, first=first)
         time.sleep(5)  # an election
@@ -62,9 +63,7 @@ class Elections(Proof):
             while not restoring.done():
                 self.unrest(self.target)
                 time.sleep(0.05)
-        if self._fallen is not None:
-            self.target.restart(self._fallen)
-            self._fallen = None
+        self.end_unrest(self.target)
         return restoring.result()
 
     def _step_down(self, server: PrivateServer) -> None:
@@ -86,7 +85,15 @@ class Elections(Proof):
 def test_moments_of_three_nodes_come_back(tmp_path: Path) -> None:
     sets = [ServerOptions(nodes=3, parameters=parameters, oplog_mib=300) for parameters in (SOURCE, TARGET)]
     with PrivateServer(MONGOD, sets[0]) as source, PrivateServer(MONGOD, sets[1]) as target:
-        plan = Plan(SEED, MINUTES * 60, Pace(0.03, 0.5), every=2, kill_seconds=15, restores=12, while_loaded=False)
+        plan = Plan(
+            SEED,
+            MINUTES * 60,
+            Pace(0.03, 0.5, empty_timestamps=False),
+            every=2,
+            kill_seconds=15,
+            restores=12,
+            while_loaded=False,
+        )
         with Elections(tmp_path, source, target, plan) as proof:
             try:
                 told = proof.run()

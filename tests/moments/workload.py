@@ -34,12 +34,17 @@ PLAIN = ("docs", "docs", "docs", "sturdy", "collated", "moved", "moved2", "outc"
 
 @dataclass(frozen=True)
 class Pace:
-    """Args: pause_seconds: Mean between two acts of one thread. ddl_pause_seconds: Of the threads that change catalogs.
-    large: Share of transactions beyond 16 MB."""
+    """Args:
+    pause_seconds: Mean between two acts of one thread. ddl_pause_seconds: Of the threads that change catalogs.
+    large: Share of transactions beyond 16 MB.
+    empty_timestamps: Not in a set: MongoDB 6.0.5 itself keeps one thing on the primary and another on each secondary
+        when a whole document replaces another and holds a ``Timestamp(0, 0)``.
+    """
 
     pause_seconds: float = 0.01
     ddl_pause_seconds: float = 0.4
     large: float = 0.01
+    empty_timestamps: bool = True
 
 
 @dataclass
@@ -128,14 +133,17 @@ class Workload:
         elif act == 3:
             self._count("find and delete", int(collection.find_one_and_delete(this) is not None))
         elif act == 4:
-            stamp = {"_id": this["_id"]["$eq"], "stamp": Timestamp(0, 0), "$odd": 1, "dot.ted": 2, "": 3}
+            empty = Timestamp(0, 0) if self.pace.empty_timestamps else Timestamp(9, 9)
+            stamp = {"_id": this["_id"]["$eq"], "stamp": empty, "$odd": 1, "dot.ted": 2, "": 3}
             collection.update_one(this, [{"$replaceWith": {"$literal": stamp}}], upsert=True)
             self._count("odd names")
         elif act == 5:
             collection.insert_one({"_id": this["_id"]["$eq"], **whole(chance)})
             self._count("insert")
         else:
-            name = chance.choice(list(UPDATES))
+            name = chance.choice(
+                [one for one in UPDATES if self.pace.empty_timestamps or "empty timestamps" not in one]
+            )
             asked = UPDATES[name](chance, chance.randrange(1000))
             upsert = act == 6 and not asked.query and not asked.filters
             query = {**this, **asked.query}

@@ -14,6 +14,7 @@ from bson import Timestamp
 from lifeboat.foundation.progress import Progress
 from lifeboat.sources.mongodb.ahead import one_ahead
 from lifeboat.sources.mongodb.documents import spans_of
+from lifeboat.sources.mongodb.empty_timestamps import has_empty_timestamp
 from lifeboat.sources.mongodb.insert_raw import RUN_AT_MOST_BYTES, DocumentRun, batches_of, insert_chunk, not_taken
 from lifeboat.sources.mongodb.oplog.change import Change, Element, read_change
 from lifeboat.sources.mongodb.oplog.fold import Write, Writes, windows
@@ -76,7 +77,7 @@ def _chosen(
 
 def _apply(server: TargetServer, place: Place, writes: Writes) -> None:
     # Deletes first: an _id that is gone can be equal, to the server, to one that came.
-    gone = [key for key, write in writes.items() if write.deleted or (place.in_order and write.inserted)]
+    gone = [key for key, write in writes.items() if write.deleted or _comes_anew(place, write)]
     _delete(server, place, gone)
     changed = [(key, write) for key, write in writes.items() if not write.deleted]
     waiting: list[tuple[Element, Write, bytes]] = []
@@ -90,6 +91,14 @@ def _apply(server: TargetServer, place: Place, writes: Writes) -> None:
             waiting = []
         _update_large(server, place, key, write)
     _update(server, place, waiting)
+
+
+def _comes_anew(place: Place, write: Write) -> bool:
+    """Whether a document must not be written over the one that is there."""
+    if place.in_order:
+        return write.inserted
+    # Secondaries of 6.0 put the clock's time into an empty timestamp of a document that replaces another, and not of one that is inserted.
+    return write.whole is not None and has_empty_timestamp(write.whole)
 
 
 def _delete(server: TargetServer, place: Place, keys: list[Element]) -> None:
