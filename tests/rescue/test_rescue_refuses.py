@@ -385,3 +385,41 @@ def test_names_it_does_not_know_are_ignored(home: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(os.urandom(10))
     assert rescue_here(SEED, "check", home).code == 0
+
+
+def test_no_flipped_byte_of_the_archive_becomes_a_change(home: Path, tmp_path: Path) -> None:
+    """Whatever byte of a segment is flipped, or wherever it is cut: all of what was asked for, or nothing of it and a word."""
+    change = bson_change(1_764_000_003)
+    writer = RepositoryWriter(home, SEED)
+    writer.add_mongodb_snapshot([("shop", "orders", [], METADATA)], cluster_time=(1_764_000_000, 1), instant=INSTANT)
+    run = writer.begin("mongodb")
+    name = run.segment((1_764_000_000, 1), (1_764_000_009, 1), [change], events=1)
+    whole = (home / name).read_bytes()
+    words = ("dump", home, "latest", "--at", "1764000005.1")
+    assert rescue_here(SEED, *words, tmp_path / "sound").code == 0
+    assert (tmp_path / "sound/oplog.bson").read_bytes() == change
+    broken = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(0, len(whole), 23)]
+    for number, content in enumerate([*broken, b"", whole[:50], whole[:200], whole[:-1]]):
+        (home / name).write_bytes(content)
+        out = tmp_path / f"out{number}"
+        outcome = rescue_here(SEED, *words, out)
+        assert outcome.code == 2 and "does not lead" in outcome.err
+        assert not (out / "oplog.bson").exists()
+        digest = hashlib.sha256(content).hexdigest()
+        liar = home / f"{name[:-64]}{digest}"
+        (home / name).unlink()
+        liar.write_bytes(content)
+        assert rescue_here(SEED, *words, tmp_path / f"liar{number}").code == 2
+        liar.unlink()
+
+
+INSTANT = "2025-11-24T16:00:00Z"
+METADATA = '{"indexes":[],"uuid":"' + "75" * 16 + '"}'
+
+
+def bson_change(seconds: int) -> bytes:
+    """An insert of {_id: 7} into the collection with the UUID of ``METADATA``."""
+    body = b"\x11ts\0" + struct.pack("<II", 1, seconds) + b"\x12t\0" + bytes(8) + b"\x12v\0" + struct.pack("<q", 2)
+    body += b"\x02op\0\x02\0\0\0i\0" + b"\x02ns\0" + struct.pack("<i", 12) + b"shop.orders\0"
+    body += b"\x05ui\0\x10\0\0\0\x04" + b"\x75" * 16 + b"\x03o\0" + bytes.fromhex("0e000000105f6964000700000000")
+    return struct.pack("<i", len(body) + 5) + body + b"\0"
