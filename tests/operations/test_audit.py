@@ -22,6 +22,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.statements import Verb
 from lifeboat.repository.writers import WriterSecret
 from lifeboat.retention.rules import Rules
+from lifeboat.storage.object_store import Content
 
 
 class Machine:
@@ -240,6 +241,36 @@ def test_a_thousand_and_more_entries_are_anchored_in_several_and_read_back(world
     assert len(app.anchors()) == 3
     assert app.found() == []
     assert len(list(Audit(keeper(world).state, keeper(world)).read().entries())) == 2300
+
+
+class Killed(BaseException):
+    """Like SIGKILL: nothing may swallow it."""
+
+
+@pytest.mark.parametrize("landed", [True, False])
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_killed_around_the_storing_of_an_anchor_the_next_goes_on(
+    world: World, app: Machine, monkeypatch: pytest.MonkeyPatch, nth: int, landed: bool
+) -> None:
+    write, seen = world.store.write, 0
+
+    def write_and_die(name: str, content: Content) -> None:
+        nonlocal seen
+        seen += 1
+        if seen != nth or landed:
+            write(name, content)
+        if seen == nth:
+            raise Killed
+
+    for step in range(1, 6):
+        monkeypatch.setattr(world.store, "write", write_and_die)
+        try:
+            app.act(2)
+        except Killed:
+            assert step == nth
+        monkeypatch.undo()
+    assert app.found() == [] and problems(keeper(world)) == []
+    assert len(list(Audit(keeper(world).state, keeper(world)).read().entries())) == 10
 
 
 def test_prune_leaves_every_anchor(world: World, app: Machine) -> None:

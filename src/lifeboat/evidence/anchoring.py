@@ -62,6 +62,8 @@ class Anchoring:
             due, repairs = self._differing(entries, before), NOT_AS_ANCHORED
         count = len(due)
         while due:
+            # Killed between the anchor and the note of it, the next one must not take the same number: it looks first.
+            self.state.write_json(HINT, {**(self.state.read_json(HINT) or {}), "pending": True})
             batch, due = due[:ENTRIES_AT_MOST], due[ENTRIES_AT_MOST:]
             before = write_anchor(self.store, self.secret, self.repository, before, batch, now, repairs=repairs)
             hint = {**asdict(before), "writer": self.secret.writer.hex(), "start": starts[before.last]}
@@ -76,6 +78,9 @@ class Anchoring:
             known = self._listed()
         elif said.get("writer") != self.secret.writer.hex():
             known = Anchored(known.sha256, self._listed().number, known.log, known.last, known.hash)
+        elif said.get("pending"):
+            listed = self._listed()
+            known = listed if listed.number > known.number else known
         return known, BEGAN_ANEW if known.sha256 is not None and known.log != log else ""
 
     def _listed(self) -> Anchored:
