@@ -106,7 +106,9 @@ def _what(report: PruneReport) -> list[RenderableType]:
     if report.taken_back:
         drawn.append(text(f"{_count(len(report.taken_back), 'snapshot')} {would}taken back: the rules keep them again"))
     if report.objects_removed:
-        said = f"{_count(report.snapshots_removed, 'snapshot')} let go before, {_count(report.objects_removed, 'object')} in all"
+        said = f"{_count(report.objects_removed, 'object')} in all"
+        if report.snapshots_removed or not report.archives:
+            said = f"{_count(report.snapshots_removed, 'snapshot')} let go before, {said}"
         drawn.append(text(f"{show_bytes(report.freed_bytes)} {would}freed now: {said}"))
     if not drawn:
         drawn.append(text("nothing to let go, nothing to remove", GOOD))

@@ -23,6 +23,16 @@ HEALED_BY_BACKUP = ABOUT_AGE | {
 }
 """What the next backup of the machine that wrote the packs puts right."""
 
+OF_THE_ARCHIVE = {
+    "segment-missing",
+    "segment-damaged",
+    "segment-contradicts",
+    "archive-without-base",
+    "archive-contradicts-snapshot",
+    "oplog-not-followed",
+}
+"""Moments are out of reach; no snapshot is hurt."""
+
 _DEEPER = {
     "age": ("structure", "is every object there that something names?"),
     "structure": ("sample", "read some chunks back and open them"),
@@ -90,6 +100,9 @@ def draw_verified(report: VerifyReport) -> list[RenderableType]:
         return drawn + next_steps(("lifeboat backup all", "close the gap now"))
     if problems:
         drawn += ["", line(("not whole: ", BAD), count_findings(report.findings).plain)]
+        if problems <= OF_THE_ARCHIVE:
+            heal = ("lifeboat backup db", "moments after this snapshot are within reach again")
+            return drawn + next_steps(heal, ("lifeboat timeline", "which moments are, and which are not?"))
         heal = ("lifeboat backup all --new-generation", "store everything anew, sharing nothing with what is damaged")
         if report.quarantined and problems <= HEALED_BY_BACKUP:
             heal = ("lifeboat backup all", "store again what the damaged packs held: what is live is then whole")
