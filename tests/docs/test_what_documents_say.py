@@ -87,7 +87,9 @@ def test_the_examples_of_readme_and_operations_are_found_at_all() -> None:
     assert ("README.md", "restore files latest --to /srv/restored --include 'contracts/*.pdf'") in TYPED
 
 
-@pytest.mark.parametrize(("document", "typed"), [one for one in TYPED if one[0] in ("README.md", "operations.md")])
+@pytest.mark.parametrize(
+    ("document", "typed"), [one for one in TYPED if one[0] in ("README.md", "operations.md", "node-application.md")]
+)
 def test_every_command_that_is_told_can_be_typed(document: str, typed: str) -> None:
     if typed not in COMMANDS:  # a bare name is a mention
         parse(typed)

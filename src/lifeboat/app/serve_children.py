@@ -88,7 +88,7 @@ class JobRuns:
             self.children[job] = subprocess.Popen(
                 # -P: a folder called lifeboat in the application's folder must not be taken for us.
                 [
-                    *(sys.executable, "-P", "-m", "lifeboat", "schedule", "run", job),
+                    *(python_program(), "-P", "-m", "lifeboat", "schedule", "run", job),
                     *("--quiet", "--for-serve", *self._config),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -198,7 +198,7 @@ class StreamChild:
                 self.trouble = "an earlier one is about to end"
                 return
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "lifeboat", "stream", "--json", "--ends-with-input", *self._config],
+                [python_program(), "-P", "-m", "lifeboat", "stream", "--json", "--ends-with-input", *self._config],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd=self._folder,
@@ -241,6 +241,13 @@ class StreamChild:
         self._say(f"stream: it ended with exit status {code}; it begins again in {self._pause:.0f} s")
         if self._pause <= LONGEST_PAUSE_SECONDS:
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+
+
+def python_program() -> str:
+    """This Python: a server that has it built in, such as uWSGI, says its own path instead."""
+    if Path(sys.executable or "").name.startswith(("python", "pypy")):
+        return sys.executable
+    return str(Path(sys.prefix) / "bin" / "python3")
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -112,6 +112,7 @@ class Serving:
         clock: Clock,
         say: Say,
         settings: Settings | None = None,
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self._config = config
         self._environment = environment
@@ -130,6 +131,9 @@ class Serving:
         self._asked_role = 0.0
         self._in_a_set: bool | None = None
         self._jumps: list[Jump] = []
+        self._stop_seconds = stop_seconds
+        self.lock: int | None = None
+        """Descriptor of the lock, while this is the one that serves."""
         self._since = clock.now()
         self._looked = clock.now()
         self._loop = Loop((), self._runs, clock, self._jumped)
@@ -146,6 +150,7 @@ class Serving:
         """
         try:
             with self.memory.alone(SERVE) as lock:
+                self.lock = lock
                 os.ftruncate(lock, 0)
                 os.pwrite(lock, str(os.getpid()).encode(), 0)
                 self._begin()
@@ -161,6 +166,8 @@ class Serving:
                 f"{self._who_serves()} serves {self.folder} already",
                 "one is enough: `lifeboat schedule status`; on another machine a second one may stand by",
             ) from None
+        finally:
+            self.lock = None
 
     def plan(self) -> list[Duty]:
         """What would run here, and what elsewhere; begins nothing."""
@@ -248,13 +255,15 @@ class Serving:
         self._runs.ask_to_stop()
         if self._stream is not None:
             self._stream.ask_to_stop()
-        until = self._clock.monotonic() + STOP_SECONDS
+        until = self._clock.monotonic() + self._stop_seconds
         while self._clock.monotonic() < until:
             if not self._runs.any_child() and not (self._stream and self._stream.is_running):
                 return
             self._systemd.alive()
             self._clock.sleep(0.05)
-        self._say(f"what did not end within {STOP_SECONDS:.0f} s is killed; the next run goes on from what it stored")
+        self._say(
+            f"what did not end within {self._stop_seconds:.0f} s is killed; the next run goes on from what it stored"
+        )
         self._runs.kill()
         if self._stream is not None:
             self._stream.kill()
