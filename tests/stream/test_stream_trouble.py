@@ -50,7 +50,12 @@ class SwitchedStore(Passing):
 
 
 @pytest.mark.parametrize(
-    "trouble", [StorageUnreachable("nobody there"), StorageFull("no room"), StorageDenied("not yours")]
+    "trouble",
+    [
+        StorageUnreachable("nobody there"),
+        pytest.param(StorageFull("no room"), marks=pytest.mark.long),
+        pytest.param(StorageDenied("not yours"), marks=pytest.mark.long),
+    ],
 )
 def test_a_store_that_is_away_is_waited_for_and_nothing_is_lost(
     kit: StreamKit, client: Client, database: str, trouble: LifeboatError
@@ -161,7 +166,8 @@ def test_a_network_that_is_cut_and_one_that_stalls_cost_nothing(
 @pytest.fixture
 def alone() -> Iterator[PrivateServer]:
     """A server of its own, to be killed."""
-    with PrivateServer(find_mongod(None), ServerOptions(parameters=NOOPS, oplog_mib=50)) as running:
+    options = ServerOptions(parameters=NOOPS, oplog_mib=50)
+    with PrivateServer(find_mongod(None), options) as running:
         yield running
 
 
@@ -226,6 +232,7 @@ def test_an_oplog_that_was_overwritten_is_a_gap_with_a_snapshot_after_it(kit: St
         assert base.one_instant and base.instant.timestamp() >= after.after.seconds
 
 
+@pytest.mark.long
 def test_after_a_gap_it_begins_at_a_snapshot_that_was_taken_meanwhile(kit: StreamKit, alone: PrivateServer) -> None:
     """A stream that stood still for days while backups went on needs no other base."""
     with MongoClient(alone.uri) as client:
@@ -387,7 +394,7 @@ def test_the_comparison_notices_a_change_that_is_missing(kit: StreamKit, client:
 
 
 def roll_over(client: Client, ends: ClusterTime) -> None:
-    """Write until the server has forgotten everything up to an instant."""
+    """Write until the server has forgotten everything up to an instant: the oplog is shortened once a minute."""
     text = "x" * 1_000_000
     for _ in range(400):
         for _ in range(10):
