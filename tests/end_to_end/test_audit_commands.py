@@ -56,7 +56,7 @@ class Shop:
 
     @property
     def state(self) -> Path:
-        (found,) = [one for one in (self.folder / "state").iterdir() if one.is_dir()]
+        (found,) = [one.parent for one in (self.folder / "state").glob("*/writer.json")]
         return found
 
     @property
@@ -122,6 +122,14 @@ def test_each_act_is_noted_with_who_from_where_and_what_came_of_it(shop: Shop) -
     ]
     assert json.loads(shop.done("audit", "query", "--who", "203.0.113", "--since", "1 hour ago", "--json"))["entries"]
     assert not json.loads(shop.done("audit", "query", "--who", "nobody-of-that-name", "--json"))["entries"]
+
+
+def test_who_takes_the_schedule_away_is_noted(shop: Shop) -> None:
+    shop.run("schedule", "remove")
+    assert [(one["act"], one["phase"]) for one in shop.entries()][-2:] == [
+        ("schedule remove", "begun"),
+        ("schedule remove", "ended"),
+    ]
 
 
 def test_no_secret_and_nothing_that_was_looked_for_is_noted(shop: Shop) -> None:

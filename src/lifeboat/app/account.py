@@ -30,19 +30,10 @@ from lifeboat.repository.record import read_time, show_time
 from lifeboat.services.schedule.child import BEGUN_BY, ON_BEHALF, SLOT
 
 ACTS = (
-    "backup",
-    "restore",
-    "export",
-    "import",
-    "diff",
-    "verify",
-    "prune",
-    "stream",
-    "init",
-    "writer",
-    "drill",
-    "dashboard",
+    *("backup", "restore", "export", "import", "diff", "verify", "prune", "stream", "drill"),
+    *("init", "writer", "keygen", "schedule", "serve", "dashboard"),
 )
+"""By their first word. Those in the second line act without ``Run.lifeboat`` in part, and say so by ``Run.note``."""
 JOBS = ("backup", "restore", "export", "import", "verify", "prune", "stream", "drill")
 """What the journal is told of: work that takes time and may fail, not every look."""
 WITH_REPORT = ("backup", "verify", "prune", "import", "export", "restore", "drill")
@@ -77,7 +68,7 @@ class Asked:
             return bool(said.get("snapshot"))
         if self.command == "writer" and said.get("action") == "list":
             return False
-        return self.command in ACTS and not said.get("dry_run")
+        return self.command.partition(" ")[0] in ACTS and not said.get("dry_run")
 
     @property
     def keeps_report(self) -> bool:

@@ -25,7 +25,7 @@ def begin_account(run: "Run", settings: "Settings") -> "Account | None":
 
     try:
         asked = _asked(run)
-        if asked is None or not asked.is_act:
+        if asked is None or not asked.is_act or settings.repository.location is None:
             return None
         account = Account(settings, run.clock, asked, run.environment, run.say, lambda text: _scrubbed(run, text))
     except Exception as error:

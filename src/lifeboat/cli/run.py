@@ -7,7 +7,7 @@ goes to standard error. A reader that went away (``| head``) ends the talking, n
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,6 +15,7 @@ from lifeboat.cli.accounting import begin_account, end_account
 from lifeboat.cli.facade import Facade, OpenLifeboat, open_lifeboat
 from lifeboat.cli.fold import fold
 from lifeboat.cli.log_lines import FORMS, JSON, said_as_json
+from lifeboat.foundation.errors import LifeboatError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -98,13 +99,19 @@ class Run:
         from lifeboat.foundation.progress import Silent
 
         settings = settings or self.settings()
-        if self._opener is open_lifeboat and self._account is None:
-            self._account = begin_account(self, settings)
+        self.note(settings)
         if shows_itself:
             yield self._opener(settings, self.clock, Silent())
             return
         with watch(self) as progress:
             yield self._opener(settings, self.clock, progress)
+
+    def note(self, settings: "Settings | None" = None) -> None:
+        """Note in journal and audit log that the command acts; for one that acts without ``lifeboat``."""
+        if self._opener is not open_lifeboat or self._account is not None:
+            return
+        with suppress(LifeboatError):  # whoever needs the settings says what is wrong with them
+            self._account = begin_account(self, settings or self.settings())
 
     def end(self, status: int) -> None:
         """Note how the run ended; never raises what would change that."""

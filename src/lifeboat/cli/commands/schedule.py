@@ -94,6 +94,7 @@ def install(
     if manager == "kubernetes":
         return _install_in_cluster(run, stream=stream, only_print=only_print, **cluster)
     if not only_print:
+        run.note()
         keep_notices(run, list(notify_email), notify_webhook)
     scheduling = scheduling_of(run)
     chosen: Any = manager or ("systemd" if has_systemd() else "cron")
@@ -155,6 +156,7 @@ def install_plan(run: Run, scheduling: "Scheduling", plan: Any, only_print: bool
 @lifeboat_command("remove")
 def remove(run: Run) -> ExitStatus:
     """Take away what was installed for this folder. Backups that exist stay."""
+    run.note()
     removed = scheduling_of(run).remove()
     run.show({"removed": removed}, lambda: [f"removed {one}" for one in removed] or ["nothing was installed here"])
     return ExitStatus.DONE

@@ -55,6 +55,7 @@ def command(run: Run, only_plan: bool, listen: str | None) -> ExitStatus:
         rows = serving.plan()
         run.show({"jobs": rows}, lambda: draw_plan(rows))
         return ExitStatus.DONE
+    run.note(settings)
     stop = threading.Event()
     with ExitStack() as stack, _signals(serving, stop):
         serving.run(stop, lambda _: stack.enter_context(_web(run, serving)))
