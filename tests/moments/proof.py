@@ -259,7 +259,7 @@ class Proof:
     def restore(self, *arguments: str) -> tuple[int, Any]:
         return self.lifeboat.ends(*arguments)
 
-    def archived(self, seconds: float = 120, *, first: bool = False) -> None:
+    def archived(self, seconds: float = 300, *, first: bool = False) -> None:
         """Wait until everything so far is stored, and can be restored.
 
         Args:

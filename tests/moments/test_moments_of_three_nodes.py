@@ -49,7 +49,7 @@ class Elections(Proof):
             server.restart(self._fallen)
             self._fallen = None
 
-    def archived(self, seconds: float = 120, *, first: bool = False) -> None:
+    def archived(self, seconds: float = 300, *, first: bool = False) -> None:
         with contextlib.suppress(PyMongoError):
             return super().archived(seconds, first=first)
         time.sleep(5)  # an election
