@@ -14,7 +14,7 @@ PYTEST ?= $(BIN)/pytest -v --color=no -n $(WORKERS) --dist loadfile
 WANTS_MONGOD = [ "$$(uname -sm)" = "Linux x86_64" ] && [ -z "$$LIFEBOAT_MONGOD" ] && ! command -v mongod >/dev/null
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input
 
-.PHONY: install demo test lint test-servers pytest test-long bench lock clean help
+.PHONY: install demo test lint test-servers pytest test-long bench screenshots lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test      lint, types and tests"
 	@echo "make test-long the tests that take minutes"
 	@echo "make bench     measure against restic, borg, mongodump and mongorestore (about half an hour)"
+	@echo "make screenshots  the pictures of docs/screenshots (needs Chromium)"
 	@echo "make lock      pin the dependencies anew (needs uv)"
 	@echo "make clean     remove $(VENV) and caches; test servers stay (see tests/servers/README.md)"
 
@@ -64,6 +65,9 @@ test-long: install test-servers
 
 bench: install
 	$(BIN)/python bench/run.py
+
+screenshots: install
+	PYTHONPATH=tests/web $(BIN)/python -W ignore tests/web/screenshots.py
 
 # Keeps the file's first line, which says what it is for.
 pin = { head -n 1 $(2); echo '$(1)' | $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate $(3) -; } \

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent / "servers"))
 
 from mongo_tools import CannotBuild, MongoTools, NotToBeHad, find_or_build
 
-_KEPT = {"LIFEBOAT_MONGOD", "LIFEBOAT_MONGO_TOOLS", "LIFEBOAT_TEST_CACHE"}
+_KEPT = {"LIFEBOAT_CHROMIUM", "LIFEBOAT_MONGOD", "LIFEBOAT_MONGO_TOOLS", "LIFEBOAT_TEST_CACHE"}
 _OURS = ("LIFEBOAT_", "AWS_", "XDG_", "MONGODB_", "S3_", "BACKUP_", "UPLOADS_")
 _IS_CI = os.environ.get("CI") == "true"
 

@@ -243,7 +243,10 @@ def _repository(variables: Variables, said: SettingsFile, folder: Path, base: Pa
 
 def _serve(said: ServeTable) -> ServeSettings:
     times = {job: time for job, time in said.jobs.model_dump().items() if time is not None}
-    return ServeSettings(read_address(said.listen), said.timezone, said.stream, said.jitter, tuple(times.items()))
+    hosts = tuple(name.lower() for name in said.hosts)
+    return ServeSettings(
+        read_address(said.listen), said.timezone, said.stream, said.jitter, hosts, tuple(times.items())
+    )
 
 
 def _label(variables: Variables) -> str | None:

@@ -123,6 +123,8 @@ class ServeSettings:
     """Whose clock the jobs' times are of; empty: this machine's."""
     stream: bool = True
     jitter: bool = True
+    hosts: tuple[str, ...] = ()
+    """Names by which browsers may call it, besides its address: that of a reverse proxy."""
     jobs: tuple[tuple[str, str], ...] = ()
     """Job to its time, where it is not the default: five fields of cron, ``every 15m``, or ``off``."""
 

@@ -158,6 +158,7 @@ class ServeTable(Table):
     timezone: str = ""
     stream: bool = True
     jitter: bool = True
+    hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]] = []
     jobs: ServeJobsTable = ServeJobsTable()
 
 

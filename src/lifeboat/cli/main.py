@@ -47,6 +47,7 @@ COMMANDS = {
     "verify": Row("Every day", "prove that what is stored is whole"),
     "schedule": Row("Every day", "have systemd or cron run it, and be told when it fails"),
     "alerts": Row("Every day", "what is wrong now, and whether somebody would hear of it"),
+    "dashboard": Row("Every day", "pages that answer: am I safe? and who may see them"),
     "prune": Row("Every day", "let old copies go, by rules; --dry-run says why of each"),
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
     "metrics": Row("Look", "how everything stands, for Prometheus and Grafana"),

@@ -64,19 +64,22 @@ def command(run: Run, only_plan: bool, listen: str | None) -> ExitStatus:
 
 @contextmanager
 def _web(run: Run, serving: "Serving") -> Iterator[None]:
+    from lifeboat.app.dashboard import dashboard_routes
     from lifeboat.app.serve_web import WebServer, build_app
+    from lifeboat.cli.commands.dashboard import dashboard_facts
 
     listen = serving.settings.serve.listen
     if listen is None:
         yield
         return
-    server = WebServer(build_app(serving), listen)
-    server.start()
-    _log(run, f"answers on http://{listen[0]}:{server.port}/")
-    try:
-        yield
-    finally:
-        server.stop()
+    with dashboard_routes(dashboard_facts(run, serving), serving.settings, run.clock) as routes:
+        server = WebServer(build_app(serving, routes), listen)
+        server.start()
+        _log(run, f"answers on http://{listen[0]}:{server.port}/")
+        try:
+            yield
+        finally:
+            server.stop()
 
 
 @contextmanager
