@@ -23,9 +23,9 @@ def main(out: Path) -> None:
         with served(Dashboard(safe, users, Steps())) as address, page_of(browser, address, timezone_id="UTC") as page:
             sign_in_with(page)
             page.screenshot(path=out / "dashboard.png")
-            for name in ("history", "snapshots", "sizes"):
+            for name in ("snapshots", "sizes"):
                 page.goto(f"/{name}")
-                page.screenshot(path=out / f"{name}.png", clip={"x": 0, "y": 0, "width": 1280, "height": 620})
+                page.screenshot(path=out / f"{name}.png", clip={"x": 0, "y": 0, "width": 1280, "height": 420})
         with (
             served(Dashboard(late, users, Steps())) as address,
             page_of(browser, address, 390, 844, color_scheme="dark", is_mobile=True) as page,

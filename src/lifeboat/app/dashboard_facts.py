@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lifeboat.app.account import BEGUN_BY, ON_BEHALF, origin, who
+from lifeboat.app.account import origin, who
 from lifeboat.app.alerting import STANDARD_GB_MONTH
 from lifeboat.app.auditing import Auditing
 from lifeboat.app.build import build_journal, build_state, label
@@ -31,6 +31,7 @@ from lifeboat.operations.reports import StatusReport
 from lifeboat.operations.timeline_report import TimelineReport
 from lifeboat.repository.record import show_time
 from lifeboat.repository.roles import Role
+from lifeboat.services.schedule.child import BEGUN_BY, ON_BEHALF
 from lifeboat.services.schedule.memory import JobMemory, ScheduleMemory
 from lifeboat.services.web.facts import Acts, Cost, JobView, Local, Seen
 from lifeboat.services.web.pictures import window_of

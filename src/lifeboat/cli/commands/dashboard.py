@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     ("dashboard user add alice --role operator", "the first account; asks for a password"),
-    ("dashboard", "the pages alone, on http://127.0.0.1:8765/; `lifeboat serve` shows them too"),
+    ("dashboard", "the pages alone, on http://127.0.0.1:8765/; `serve` has them too"),
 )
 
 
