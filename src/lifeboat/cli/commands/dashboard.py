@@ -83,6 +83,7 @@ def add(run: Run, name: str, role: str) -> ExitStatus:
     check_password(password)
     if Secret(ask_hidden("The same again")) != password:
         raise DashboardUserRefused("the two were not the same", "type it once more")
+    run.note()
     added = users.add(name, Role(role), password, run.clock.now())
     run.show({"name": added.name, "role": added.role}, lambda: [f"{added.name} may sign in, as {added.role}"])
     return ExitStatus.DONE
@@ -102,7 +103,9 @@ def list_users(run: Run) -> ExitStatus:
 @click.argument("name")
 def remove(run: Run, name: str) -> ExitStatus:
     """Let somebody in no longer; sessions end at once."""
-    _users(run).remove(name)
+    users = _users(run)
+    run.note()
+    users.remove(name)
     run.show({"removed": name}, lambda: [f"{name} may sign in no longer"])
     return ExitStatus.DONE
 
@@ -158,6 +161,7 @@ def _serve(run: Run, listen: str | None) -> ExitStatus:
             settings = replace(settings, serve=replace(settings.serve, listen=read_address(listen)))
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--listen") from None
+    run.note(settings)
     stop = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
