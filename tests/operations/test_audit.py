@@ -2,6 +2,7 @@
 
 import random
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -137,6 +138,8 @@ def test_an_end_that_was_cut_off_is_found_also_after_the_log_went_on(world: Worl
     for found in (app.found(), problems(keeper(world))):
         assert "audit-log-changed" in codes(found), found
     names = [one.fields["words"] for one, _, _ in Audit(app.state, world.open(label="app")).read().entries()]
+    put(app.state, [line.replace(b"status db 7", b"status db x") for line in lines_of(app.state)])
+    assert "7" in numbers(app.found()), "what was anchored since is held to as well"
     assert names.count("restore db 4") == names.count("status db 4") == 1, (
         "what was cut off, and what took its place, can both be read"
     )
@@ -241,6 +244,25 @@ def test_a_thousand_and_more_entries_are_anchored_in_several_and_read_back(world
     assert len(app.anchors()) == 3
     assert app.found() == []
     assert len(list(Audit(keeper(world).state, keeper(world)).read().entries())) == 2300
+
+
+def test_while_others_append_and_anchor_nothing_is_found(world: World, app: Machine) -> None:
+    app.act(3)
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.is_set():
+            app.act(2)
+
+    working = threading.Thread(target=go_on)
+    working.start()
+    try:
+        for _ in range(60):
+            assert app.found() == []
+    finally:
+        over.set()
+        working.join()
+    assert len(app.anchors()) > 5
 
 
 class Killed(BaseException):

@@ -100,10 +100,14 @@ def compare(lines: Sequence[Line], anchors: Iterable[Anchor]) -> list[Finding]:
     there = {entry.seq: entry for entry in (line.entry for line in lines) if entry is not None}
     log = next((line.entry.log for line in reversed(lines) if line.entry is not None), None)
     found, gone, last = [], [], 0
+    told: set[int] = set()
     for anchor in anchors:
-        if anchor.log != log or anchor.repairs == NOT_AS_ANCHORED:
-            continue  # its own entries are the changed ones, which its predecessors tell of
+        if anchor.log != log:
+            continue
         for entry in anchor.entries:
+            if anchor.repairs == NOT_AS_ANCHORED and entry.seq in told:
+                continue  # it is the changed one, which an earlier anchor tells of
+            told.add(entry.seq)
             held = there.get(entry.seq)
             last = max(last, entry.seq)
             if held is None:

@@ -41,22 +41,30 @@ class Audit:
     anchors: dict[str, list[Anchor]] = field(default_factory=dict)
     """By writer."""
     trouble: list[Finding] = field(default_factory=list)
+    _head: Head | None = None
+    _mine: dict[str, Any] = field(default_factory=dict)
 
     def read(self) -> "Audit":
-        """Take in all there is."""
+        """Take in all there is: what is remembered of ends first, the log last, or what other runs add meanwhile would look cut off."""
         log = AuditLog(self.state)
+        head = log.head()
+        self._head, self._mine = Head(*head) if head else None, self.state.read_json(HINT) or {}
+        self._read_anchors()
         try:
             self.lines = list(log.lines())
         except OSError as error:
             words = f"{log.path} cannot be read: {(error.strerror or str(error)).lower()}"
             self.trouble.append(Finding(Level.PROBLEM, "audit-log-unreadable", str(log.path), words, "is it yours?"))
+        return self
+
+    def _read_anchors(self) -> None:
         if self.repository is None:
             why = self.why_not.message if self.why_not else "no repository is named"
             words = f"the anchors could not be looked at, only this machine's own log: {why}"
             self.trouble.append(
                 Finding(Level.WARNING, "audit-anchors-away", "anchors", words, "again, when it is back")
             )
-            return self
+            return
         for writer in self.repository.secrets:
             if writer not in self.repository.registrations:
                 continue
@@ -69,7 +77,6 @@ class Audit:
                         self.trouble.append(
                             Finding(Level.PROBLEM, "audit-anchor-damaged", name, one.message, "see `lifeboat verify`")
                         )
-        return self
 
     def verify(self, since: datetime | None = None) -> AuditReport:
         """Everything that is wrong.
@@ -78,8 +85,8 @@ class Audit:
             since: Say nothing of what is wrong with anchors and entries before it: somebody has looked into that already.
         """
         secrets = self._secrets()
-        log, head = AuditLog(self.state), AuditLog(self.state).head()
-        found = [*self.trouble, *examine_lines(self.lines, secrets, Head(*head) if head else None)]
+        log = AuditLog(self.state)
+        found = [*self.trouble, *examine_lines(self.lines, secrets, self._head)]
         for writer, anchors in self.anchors.items():
             found += _after(since, examine_anchors(anchors, secrets, writer), anchors)
         every = sorted((one for anchors in self.anchors.values() for one in anchors), key=lambda one: one.time)
@@ -179,8 +186,7 @@ class Audit:
     def _gone(self) -> Iterator[Finding]:
         """The end of a writer's anchors that this machine made, or saw, and that is there no more."""
         seen = dict(self.state.read_json(SEEN) or {})
-        mine = self.state.read_json(HINT) or {}
-        known, own = remembered(mine), str(mine.get("writer"))
+        known, own = remembered(self._mine), str(self._mine.get("writer"))
         if known is not None and known.number >= seen.get(own, [0])[0]:
             seen[own] = [known.number, known.sha256]
         for writer, (number, sha256) in seen.items():
