@@ -85,6 +85,22 @@ def test_a_dropped_database_is_one_suspect_and_comes_back_whole_from_the_moment_
         assert kit.held_at(Timestamp(*goal), scratch, "shop") == truth
 
 
+def test_collections_that_were_dropped_before_and_made_again_are_no_part_of_a_dropped_database(
+    kit: PointKit, client: Client
+) -> None:
+    """Else the moment before it would be the one before the first of them, and what was written since would be lost."""
+    after = end_of(kit, kit.back_up(client, None))
+    for number in range(3):
+        client.shop.scratch.insert_one({"_id": number})
+        client.shop.scratch.drop()
+    client.shop.scratch.insert_one({"_id": "last"})
+    client.drop_database("shop")
+    client.shop.orders.insert_one({"_id": "the application goes on"})
+    report = look(kit, client, after)
+    (suspect,) = of_kind(report, Kind.DROP_DATABASE)
+    assert len(of_kind(report, Kind.DROP)) == 3 and suspect.namespaces.count("shop.scratch") == 1
+
+
 def test_an_operation_that_the_archive_does_not_hold_is_refused(kit: PointKit, client: Client) -> None:
     after = end_of(kit, kit.back_up(client, None))
     client.shop.users.drop()

@@ -97,6 +97,8 @@ def suspects_among(events: Iterable[Event]) -> list[Suspect]:
     for event in events:
         deed = _understood(event)
         if deed is None:
+            if isinstance(event, Command) and event.name != "drop":
+                end_drops(event.database)  # a ``dropDatabase`` lets nothing be made in between
             continue
         database = deed.where[0].partition(".")[0]
         dropped = open_drops.get(database, [])
