@@ -1,7 +1,13 @@
 """``lifeboat serve`` as people run it: real processes, a real server, killed for real."""
 
+import os
 import shutil
 import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -117,3 +123,60 @@ def test_a_guarded_writer_backs_up_and_leaves_the_rest_to_others(set_machine: Ma
         until(lambda: memory_of(writer).get("age", {}).get("ended"))
         assert "runs as writer" in served.says() and served.stop() == 0
     assert memory_of(writer)["age"]["status"] in (0, 3)
+
+
+def test_systemd_hears_that_it_is_ready_alive_read_again_and_ending(set_machine: Machine, tmp_path: Path) -> None:
+    machine = set_machine
+    settings(machine, **OFF)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(60)
+        heard = ""
+
+        def until_heard(word: str) -> None:
+            nonlocal heard
+            while word not in heard:
+                heard += listening.recv(4096).decode() + "\n"
+
+        with serving(machine, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="120000000") as served:
+            until_heard("READY=1")
+            until_heard("WATCHDOG=1")
+            served.process.send_signal(signal.SIGHUP)
+            until_heard("RELOADING=1")
+            assert served.stop() == 0
+            until_heard("STOPPING=1")
+    assert heard.index("READY=1") < heard.index("RELOADING=1") < heard.index("STOPPING=1")
+
+
+def test_a_job_that_does_not_end_when_asked_is_killed_and_run_again(set_machine: Machine) -> None:
+    """Stopped in its tracks it cannot hear the request: what waits for it must not wait for ever."""
+    machine = set_machine
+    settings(machine, **OFF | {"files": "every 1h"})
+    script = "import lifeboat, sys\nwith lifeboat.schedule_backups(stop_seconds=2):\n    sys.stdin.read()\n"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(machine.folder), **machine.variables}
+
+    def application() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-c", script], cwd=machine.folder, env=environment, stdin=subprocess.PIPE
+        )
+
+    def freeze() -> bool:
+        for process in Path("/proc").iterdir():
+            with suppress(OSError):
+                is_it = process.name.isdigit() and b"backup\0files" in (process / "cmdline").read_bytes()
+                if is_it and (process / "cwd").resolve() == machine.folder.resolve():
+                    os.kill(int(process.name), signal.SIGSTOP)
+                    return True
+        return False
+
+    first = application()
+    end = time.monotonic() + 60
+    while not freeze():
+        assert time.monotonic() < end
+    first.communicate(timeout=60)
+    until(lambda: commands_of(machine) == [], 20)
+    assert machine.snapshots("files") == []
+    second = application()
+    until(lambda: machine.snapshots("files"))
+    second.communicate(timeout=60)
+    assert machine.json("verify", code=3)["findings"]

@@ -48,8 +48,14 @@ def look_at_schedule(scheduling: Scheduling, notify: NotifySettings, now: dateti
         message = "nothing is installed: backups happen only when somebody types them"
         findings.append(Finding(Level.WARNING, "schedule-missing", "schedule", message, _INSTALL))
     elif not scheduling.is_still_there():
-        message = f"what was installed for {installed['manager']} is not there any more"
-        findings.append(Finding(Level.PROBLEM, "schedule-gone", "schedule", message, _INSTALL))
+        if installed["manager"] == "serve":
+            message, hint = (
+                "`lifeboat serve` does not run",
+                "`lifeboat serve`; or have systemd keep it: `lifeboat schedule install systemd --serve`",
+            )
+        else:
+            message, hint = f"what was installed for {installed['manager']} is not there any more", _INSTALL
+        findings.append(Finding(Level.PROBLEM, "schedule-gone", "schedule", message, hint))
     for name, one in (installed or {}).get("jobs", {}).items():  # type: ignore[attr-defined]
         rows.append(_row(scheduling, name, one, str((installed or {})["at"]), now))
     for row in rows:

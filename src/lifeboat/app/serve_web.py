@@ -1,4 +1,4 @@
-"""The web server of ``lifeboat serve``: health at ``/healthz`` and ``/readyz``, and whatever is mounted beside it, in a thread of its own.
+"""The web server of ``lifeboat serve``: ``/healthz``, ``/readyz``, ``/metrics``, and whatever is mounted beside them, in a thread of its own.
 
 A page that hangs or fails never touches the schedule.
 """
@@ -17,6 +17,7 @@ from lifeboat.app.serving import Serving
 from lifeboat.foundation.errors import SettingsError
 
 BEGIN_SECONDS = 20.0
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ListenRefused(SettingsError):
@@ -26,7 +27,7 @@ class ListenRefused(SettingsError):
 
 
 def build_app(serving: Serving, routes: Sequence[BaseRoute] = ()) -> Starlette:
-    """Everything that is answered. Args: routes: Of metrics and dashboard; health comes first."""
+    """Everything that is answered. Args: routes: Of the dashboard; health and metrics come first."""
 
     async def healthz(request: Request) -> Response:
         return _answer(serving.is_alive(), "alive", "the schedule has not looked what is due for two minutes")
@@ -34,7 +35,11 @@ def build_app(serving: Serving, routes: Sequence[BaseRoute] = ()) -> Starlette:
     async def readyz(request: Request) -> Response:
         return _answer(serving.is_ready(), "ready", "the schedule has not begun yet")
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), *routes])
+    def metrics(request: Request) -> Response:
+        # Not async: it asks the store, in a thread of the server's own.
+        return Response(serving.metrics(), media_type=METRICS_TYPE, headers={"Cache-Control": "no-store"})
+
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics), *routes])
 
 
 class WebServer:

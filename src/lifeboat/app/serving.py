@@ -24,6 +24,7 @@ from lifeboat.app.duties import STREAM, Duty, check_times, duties, timetable
 from lifeboat.app.read_notify import find_state, notify_table
 from lifeboat.app.read_settings import read_settings
 from lifeboat.app.sd_notify import SystemdNotice
+from lifeboat.app.serve_alerts import AlertLooks
 from lifeboat.app.serve_children import JobRuns, StreamChild
 from lifeboat.app.serve_facts import Facts
 from lifeboat.app.settings import Settings
@@ -37,6 +38,7 @@ from lifeboat.services.schedule.memory import JobStillRuns, ScheduleMemory
 SERVE = "serve"
 LOOK_AT_STREAM_SECONDS = 2.0
 ROLE_AGAIN_SECONDS = 60.0
+MEASURE_AGAIN_SECONDS = 10.0
 STOP_SECONDS = 60.0
 """A backup that is asked to stop ends its requests and its cursor; what was uploaded is not lost."""
 ALIVE_SECONDS = 120.0
@@ -126,6 +128,7 @@ class Serving:
         self._stream: StreamChild | None = None
         self._systemd = SystemdNotice(environment)
         self._facts = Facts(self.settings, clock, say)
+        self._alerts = AlertLooks(lambda: self.settings, clock, say)
         self._role = Role.SIMPLE
         self._role_is_sure = False
         self._asked_role = 0.0
@@ -141,6 +144,8 @@ class Serving:
         self._wake = Wake()
         self._wanted: set[str] = set()
         self._mutex = threading.Lock()
+        self._measuring = threading.Lock()
+        self._measured: tuple[float, bytes] | None = None
 
     def run(self, stop: threading.Event, begun: Callable[["Serving"], None] = lambda _: None) -> None:
         """Serve until ``stop`` is set, then end the jobs; raises ``ServeRunsAlready``.
@@ -155,6 +160,7 @@ class Serving:
                 os.pwrite(lock, str(os.getpid()).encode(), 0)
                 self._begin()
                 begun(self)
+                self._alerts.start()
                 self._systemd.ready(f"{len(self._loop.jobs)} jobs")
                 try:
                     while not stop.is_set():
@@ -174,6 +180,16 @@ class Serving:
         self._role = self._facts.role() or self._remembered_role()
         self._in_a_set = self._facts.in_a_set()
         return self._duties()
+
+    def metrics(self) -> bytes:
+        """The page at ``/metrics``; asked more often than that, the same again: each look reads the repository."""
+        from lifeboat.app.measuring import metrics_page
+
+        with self._measuring:
+            now = self._clock.monotonic()
+            if self._measured is None or now - self._measured[0] > MEASURE_AGAIN_SECONDS:
+                self._measured = now, metrics_page(self.settings, self._clock)
+            return self._measured[1]
 
     def wake(self) -> None:
         """Look at once: something was asked of it, or it has to end."""
@@ -252,6 +268,7 @@ class Serving:
     def _end(self) -> None:
         """What runs is asked to end and waited for; nothing it has stored is lost either way."""
         self._systemd.stopping()
+        self._alerts.stop()
         self._runs.ask_to_stop()
         if self._stream is not None:
             self._stream.ask_to_stop()
