@@ -1,5 +1,6 @@
 """An installation to look at, made up: a week of hourly snapshots and an archive with a gap. For screenshots, and for many snapshots."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ def snapshot(number: int, source: str, at: datetime, now: datetime) -> SnapshotR
     back = (now - at) / DAY
     size = {"mongodb": 1400 * MIB, "files": 9300 * MIB, "config": 12_000}[source]
     return SnapshotRow(
-        snapshot=f"{number:08x}{'c4' * 12}",
+        snapshot=hashlib.sha256(str(number).encode()).hexdigest()[:32],
         point=f"{number:032x}",
         source=source,
         instant=at,
@@ -31,7 +32,7 @@ def snapshot(number: int, source: str, at: datetime, now: datetime) -> SnapshotR
         stored_bytes=size // 600,
         generation="g",
         label="shop-1",
-        proved=at + HOUR if number % 24 == 3 else None,
+        proved=at + HOUR if number % 24 in (3, 12) else None,
         snapshot_class="long" if number % 700 == 5 else "short",
         keep="before the great migration" if number == 30 else None,
     )
@@ -50,7 +51,7 @@ def snapshots(now: datetime, hours: int) -> list[SnapshotRow]:
 
 def timeline(now: datetime, rows: Sequence[SnapshotRow], *, gap: bool = True) -> TimelineReport:
     since = now - 7 * DAY
-    broke, again = now - 2.6 * DAY, now - 2.6 * DAY + timedelta(minutes=41)
+    broke, again = now - 2.31 * DAY, now - 2.31 * DAY + timedelta(minutes=41)
     newest = now - timedelta(seconds=24)
     edges = [(now - 6.3 * DAY, broke), (again, newest)] if gap else [(now - 6.3 * DAY, newest)]
     spans = tuple(SpanRow(one, two, "1.0", "2.0") for one, two in edges)

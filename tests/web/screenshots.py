@@ -31,6 +31,7 @@ def main(out: Path) -> None:
             page_of(browser, address, 390, 844, color_scheme="dark", is_mobile=True) as page,
         ):
             sign_in_with(page)
+            page.evaluate("scrollTo(0, 0)")
             page.screenshot(path=out / "phone-dark.png")
 
 

@@ -300,6 +300,15 @@ def test_a_file_of_users_that_others_can_read_is_refused(tmp_path: Path) -> None
         Users(tmp_path).list()
 
 
+def test_a_damaged_file_of_users_lets_nobody_in_and_tells_strangers_nothing(client: TestClient, users: Users) -> None:
+    sign_in(client)
+    users.path.write_text("{")
+    for page in ("/", "/signin"):
+        answer = client.get(page)
+        assert answer.status_code == 500 and str(users.path) not in answer.text, page
+        assert "dashboard-users-unreadable" in answer.text
+
+
 @pytest.mark.parametrize("password", ["short", "aaaaaaaaaaaaaaaaaa", "x" * 2000])
 def test_a_password_that_is_quickly_guessed_is_refused(tmp_path: Path, password: str) -> None:
     with pytest.raises(DashboardUserRefused):

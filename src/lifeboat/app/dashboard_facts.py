@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,7 @@ AGAIN_SECONDS = 15.0
 """So old the picture may be while somebody looks."""
 IDLE_AGAIN_SECONDS = 600.0
 """While nobody does: a look costs requests to the store."""
+SELDOM_AT_LEAST_SECONDS = 300.0
 INTEREST_SECONDS = 120.0
 ACTS_AGAIN_SECONDS = 60.0
 ACTS_OF = timedelta(days=90)
@@ -98,7 +100,8 @@ class Gathering:
         try:
             lifeboat = Lifeboat(self._settings(), clock=self._clock)
             status = lifeboat.status()
-            timeline = lifeboat.looking_back().timeline(window_of(now).since.isoformat(), None)
+            with suppress(LifeboatError):  # the first line is right without a picture
+                timeline = lifeboat.looking_back().timeline(window_of(now).since.isoformat(), None)
             snapshots = lifeboat.snapshots()
         except LifeboatError as error:
             return self._unseen(now, error.message, error.hint, began)
@@ -112,24 +115,24 @@ class Gathering:
         return Seen(now, self._clock.monotonic() - began, None, None, before, trouble, hint)
 
     def _run(self) -> None:
+        took = 0.0
         while not self._over.is_set():
             now = self._clock.monotonic()
             is_watched = now - self._wanted < INTEREST_SECONDS
-            due = self._looked + (AGAIN_SECONDS if is_watched else IDLE_AGAIN_SECONDS)
+            # A store that takes a minute for a look is not asked all the time.
+            pause = max(AGAIN_SECONDS, min(4 * took, SELDOM_AT_LEAST_SECONDS)) if is_watched else IDLE_AGAIN_SECONDS
+            due = self._looked + pause
             if now < due:
                 self._wake.wait(min(due - now, 5.0))
                 self._wake.clear()
                 continue
-            # Before the look: what is asked for while it goes on is not in it.
+            # Before the look: what ends while it goes on may not be in it.
             self._looked = now
             self.seen = self.look()
             if now - self._looked_at_acts > ACTS_AGAIN_SECONDS:
                 self._looked_at_acts = now
                 self.acts = self._look_at_acts()
-            # A store that takes a minute for a look is not asked all the time.
             took = self._clock.monotonic() - now
-            if self._looked == now:
-                self._looked = now + min(4 * took, IDLE_AGAIN_SECONDS)
 
     def _look_at_acts(self) -> Acts:
         since = (self._clock.now() - ACTS_OF).isoformat()
@@ -203,6 +206,7 @@ class DashboardFacts:
             by_itself = self._manager(installed)
         running = self._running_children()
         jobs = [_running(one) if one.job in running else one for one in jobs]
+        jobs = [self._with_progress(one) if one.running else one for one in jobs]
         return Local(
             jobs=jobs,
             alerts=sorted(self._journal().alerts.open_alerts(), key=_worst_first),
@@ -282,6 +286,10 @@ class DashboardFacts:
     def _wait(self, child: "subprocess.Popen[bytes]") -> None:
         child.wait()
         self.gathering.look_again()
+
+    def _with_progress(self, one: JobView) -> JobView:
+        doing, share = self._memory.progress(one.job)
+        return replace(one, doing=doing, share=share)
 
     def _running_children(self) -> set[str]:
         with self._mutex:

@@ -22,7 +22,7 @@ from lifeboat.services.notify.channel import NoticeNotSent
 from lifeboat.services.notify.healthcheck import Healthcheck
 from lifeboat.services.notify.notice import Kind, Notice
 from lifeboat.services.notify.telling import Told, Troubles, send
-from lifeboat.services.schedule.child import BEGUN_BY, STOPPED, Ended, Trouble, run_command
+from lifeboat.services.schedule.child import BEGUN_BY, PROGRESS, STOPPED, Ended, Trouble, run_command
 from lifeboat.services.schedule.jobs import ARGUMENTS
 from lifeboat.services.schedule.memory import JobMemory, JobStillRuns, ScheduleMemory, is_silent
 
@@ -73,7 +73,9 @@ class ScheduledRuns:
                 config = ("--config", str(self._config)) if self._config else ()
                 # Whoever began it for somebody (the dashboard) has said so already.
                 environment = {BEGUN_BY: "schedule", **self._environment}
-                ended = run_command((*ARGUMENTS[name], *config), self._folder, environment, [lock])
+                with self.memory.progress_of(name) as progress:
+                    environment[PROGRESS] = str(progress)
+                    ended = run_command((*ARGUMENTS[name], *config), self._folder, environment, [lock])
                 self._remember(name, ended)
                 said = ended.trouble.message if ended.trouble else ""
                 self._ping(name, (lambda check: check.fail(said)) if ended.trouble else Healthcheck.success)

@@ -1,13 +1,15 @@
 """Who watches the progress: a person at a terminal, a log, or nobody.
 
-Limits: nothing moves in a pipe, with ``--json`` or with ``--quiet``; a log gets the notes alone.
+Limits: whoever began the command may name a file instead. Nothing moves in a pipe, with ``--json`` or with ``--quiet``; a log gets the notes alone.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from lifeboat.cli.run import Run, is_terminal
 from lifeboat.foundation.progress import Progress, Silent
+from lifeboat.services.schedule.child import PROGRESS
 
 NOTES_AT_MOST = 20
 """Per task; the report at the end holds them all."""
@@ -16,6 +18,11 @@ NOTES_AT_MOST = 20
 @contextmanager
 def watch(run: Run) -> Iterator[Progress]:
     """Draw while the block runs, if a person is watching."""
+    if path := run.environment.get(PROGRESS):
+        from lifeboat.cli.show.file_progress import FileProgress
+
+        yield FileProgress(Path(path), run.clock)
+        return
     if run.json or run.quiet:
         yield Silent()
         return

@@ -130,12 +130,36 @@ class ScheduleMemory:
             return None
         return said if said.isdigit() else None
 
+    @contextmanager
+    def progress_of(self, name: str) -> Iterator[Path]:
+        """Where a run of the job says how far it is: no file before it does, and none after the block."""
+        path = self._progress_path(name)
+        with suppress(OSError):
+            path.unlink()
+        try:
+            yield path
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+    def progress(self, name: str) -> tuple[str | None, int | None]:
+        """What the run that goes on does, and how much of that is done, in percent; each None where it is not known."""
+        try:
+            said = json.loads(self._progress_path(name).read_bytes())
+            doing, share = said["doing"], said["share"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None, None
+        return str(doing), share if isinstance(share, int) else None
+
     def is_running(self, name: str) -> bool:
         try:
             with self.alone(name):
                 return False
         except JobStillRuns:
             return True
+
+    def _progress_path(self, name: str) -> Path:
+        return self._directory / f"{self._stem}.{name}.progress"
 
     def _write(self, said: dict[str, Any]) -> None:
         temporary = self.path.with_suffix(f".{os.urandom(6).hex()}")

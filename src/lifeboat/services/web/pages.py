@@ -270,8 +270,10 @@ class Dashboard:
         return self._said(session, "No such page", "Nothing is here.", 404)
 
     async def _trouble(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, LifeboatError)
-        return self._said(None, "That cannot be shown", f"{error.message} [{error.code}]. {error.hint}", 500)
+        # Whoever sees this may not be signed in: the file of users is what could not be read.
+        code = error.code if isinstance(error, LifeboatError) else "bug"
+        words = f"Something cannot be read [{code}]. On the machine itself `lifeboat dashboard user list` or `lifeboat status` says what."
+        return self._said(None, "That cannot be shown", words, 500)
 
 
 def _is_operator(session: Session | None) -> bool:

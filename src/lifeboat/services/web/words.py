@@ -98,7 +98,7 @@ def times(text: str) -> str:
     return f"cron {text}"
 
 
-_WORD = re.compile(r"[a-z']+(?:[ ,.;:!?]|$)")
+_WORD = re.compile(r"[a-z']+[,.;:!?]?(?: |$)")
 
 FILTERS = {
     "times": times,
