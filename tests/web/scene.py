@@ -192,7 +192,9 @@ class Scene:
         ]
 
     def acts(self) -> Acts:
-        return Acts([("2026-11-26 14:00:02", "root for alice of the dashboard", "backup db", "done")] * 3)
+        return Acts(
+            [("2026-11-26 14:00:02", "alice of the dashboard (user root) · 127.0.0.1", "backup db", "done")] * 3
+        )
 
     def start(self, job: str, user: str, address: str) -> str | None:
         self.began.append((job, user, address))

@@ -230,13 +230,14 @@ def test_wrong_passwords_have_to_wait_twice_as_long_each_time(client: TestClient
     assert sign_in(client).status_code == 303
 
 
-def test_a_name_that_nobody_has_waits_as_well_and_is_told_the_same(client: TestClient, clock: Steps) -> None:
+def test_a_name_that_nobody_has_waits_as_well_is_told_the_same_and_not_kept(client: TestClient, scene: Scene) -> None:
     known = sign_in(client, "bob", "not this one at all").text
     unknown = sign_in(client, "eve", "not this one at all").text
     assert "Name or password is wrong" in known and "Name or password is wrong" in unknown
     for _ in range(5):
         answer = sign_in(client, "eve", "not this one at all")
     assert answer.status_code == 429
+    assert {name for _, name, _, _ in scene.noted} == {"bob", "a name that nobody has"}
 
 
 def test_no_secret_is_shown_wherever_it_comes_from(users: Users, clock: Steps) -> None:

@@ -87,6 +87,17 @@ def test_a_gap_of_seconds_is_seen_in_a_week() -> None:
     assert width >= 3
 
 
+def test_what_began_an_hour_ago_is_shown_by_hours_and_the_rest_by_days() -> None:
+    young, old = window_of(NOW, NOW - timedelta(hours=1)), window_of(NOW, NOW - 30 * DAY)
+    assert (young.until - young.since, len(young.marks), young.by_days) == (DAY, 8, False)
+    assert (old.until - old.since, len(old.marks), old.by_days) == (7 * DAY, 7, True)
+    for window in (young, old):
+        assert window.since <= NOW <= window.until
+        assert [round(window.at(mark)) for mark in window.marks] == [
+            round(1000 * n / len(window.marks)) for n in range(len(window.marks))
+        ]
+
+
 def test_the_peak_is_not_lost_among_many_sizes() -> None:
     points = [(NOW + n * MINUTE, 1.0) for n in range(5000)]
     points[2501] = (points[2501][0], 100.0)

@@ -372,7 +372,12 @@ def _stream_words(running: bool, trouble: str | None, has_status: bool) -> str:
 def _act(row: AuditRow) -> tuple[str, str, str, str]:
     result = "begun" if row.phase == "begun" else ("done" if row.status == 0 else f"exit status {row.status}")
     words = f"{result} ({row.error})" if row.error else result
-    return f"{row.time.astimezone():%Y-%m-%d %H:%M:%S}", f"{row.who} {row.origin}".strip(), row.words or row.act, words
+    return (
+        f"{row.time.astimezone():%Y-%m-%d %H:%M:%S}",
+        " · ".join(one for one in (row.who, row.origin) if one),
+        row.words or row.act,
+        words,
+    )
 
 
 def _worst_first(row: AlertRow) -> tuple[int, datetime]:

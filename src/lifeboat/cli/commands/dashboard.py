@@ -14,6 +14,7 @@ from lifeboat.cli.run import Run
 if TYPE_CHECKING:
     from lifeboat.app.dashboard_facts import DashboardFacts
     from lifeboat.app.serving import Serving
+    from lifeboat.app.settings import Settings
     from lifeboat.services.web.users import Users
 
 EXAMPLES = (
@@ -127,19 +128,18 @@ def dashboard_facts(run: Run, serving: "Serving | None" = None) -> "DashboardFac
     from lifeboat.app.dashboard_facts import DashboardFacts
     from lifeboat.cli.scrub import hidden_around, scrub
 
-    settings = run.settings()
-    hidden = {*run.hidden, *settings.hidden_texts(), *hidden_around(run.environment, run.folder, ())}
-    hidden |= {one[:1].upper() + one[1:] for one in hidden}
-    hidden |= {escape(one) for one in hidden}
-    return DashboardFacts(
-        run.config,
-        run.environment,
-        run.folder,
-        run.clock,
-        (lambda: serving.settings) if serving is not None else (lambda: settings),
-        lambda text: scrub(text, hidden),
-        serving,
-    )
+    given = run.settings()
+
+    def settings() -> "Settings":
+        return serving.settings if serving is not None else given
+
+    def without_secrets(text: str) -> str:
+        # Asked for each time: serve may have read others meanwhile. A page may begin a sentence with one, and escapes what it shows.
+        hidden = {*run.hidden, *settings().hidden_texts(), *hidden_around(run.environment, run.folder, ())}
+        hidden |= {one[:1].upper() + one[1:] for one in hidden}
+        return scrub(text, hidden | {escape(one) for one in hidden})
+
+    return DashboardFacts(run.config, run.environment, run.folder, run.clock, settings, without_secrets, serving)
 
 
 def _users(run: Run) -> "Users":

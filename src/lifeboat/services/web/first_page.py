@@ -49,7 +49,7 @@ class SourceCard:
 def first_page(facts: Facts) -> dict[str, Any]:
     """Everything that ``first_live.html`` shows."""
     now, seen, local = facts.now(), facts.seen(), facts.local()
-    window = window_of(now)
+    window = window_of(now, _oldest(seen))
     status = seen.status if seen else None
     return {
         "verdict": verdict_of(seen, local.alerts, now),
@@ -66,6 +66,11 @@ def first_page(facts: Facts) -> dict[str, Any]:
         "elsewhere": [one for one in local.jobs if not one.here],
         "say_archive": say_archive,
     }
+
+
+def _oldest(seen: Seen | None) -> datetime | None:
+    """Since when anything can be restored."""
+    return min((one.instant for one in seen.snapshots), default=None) if seen else None
 
 
 def say_archive(one: ArchiveStatus) -> str:
@@ -100,10 +105,11 @@ def _card(one: SourceStatus, seen: Seen, now: datetime) -> SourceCard:
 def _lines(seen: Seen, window: Window, now: datetime) -> list[Line]:
     """The database's histories with their spans, then the other sources' snapshots."""
     made = []
+    span_words = "in 7 days" if window.by_days else "in 24 hours"
     histories = seen.timeline.histories if seen.timeline else ()
     for one in histories:
         name = "Database" if len(histories) == 1 else f"Database, {one.label}"
-        words = _history_words(one)
+        words = _history_words(one, span_words)
         spans = [(row.since, row.through) for row in one.spans]
         gaps = [(row.since, row.until) for row in one.gaps]
         ticks = [row.instant for row in one.snapshots]
@@ -111,25 +117,25 @@ def _lines(seen: Seen, window: Window, now: datetime) -> list[Line]:
     for name in ("files", "config"):
         rows = [one for one in seen.snapshots if one.source == name and one.instant >= window.since]
         if rows or any(one.source == name for one in seen.snapshots):
-            words = _rows_words(rows)
+            words = _rows_words(rows, span_words)
             picture = timeline_picture(window, now, f"{TITLES[name]}: {words}", (), (), [one.instant for one in rows])
             made.append(Line(TITLES[name], picture, words))
     return made
 
 
-def _history_words(one: HistoryRow) -> str:
-    count = f"{len(one.snapshots)} snapshot{'s' * (len(one.snapshots) != 1)} in 7 days"
+def _history_words(one: HistoryRow, lately: str) -> str:
+    count = f"{len(one.snapshots)} snapshot{'s' * (len(one.snapshots) != 1)} {lately}"
     if not one.streamed:
         return f"{count}; nothing between them can be restored"
     if one.newest is None:
         return f"{count}; the archive has no snapshot to begin from"
     if one.gaps:
         return f"{count}; every moment but for {len(one.gaps)} gap{'s' * (len(one.gaps) > 1)}"
-    return f"{count}; every moment between them, without a gap"
+    return f"{count}; every moment since {'it' if len(one.snapshots) == 1 else 'the first'}, without a gap"
 
 
-def _rows_words(rows: list[SnapshotRow]) -> str:
-    return f"{len(rows)} snapshot{'s' * (len(rows) != 1)} in 7 days" if rows else "no snapshot in 7 days"
+def _rows_words(rows: list[SnapshotRow], lately: str) -> str:
+    return f"{len(rows) or 'no'} snapshot{'s' * (len(rows) != 1)} {lately}"
 
 
 def _gaps(seen: Seen | None) -> list[tuple[str, GapRow]]:

@@ -103,7 +103,9 @@ class Dashboard:
             )
         user, wait, tried = await self._signing_in.sign_in(request, name, Secret(form.get("password", "")))
         if tried:
-            await run_in_threadpool(self._facts.note, "sign in", name[:64], address_of(request), user is not None)
+            # What nobody is called may be a password in the wrong field: it is not kept.
+            known = name if await run_in_threadpool(self._users.find, name) else "a name that nobody has"
+            await run_in_threadpool(self._facts.note, "sign in", known, address_of(request), user is not None)
         if user is None:
             words = "Name or password is wrong."
             if wait > 0:

@@ -16,30 +16,42 @@ COLUMNS = 500
 BAR_TOP, BAR_HEIGHT = 6, 22
 TICKS_TOP, TICKS_HEIGHT = 34, 10
 HEIGHT = 50
+YOUNG = timedelta(hours=20)
 NARROWEST = 3.0
 """A gap of seconds is seen in a week."""
+LEAST = 2.0
 PARTS_AT_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Args: days: Midnights of this machine's zone from ``since`` on, for the labels."""
+    """Args: marks: Where its equal columns begin, by this machine's clock. by_days: Each column is a day; else three hours."""
 
     since: datetime
     until: datetime
-    days: tuple[datetime, ...]
+    marks: tuple[datetime, ...]
+    by_days: bool
 
     def at(self, moment: datetime) -> float:
         whole = (self.until - self.since).total_seconds()
         return min(max((moment - self.since).total_seconds() / whole * WIDTH, 0.0), float(WIDTH))
 
 
-def window_of(now: datetime, days: int = 7) -> Window:
-    """Today and the days before it, each whole: so every label stands above a column of its own."""
+def window_of(now: datetime, oldest: datetime | None = None) -> Window:
+    """Today and the six days before it, each whole, so that every label stands above a column of its own; or, of what began lately,
+    the last hours, or nothing would be seen.
+
+    Args:
+        oldest: Since when there is something to show.
+    """
     local = now.astimezone()
+    if oldest is not None and now - oldest < YOUNG:
+        end = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        marks = tuple(end - timedelta(hours=3 * back) for back in range(8, 0, -1))
+        return Window(marks[0], end, marks, by_days=False)
     today = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    midnights = [(today - timedelta(days=back)).astimezone() for back in reversed(range(days))]
-    return Window(midnights[0], (today + timedelta(days=1)).astimezone(), tuple(midnights))
+    midnights = tuple((today - timedelta(days=back)).astimezone() for back in range(6, -1, -1))
+    return Window(midnights[0], (today + timedelta(days=1)).astimezone(), midnights, by_days=True)
 
 
 def timeline_picture(
@@ -53,6 +65,7 @@ def timeline_picture(
     """What can be restored of one source. Args: title: Says in words what is seen."""
     parts = [
         _rect("nothing", 0, WIDTH, BAR_TOP, BAR_HEIGHT),
+        _rect("now", window.at(now) - 1.25, window.at(now) + 1.25, 0, HEIGHT),
         *(_rect("covered", *_both(window, since, through), BAR_TOP, BAR_HEIGHT) for since, through in _first(spans)),
     ]
     for since, until in _first(gaps):
@@ -62,8 +75,7 @@ def timeline_picture(
     parts += [
         _rect("tick", at * WIDTH / COLUMNS - 1, at * WIDTH / COLUMNS + 1, TICKS_TOP, TICKS_HEIGHT) for at in columns
     ]
-    parts += [_rect("midnight", at - 0.5, at + 0.5, 0, HEIGHT) for at in (window.at(day) for day in window.days[1:])]
-    parts.append(_rect("now", window.at(now) - 1.25, window.at(now) + 1.25, 0, HEIGHT))
+    parts += [_rect("midnight", at - 0.5, at + 0.5, 0, HEIGHT) for at in (window.at(mark) for mark in window.marks[1:])]
     return _picture("timeline", HEIGHT, title, parts)
 
 
@@ -101,8 +113,9 @@ def _first(some: Iterable[tuple[datetime, datetime | None]]) -> list[tuple[datet
 
 
 def _both(window: Window, since: datetime, through: datetime | None) -> tuple[float, float]:
-    left = window.at(since)
-    return left, max(window.at(through or since), left)
+    """Never so narrow that nothing is seen: what began a minute ago is there."""
+    left, right = window.at(since), window.at(through or since)
+    return (left, right) if right - left >= LEAST else (max(right - LEAST, 0.0), max(right, LEAST))
 
 
 def _rect(what: str, left: float, right: float, top: float, height: float) -> Markup:

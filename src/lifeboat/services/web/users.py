@@ -77,8 +77,7 @@ class Users:
 
     def __init__(self, state: Path) -> None:
         self.path = state / NAME
-        self._read_as: tuple[int, int, int] | None = None
-        self._known: dict[str, _Stored] = {}
+        self._known: tuple[tuple[int, int, int], dict[str, _Stored]] | None = None
 
     def list(self) -> list[User]:
         """By name; raises ``DashboardUsersUnreadable``."""
@@ -133,11 +132,12 @@ class Users:
             with self.path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 seen = (status.st_ino, status.st_mtime_ns, status.st_size)
-                if seen == self._read_as:
-                    return dict(self._known)
+                known = self._known
+                if known is not None and known[0] == seen:
+                    return dict(known[1])
                 content = file.read(1024 * 1024)
         except FileNotFoundError:
-            self._read_as, self._known = None, {}
+            self._known = None
             return {}
         except OSError as error:
             raise DashboardUsersUnreadable(
@@ -150,15 +150,16 @@ class Users:
             )
         try:
             said = json.loads(content)["users"]
-            known = {str(name): _Stored(**one) for name, one in said.items()}
-            for name, one in known.items():
+            found = {str(name): _Stored(**one) for name, one in said.items()}
+            for name, one in found.items():
                 _user(name, one)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise DashboardUsersUnreadable(
                 f"{self.path} is damaged", "remove it, and add the users again: `lifeboat dashboard user add NAME`"
             ) from None
-        self._read_as, self._known = seen, known
-        return dict(known)
+        # At once: threads that ask meanwhile see the one or the other, never the new stamp with the old names.
+        self._known = seen, found
+        return dict(found)
 
     @contextmanager
     def _changed(self) -> "Iterator[dict[str, _Stored]]":

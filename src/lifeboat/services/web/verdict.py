@@ -72,7 +72,7 @@ def verdict_of(seen: Seen | None, alerts: Sequence[AlertRow], now: datetime) -> 
 
 def _loss(one: SourceStatus, age: float) -> str:
     """What a loss of everything in this instant would cost."""
-    return f"{span((one.age_seconds or 0.0) + max(age, 0.0))} of {PEOPLE.get(typed(one.source), one.source)}"
+    return f"{span(round((one.age_seconds or 0.0) + max(age, 0.0)))} of {PEOPLE.get(typed(one.source), one.source)}"
 
 
 def _late(one: SourceStatus, age: float) -> str:
@@ -80,7 +80,7 @@ def _late(one: SourceStatus, age: float) -> str:
     if one.age_seconds is None:
         return f"there is no backup of {name}"
     goal = span(one.objective_seconds)
-    return f"the newest copy of {name} is {span(one.age_seconds + max(age, 0.0))} old, and the goal is {goal}"
+    return f"the newest copy of {name} is {span(round(one.age_seconds + max(age, 0.0)))} old, and the goal is {goal}"
 
 
 def _and(some: Sequence[str]) -> str:

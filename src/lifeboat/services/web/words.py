@@ -49,7 +49,7 @@ def span(seconds: float | None) -> str:
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:.0f} {unit}"
-    said = show_seconds(seconds)
+    said = f"{seconds:.0f} s" if seconds < 60 and seconds == int(seconds) else show_seconds(seconds)
     for nothing in (" 0 s", " 0 min", " 0 h"):
         said = said.removesuffix(nothing)
     return said
@@ -59,8 +59,16 @@ def size(count: float | None) -> str:
     return "not known" if count is None else show_bytes(count)
 
 
-def day(at: datetime) -> str:
-    return f"{at.astimezone():%a %d}"
+def weekday(at: datetime) -> str:
+    return f"{at.astimezone():%a}"
+
+
+def monthday(at: datetime) -> str:
+    return f"{at.astimezone():%d}"
+
+
+def hour(at: datetime) -> str:
+    return f"{at.astimezone():%H:%M}"
 
 
 def date(at: datetime) -> str:
@@ -108,7 +116,9 @@ FILTERS = {
     "age": age,
     "span": span,
     "size": size,
-    "day": day,
+    "weekday": weekday,
+    "monthday": monthday,
+    "hour": hour,
     "date": date,
     "clock": clock,
     "sentence": sentence,
