@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from web_kit import PASSWORD, Steps, browser_for_tests, page_of, served, sign_in
 
 from lifeboat.services.web.pages import PAGES, Dashboard
 
+KEY = "5e" * 32
+ALL_PAGES = [*(path for path, _ in PAGES), "/history/1000", "/jobs/db", "/nowhere"]
 PHONE, DESKTOP = (360, 740), (1280, 900)
 
 
@@ -42,7 +44,7 @@ class Shop:
             "LIFEBOAT_REPOSITORY": str(folder / "backups"),
             "LIFEBOAT_STATE": str(folder / "state"),
             "UPLOADS_DIR": str(uploads),
-            "BACKUP_ENCRYPTION_KEY": "5e" * 32,
+            "BACKUP_ENCRYPTION_KEY": KEY,
             "LIFEBOAT_LABEL": "shop-1",
         }
 
@@ -132,11 +134,50 @@ def test_a_backup_is_begun_and_watched_to_its_end(shop: Shop, browser: Any) -> N
         page.goto("/jobs/verify")
         page.click("#start")
         page.wait_for_selector("[role=status]:has-text('well')")
+        for path in ALL_PAGES:
+            page.goto(path)
+            assert KEY not in page.content() and PASSWORD.reveal() not in page.content(), path
         page.click("text=Sign out")
         page.wait_for_selector("#password")
     acts = shop.json("audit", "query")["entries"]
     assert any(one["act"] == "dashboard sign in" and "alice" in one["who"] for one in acts)
     assert any(one["act"] == "backup all" and "alice of the dashboard" in one["who"] for one in acts)
+
+
+def test_who_is_removed_is_out_and_who_is_there_is_listed(shop: Shop, browser: Any) -> None:
+    assert [(one["name"], one["role"]) for one in shop.json("dashboard", "user", "list")["users"]] == [
+        ("alice", "operator")
+    ]
+    with (
+        shop.runs("dashboard", "--listen", "127.0.0.1:0", says="the dashboard is on ") as address,
+        page_of(browser, address) as page,
+    ):
+        sign_in_with(page)
+        assert shop.json("dashboard", "user", "remove", "alice") == {"removed": "alice"}
+        page.wait_for_selector("text=lifeboat dashboard user add")  # the page noticed by itself
+    assert shop.json("dashboard", "user", "remove", "alice")["error"]["code"] == "dashboard-user-refused"
+    assert shop.json("dashboard", "user", "add", "bob")["error"]["code"] == "cannot-ask"
+
+
+def test_a_run_that_was_killed_is_called_so(shop: Shop, browser: Any) -> None:
+    large = shop.folder / "uploads" / "large.bin"
+    large.write_bytes(os.urandom(200_000_000))
+    with (
+        shop.runs("dashboard", "--listen", "127.0.0.1:0", says="the dashboard is on ") as address,
+        page_of(browser, address) as page,
+    ):
+        sign_in_with(page)
+        page.click("#start-all")
+        page.wait_for_selector("label:has-text('files')")  # it says what it does
+        for process in Path("/proc").iterdir():
+            with suppress(OSError):
+                words = (process / "cmdline").read_text() if process.name.isdigit() else ""
+                if "lifeboat" in words and "backup" in words and (process / "cwd").resolve() == shop.folder.resolve():
+                    os.kill(int(process.name), signal.SIGKILL)
+        page.wait_for_selector("[role=status]:not(:has-text('Runs'))")
+        assert "stopped" in page.inner_text("[role=status]") or "killed" in page.inner_text("[role=status]")
+        page.goto("/history")
+        page.wait_for_selector("tbody tr:first-child :text('killed')")
 
 
 def test_serve_shows_it_beside_its_health(shop: Shop, browser: Any) -> None:
@@ -160,9 +201,6 @@ def scene() -> Scene:
 def address(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with served(Dashboard(scene, users_in(tmp_path_factory.mktemp("state")), Steps())) as found:
         yield found
-
-
-ALL_PAGES = [*(path for path, _ in PAGES), "/history/1000", "/jobs/db", "/nowhere"]
 
 
 @pytest.mark.parametrize("width_height", [PHONE, DESKTOP], ids=["phone", "desktop"])

@@ -25,7 +25,7 @@ from lifeboat.app.settings import S3Location, Settings
 from lifeboat.evidence.log import AuditLog
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
-from lifeboat.journal.journal import Journal
+from lifeboat.journal.journal import Journal, is_gone
 from lifeboat.journal.rows import AlertRow, RunRow, SizeRow
 from lifeboat.operations.audit_reports import AuditRow
 from lifeboat.operations.reports import StatusReport
@@ -223,10 +223,10 @@ class DashboardFacts:
         return Cost(stored, dollars, STANDARD_GB_MONTH)
 
     def runs(self, job: str | None, limit: int) -> Sequence[RunRow]:
-        return self._journal().runs(job=job, limit=limit)
+        return [_as_it_is(row) for row in self._journal().runs(job=job, limit=limit)]
 
     def run(self, number: int) -> RunRow | None:
-        return next(iter(self._journal().runs(number=number, limit=1)), None)
+        return next((_as_it_is(row) for row in self._journal().runs(number=number, limit=1)), None)
 
     def sizes(self) -> Sequence[SizeRow]:
         return self._journal().sizes()
@@ -332,6 +332,11 @@ class DashboardFacts:
         runs = duty.here and memory.was_killed and self._memory.is_running(duty.job)
         when = said.get("installed", {}).get("jobs", {}).get(duty.job, {}).get("when") or duty.time
         return _job_view(duty, memory, "" if duty.here else duty.why, None, running=runs, when=str(when))
+
+
+def _as_it_is(row: RunRow) -> RunRow:
+    """One whose process is gone does not run, though nobody has closed it in the journal yet."""
+    return replace(row, error="killed") if row.ended is None and is_gone(row.process) else row
 
 
 def _served(one: "JobState", memory: JobMemory) -> JobView:

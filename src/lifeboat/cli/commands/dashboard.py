@@ -156,6 +156,7 @@ def _serve(run: Run, listen: str | None) -> ExitStatus:
 
     run.when_stopped = "the dashboard is away; jobs and their times are as they were"
     settings = run.settings()
+    settings.need_repository()
     if listen is not None:
         try:
             settings = replace(settings, serve=replace(settings.serve, listen=read_address(listen)))
