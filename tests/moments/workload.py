@@ -36,7 +36,7 @@ PLAIN = ("docs", "docs", "docs", "sturdy", "collated", "moved", "moved2", "outc"
 class Pace:
     """Args:
     pause_seconds: Mean between two acts of one thread. ddl_pause_seconds: Of the threads that change catalogs.
-    large: Share of transactions beyond 16 MB.
+    large: Share of transactions beyond 16 MB, and of documents nearly as large.
     empty_timestamps: Not in a set: MongoDB 6.0.5 itself keeps one thing on the primary and another on each secondary
         when a whole document replaces another and holds a ``Timestamp(0, 0)``.
     """
@@ -95,7 +95,15 @@ class Workload:
     def never_done(self) -> set[str]:
         """Kinds that did not once succeed."""
         wanted = {*(f"update {name}" for name in UPDATES), *(f"ddl {name}" for name in DDL)}
-        wanted |= {"transaction committed", "transaction aborted", "transaction large", "fading", "series", "capped"}
+        wanted |= {
+            "transaction committed",
+            "transaction aborted",
+            "transaction large",
+            "huge",
+            "fading",
+            "series",
+            "capped",
+        }
         return {kind for kind in wanted if not self.done[kind]}
 
     def _run(self, work: Callable[[Client, random.Random], None], chance: random.Random) -> None:
@@ -152,8 +160,10 @@ class Workload:
             self._count(f"update {name}", done.modified_count)
 
     def many(self, client: Client, chance: random.Random) -> None:
-        """Several documents by one command."""
+        """Several documents by one command; seldom one that is nearly as large as a document can be."""
         shop = client[SHOP]
+        if chance.random() < self.pace.large:
+            self._huge(client, chance)
         act = chance.randrange(8)
         if act == 0:
             made: list[Any] = [InsertOne({"n": n, "bulk": chance.random()}) for n in range(chance.randrange(1, 30))]
@@ -193,6 +203,18 @@ class Workload:
             shop.clustered.replace_one({"_id": key}, whole(chance), upsert=True)
             shop.clustered.delete_one({"_id": chance.randrange(30)})
             self._count("clustered")
+
+    def _huge(self, client: Client, chance: random.Random) -> None:
+        docs, this = client[SHOP][chance.choice(["sturdy", "docs"])], {"_id": "huge"}
+        docs.replace_one(
+            this, {"n": 1, "text": "h" * chance.randrange(9_000_000, 16_000_000), "list": [1]}, upsert=True
+        )
+        docs.update_one(this, {"$set": {"a": chance.random()}, "$push": {"list": 2}})
+        docs.update_one(this, [{"$replaceWith": {"$mergeObjects": [{"first": chance.random()}, "$$ROOT"]}}])
+        time.sleep(chance.random())
+        docs.update_one(this, [{"$set": {"text": {"$substrCP": ["$text", 0, 20]}}}])
+        docs.delete_one(this)
+        self._count("huge")
 
     def transactions(self, client: Client, chance: random.Random) -> None:
         """Some short, some open for a second, some beyond 16 MB, some in vain."""
