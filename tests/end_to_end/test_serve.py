@@ -23,7 +23,7 @@ def test_it_backs_up_and_streams_by_itself_and_ends_when_it_is_asked_to(set_mach
         until(lambda: len(machine.snapshots("mongodb")) >= 4)
         assert {one["source"] for one in machine.snapshots()} == {"mongodb", "files", "config"}
         machine.collections["cases"].insert_one({"_id": "streamed"})
-        until(lambda: any(one["by_archive"] for one in machine.json("status")["sources"]))
+        until(lambda: machine.json("status")["archives"])
         assert served.stop() == 0
     assert commands_of(machine) == []
     slots = [memory_of(machine)[job] for job in ("db", "all")]
