@@ -155,6 +155,21 @@ def test_what_a_clock_that_ran_ahead_had_forgotten_is_taken_back_all_the_same(wo
     assert world.prune(FEW).taken_back == ()
 
 
+def test_the_last_word_of_a_person_counts_though_the_clock_ran_ahead_at_an_earlier_one(world: World) -> None:
+    """Released while the store's clock was a month ahead of now, then kept: the keep must not be taken for the older word."""
+    first, *_ = days(world, 3)
+    world.after(days=30)
+    world.say(Verb.FORGET, first)
+    world.after(days=-30)
+    annotate(world.open(), first.snapshot, None)
+    assert annotate(world.open(), first.snapshot, "before the migration").keep == "before the migration"
+    world.say(Verb.PROOF, *world.stored())
+    world.prune(FEW)
+    assert first in world.open().snapshots()
+    assert annotate(world.open(), first.snapshot, None).keep is None
+    assert annotate(world.open(), first.snapshot, "after all").keep == "after all"
+
+
 def test_uploads_of_killed_runs_in_closed_months_are_collected(world: World) -> None:
     world.take()
     for nth in (8, 9, 10, 11):

@@ -58,7 +58,7 @@ def annotate(repository: Repository, snapshot: str, keep: str | None) -> Snapsho
     signer = need_signer(repository, "keeping or releasing a snapshot")
     verb, text = (Verb.RELEASE, "") if keep is None else (Verb.KEEP, check_text(keep))
     before = repository.standings().get(record_digest(record), NOTHING_SAID)
-    now = after_forgetting(repository.store.time_there(), [before])
+    now = after_the_last_word(repository.store.time_there(), [before])
     write_statements(repository.store, repository.description, signer, verb, [record], text, now)
     if not isinstance(repository.record_at(record.writer, record.object_name), Record):
         raise SnapshotUnknown(
@@ -76,9 +76,9 @@ def row_with_standing(record: Record, standing: Standing, proved: datetime | Non
     return replace(row_of(record, proved), keep=standing.keep_of(record), forgotten=forgotten, released_until=until)
 
 
-def after_forgetting(now: datetime, standings: Iterable[Standing]) -> datetime:
-    """The time to say something at that takes back a forgetting: later than it, even if the store's clock ran ahead then."""
-    said = (standing.forgotten + timedelta(seconds=1) for standing in standings if standing.forgotten is not None)
+def after_the_last_word(now: datetime, standings: Iterable[Standing]) -> datetime:
+    """The time to say something at that takes back what was said before: later than that, even if the store's clock ran ahead then."""
+    said = (standing.spoken + timedelta(seconds=1) for standing in standings if standing.spoken is not None)
     return max([now, *said])
 
 

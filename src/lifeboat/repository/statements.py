@@ -72,6 +72,8 @@ class Standing:
     """Why it is kept on purpose; None when no statement says so."""
     released: datetime | None = None
     """When it was last released."""
+    spoken: datetime | None = None
+    """Of the last word on whether it stays, whatever that was: who takes it back has to speak later."""
 
     def keep_of(self, record: Record) -> str | None:
         """Why the snapshot is kept on purpose, as a statement or else its own record says; None when the rules decide."""
@@ -192,13 +194,13 @@ def _after(before: Standing, said: Statement) -> Standing:
     if said.verb is Verb.DOUBT:
         return replace(before, proved=None)
     if said.verb is Verb.KEEP:
-        return replace(before, kept=said.text, forgotten=None, released=None)
+        return replace(before, kept=said.text, forgotten=None, released=None, spoken=said.time)
     if said.verb is Verb.RELEASE:
-        return replace(before, kept=None, forgotten=None, released=said.time)
+        return replace(before, kept=None, forgotten=None, released=said.time, spoken=said.time)
     if before.kept is not None:
-        return before
+        return replace(before, spoken=said.time)
     # The first forgetting counts: saying it again must not put off the removal for ever.
-    return replace(before, forgotten=before.forgotten or said.time)
+    return replace(before, forgotten=before.forgotten or said.time, spoken=said.time)
 
 
 def _may_say(verb: Verb, description: Description) -> Sequence[Recipient]:

@@ -14,7 +14,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.annotate import TEXT_AT_MOST, after_forgetting, need_signer
+from lifeboat.operations.annotate import TEXT_AT_MOST, after_the_last_word, need_signer
 from lifeboat.operations.prune.archive import ArchiveOf
 from lifeboat.operations.prune.facts import StoredRecord, gather
 from lifeboat.operations.prune.plan import Kind, PrunePlan, Removal, plan_prune
@@ -145,7 +145,7 @@ def _say(
         return []
     now = _still(repository, plan)
     if verb is not Verb.FORGET:
-        now = after_forgetting(now, (one.standing for one in stored))
+        now = after_the_last_word(now, (one.standing for one in stored))
     said = [one.record for one in stored]
     return write_statements(repository.store, repository.description, signer, verb, said, text, now)
 
