@@ -270,7 +270,7 @@ def truth(client: Client, databases: Sequence[str] | None, after: ClusterTime, t
     return found
 
 
-def wait_for(what: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_for(what: Callable[[], object], seconds: float = 120.0) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "it did not come to that"

@@ -97,7 +97,7 @@ def test_sigterm_stores_what_was_read_and_ends_well(host: Host, client: Client, 
     child = host.start("--every", "60")
     wait_for(lambda: host.kit().repository().snapshots(), 60)
     client[database].orders.insert_many([{"_id": number} for number in range(100)])
-    time.sleep(3)
+    time.sleep(8)  # a busy machine starts it slowly
     for number in (signal.SIGTERM, signal.SIGINT):
         child.send_signal(number)
         out, _ = child.communicate(timeout=60)
@@ -108,7 +108,7 @@ def test_sigterm_stores_what_was_read_and_ends_well(host: Host, client: Client, 
             assert child.stdout is not None
             first = child.stdout.readline()
             client[database].orders.insert_one({"_id": "more"})
-            time.sleep(3)
+            time.sleep(8)  # a busy machine starts it slowly
     lines = [json.loads(first)] + [json.loads(line) for line in out.splitlines()]
     assert {line["kind"] for line in lines} == {"event", "status"}
     assert len(host.kit().compare(client, [database])) == 101
@@ -153,7 +153,7 @@ def test_a_database_that_is_not_up_yet_is_waited_for(host: Host, server: Private
         late.kill()
         host.uri = late.uri.replace("/?", "/shop?") + "&serverSelectionTimeoutMS=500"
         child = host.start("--every", "1")
-        time.sleep(3)
+        time.sleep(8)  # a busy machine starts it slowly
         assert child.poll() is None
         late.restart()
         wait_for(host.segments, 60)

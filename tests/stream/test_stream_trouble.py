@@ -148,7 +148,7 @@ def test_a_network_that_is_cut_and_one_that_stalls_cost_nothing(
         ):
             wait_for(lambda: running.snapshots.taken and kit.segments())
             network.cut()
-            wait_for(lambda: kit.heard.statuses[-1].waiting_for, 20)
+            wait_for(lambda: kit.heard.statuses[-1].waiting_for, 60)
             network.mend()
             before = len(kit.segments())
             wait_for(lambda: len(kit.segments()) > before)
