@@ -15,7 +15,7 @@ from lifeboat.services.schedule.memory import ScheduleMemory
 from lifeboat.services.web.growth import growth_of
 from lifeboat.services.web.pictures import growth_picture, timeline_picture, window_of
 from lifeboat.services.web.verdict import Mood, Verdict, verdict_of
-from lifeboat.services.web.words import sentence, times
+from lifeboat.services.web.words import prose, sentence, times
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -120,6 +120,20 @@ def test_sizes_come_from_what_is_stored_and_from_what_the_journal_remembers() ->
 )
 def test_only_words_begin_large(said: str, shown: str) -> None:
     assert sentence(said) == shown
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("is it there? `lifeboat doctor`", "Is it there? <code>lifeboat doctor</code>"),
+        ("lifeboat verify --level full", "<code>lifeboat verify --level full</code>"),
+        ("a <b> and `<i>`", "A &lt;b&gt; and <code>&lt;i&gt;</code>"),
+        ("one ` alone", "One ` alone"),
+        (None, ""),
+    ],
+)
+def test_what_is_to_be_typed_is_set_apart(said: str | None, shown: str) -> None:
+    assert prose(said) == shown
 
 
 @pytest.mark.parametrize(

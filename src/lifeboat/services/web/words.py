@@ -3,6 +3,8 @@
 import re
 from datetime import datetime, timedelta
 
+from markupsafe import Markup, escape
+
 from lifeboat.foundation.sizes import show_bytes, show_seconds
 from lifeboat.repository.names import typed
 
@@ -106,6 +108,18 @@ def times(text: str) -> str:
     return f"cron {text}"
 
 
+def prose(text: object) -> Markup:
+    """The same for the page, with what is to be typed set apart: hints put it between back-ticks, or are a command and nothing else."""
+    words = str(text or "") if str(text or "").startswith("lifeboat ") else sentence(text)
+    if words.startswith("lifeboat ") and "`" not in words:
+        return Markup("<code>{}</code>").format(words)
+    parts = words.split("`")
+    whole = parts if len(parts) % 2 else [words]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(one) if n % 2 else escape(one) for n, one in enumerate(whole)
+    )
+
+
 _WORD = re.compile(r"[a-z']+[,.;:!?]?(?: |$)")
 
 FILTERS = {
@@ -122,6 +136,7 @@ FILTERS = {
     "date": date,
     "clock": clock,
     "sentence": sentence,
+    "prose": prose,
     "typed": typed,
 }
 
