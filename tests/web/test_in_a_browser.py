@@ -5,11 +5,12 @@ import os
 import pty
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,16 @@ class Shop:
             self.command(*arguments, "--json"), cwd=self.folder, env=self.environment, capture_output=True, timeout=300
         )
         return json.loads(done.stdout)
+
+    def kills(self, job: str) -> bool:
+        """Kill the run that the journal says is under way; False while there is none."""
+        for path in (self.folder / "state").glob("*/journal.sqlite3"):
+            with closing(sqlite3.connect(path)) as journal:
+                rows = journal.execute("SELECT process FROM runs WHERE job = ? AND ended IS NULL", (job,)).fetchall()
+            for (process,) in rows:
+                os.kill(int(process.split()[-2]), signal.SIGKILL)
+                return True
+        return False
 
     def types(self, answers: list[str], *arguments: str) -> str:
         """Run it in a terminal; each answer is typed when something ends with a colon."""
@@ -168,12 +179,8 @@ def test_a_run_that_was_killed_is_called_so(shop: Shop, browser: Any) -> None:
     ):
         sign_in_with(page)
         page.click("#start-all")
-        page.wait_for_selector("label:has-text('files')")  # it says what it does
-        for process in Path("/proc").iterdir():
-            with suppress(OSError):
-                words = (process / "cmdline").read_text() if process.name.isdigit() else ""
-                if "lifeboat" in words and "backup" in words and (process / "cwd").resolve() == shop.folder.resolve():
-                    os.kill(int(process.name), signal.SIGKILL)
+        page.wait_for_url("**/jobs/all")
+        until(lambda: shop.kills("backup all"))
         page.wait_for_selector("[role=status]:not(:has-text('Runs'))")
         assert "stopped" in page.inner_text("[role=status]") or "killed" in page.inner_text("[role=status]")
         page.goto("/history")
