@@ -21,6 +21,8 @@ KINDS = {
     "snapshot record": r"catalog/.*/snapshot-",
     "link of the chain": r"catalog/.*/link-",
     "proof": r"catalog/.*/proof-",
+    "anchor of the record of acts": r"catalog/.*/audit-",
+    "segment of the archive": r"mongodb/oplog/",
 }
 
 
@@ -33,6 +35,9 @@ def stored(make_machine, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     (machine.folder / ".env").chmod(0o600)
     machine.run("init", "--yes")
     machine.run("backup", "all")
+    machine.run("stream", "--once")
+    machine.collections["changed"].insert_one({"_id": 1})
+    machine.run("stream", "--once")
     machine.run("verify", "--level", "full")
     return machine
 

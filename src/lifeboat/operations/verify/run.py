@@ -15,6 +15,7 @@ from lifeboat.operations.archive_status import archives, check_base, is_fresh, j
 from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.reports import ArchiveStatus, LastVerify, Rotation, VerifyReport
+from lifeboat.operations.verify.acts import check_acts
 from lifeboat.operations.verify.archive import check_archive
 from lifeboat.operations.verify.content import ContentCheck, Scrub, save_if_possible
 from lifeboat.operations.verify.damage import Consequences
@@ -65,6 +66,8 @@ def verify(
         return VerifyReport(level, len(records), 0, 0, 0, clock.monotonic() - began, tuple(findings))
     found = check_structure(repository, progress)
     check_archive(repository, found, rules or Rules(), progress)
+    if level == "full" and limits == NO_LIMITS:
+        check_acts(repository, found)
     content = _Content(repository, found, clock, progress, now, began)
     if level != "structure":
         content.look(level, sample_percent, limits)
