@@ -210,6 +210,7 @@ def test_step_downs_and_a_killed_primary_cost_nothing(kit: StreamKit) -> None:
     assert not kit.heard.problems()
 
 
+@pytest.mark.long
 def test_an_oplog_that_was_overwritten_is_a_gap_with_a_snapshot_after_it(kit: StreamKit, alone: PrivateServer) -> None:
     with MongoClient(alone.uri) as client:
         client.shop.orders.insert_one({"_id": 1})
