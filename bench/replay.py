@@ -43,9 +43,14 @@ _OURS = ("LIFEBOAT_", "AWS_", "MONGODB_", "S3_", "BACKUP_", "UPLOADS_")
 
 def main() -> None:
     arguments = _arguments()
+    run(arguments.work, arguments.changes, arguments.repeats, arguments.documents)
+
+
+def run(work: Path, changes: int, repeats: int, documents: int = 20_000) -> None:
+    """Measure, and print the table."""
     mod = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
     with (
-        tempfile.TemporaryDirectory(dir=arguments.work) as folder,
+        tempfile.TemporaryDirectory(dir=work) as folder,
         PrivateServer(mod, SERVER) as source,
         PrivateServer(mod, SERVER) as target,
         MongoClient(source.uri) as client,
@@ -53,28 +58,28 @@ def main() -> None:
     ):
         lifeboat = Lifeboat(Path(folder), source.uri_for(None, None, "shop"), target.uri)
         _say("filling, backing up")
-        fill(client, arguments.documents)
+        fill(client, documents)
         lifeboat("init", "--yes")
         lifeboat("backup", "db")
-        _say(f"{arguments.changes:,} changes")
-        seconds = change(client, arguments.changes, arguments.documents)
+        _say(f"{changes:,} changes")
+        seconds = change(client, changes, documents)
         _say(f"they took the server {seconds:.0f} s; archiving them")
         began = time.perf_counter()
         lifeboat("stream", "--once")
         archived = time.perf_counter() - began
         truth = digest(client)
-        rows = {"lifeboat": measure_lifeboat(lifeboat, other, truth, arguments.repeats)}
+        rows = {"lifeboat": measure_lifeboat(lifeboat, other, truth, repeats)}
         try:
             program = str(find_or_build().mongorestore)
             rows["mongorestore"] = measure_mongorestore(
-                program, lifeboat, other, truth, target.uri, arguments.repeats, Path(folder)
+                program, lifeboat, other, truth, target.uri, repeats, Path(folder)
             )
         except CannotBuild as error:
             _say(f"no mongorestore here: {error}")
-    print(f"{arguments.changes:,} changes, archived by `lifeboat stream --once` in {archived:.1f} s")
+    print(f"{changes:,} changes, archived by `lifeboat stream --once` in {archived:.1f} s")
     print(f"{'':14}{'snapshot s':>12}{'at the end s':>14}{'changes/s':>12}")
     for name, (before, after) in rows.items():
-        print(f"{name:14}{before:12.2f}{after:14.2f}{arguments.changes / max(after - before, 0.001):12,.0f}")
+        print(f"{name:14}{before:12.2f}{after:14.2f}{changes / max(after - before, 0.001):12,.0f}")
 
 
 class Lifeboat:

@@ -1,6 +1,6 @@
 """Compare Lifeboat with restic and borg on files, and with mongodump and mongorestore on a database, in one run.
 
-``python bench/run.py [--only files|database|memory|stream] [--size small|full] [--repeats 3] [--work FOLDER]``
+``python bench/run.py [--only files|database|memory|stream|replay] [--size small|full] [--repeats 3] [--work FOLDER]``
 
 The data is made first (files once, kept in the work folder), then the tools take turns, so that a machine that grows
 slower does so for all of them. The table goes to the terminal and to ``bench/out/``. Full size takes half an hour and
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import memory
+import replay
 from measure import measure, stored_bytes
 from pymongo import MongoClient
 from report import Comparison, Row, write
@@ -44,6 +45,9 @@ def main() -> None:
         memory.run(arguments.work, arguments.size)
     if arguments.only in (None, "stream"):
         stream.run(arguments.work, arguments.size)
+    if arguments.only in (None, "replay"):
+        changes = {"small": 20_000, "full": 200_000}[arguments.size]
+        replay.run(arguments.work, changes, arguments.repeats)
 
 
 def compare_files(work: Path, size: str, repeats: int) -> Comparison:
@@ -140,7 +144,7 @@ def _say(what: str) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["files", "database", "memory", "stream"])
+    parser.add_argument("--only", choices=["files", "database", "memory", "stream", "replay"])
     parser.add_argument("--size", choices=["small", "full"], default="full")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "lifeboat-bench")
