@@ -364,14 +364,19 @@ def test_damage_is_looked_at_again_first_and_never_forgotten(tmp_path: Path) -> 
     broken = packs_in(store)[3:6]
     for name in broken:
         flip(store, name)
-    assert set(problems(check(reopen(store, tmp_path, holder), clock))) == set(broken)
+
+    def spoilt(report: VerifyReport) -> set[str]:
+        """Packs alone: where one of them holds lists, the snapshots that need these are named too."""
+        return {name for name in problems(report) if "/pack/" in name}
+
+    assert spoilt(check(reopen(store, tmp_path, holder), clock)) == set(broken)
     again: list[str] = []
     for _ in range(6):
         clock.sleep(DAY)
         watching = Watching(store)
         report = check(reopen(watching, tmp_path, holder), clock, limits=Limits(max_bytes=1))
         again += watching.read_whole
-        assert set(problems(report)) == set(broken), "also those that were not read again"
+        assert spoilt(report) == set(broken), "also those that were not read again"
         assert turned(report).damaged_packs == 3
     assert set(broken) <= set(again), "every other turn, also when a night reads one object"
     for name in broken:
