@@ -21,7 +21,7 @@ def test_it_backs_up_and_streams_by_itself_and_ends_when_it_is_asked_to(set_mach
     with serving(machine) as served:
         assert served.get("/healthz")[0] == 200 and served.get("/readyz")[0] == 200
         until(lambda: len(machine.snapshots("mongodb")) >= 4)
-        assert {one["source"] for one in machine.snapshots()} == {"mongodb", "files", "config"}
+        until(lambda: {one["source"] for one in machine.snapshots()} == {"mongodb", "files", "config"})
         machine.collections["cases"].insert_one({"_id": "streamed"})
         until(lambda: machine.json("status")["archives"])
         assert served.stop() == 0

@@ -176,6 +176,7 @@ def test_a_command_that_cannot_be_followed_is_refused(kit: WindowKit, server: Pr
     assert "--preserveUUID" in raised.value.hint
 
 
+@pytest.mark.long  # an oplog is shortened once a minute
 def test_an_oplog_that_is_overwritten_meanwhile_is_a_gap_with_its_remedy(tmp_path: Path) -> None:
     options = ServerOptions(oplog_mib=1, parameters={"syncdelay": "1"})
     with PrivateServer(MONGOD, options) as server, MongoClient[dict[str, Any]](server.uri) as client:
