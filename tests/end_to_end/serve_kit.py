@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,14 @@ class Served:
         base = self.says().partition("answers on ")[2].split()[0]
         with urllib.request.urlopen(base + path.lstrip("/"), timeout=10) as answer:
             return answer.status, answer.read().decode()
+
+    def is_ready(self) -> bool:
+        """It answers before it has begun its jobs, and says so."""
+        try:
+            return self.get("/readyz")[0] == 200
+        except urllib.error.HTTPError as answer:
+            assert answer.code == 503
+            return False
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)

@@ -19,7 +19,8 @@ def test_it_backs_up_and_streams_by_itself_and_ends_when_it_is_asked_to(set_mach
     machine = set_machine
     settings(machine, **OFF | {"db": "every 4s", "all": "0 2 * * *"})
     with serving(machine) as served:
-        assert served.get("/healthz")[0] == 200 and served.get("/readyz")[0] == 200
+        assert served.get("/healthz")[0] == 200
+        until(lambda: served.is_ready())
         until(lambda: len(machine.snapshots("mongodb")) >= 4)
         until(lambda: {one["source"] for one in machine.snapshots()} == {"mongodb", "files", "config"})
         machine.collections["cases"].insert_one({"_id": "streamed"})
