@@ -93,13 +93,11 @@ def test_two_machines_of_one_name_do_the_work_once_and_the_second_takes_over(set
     with serving(machine, LIFEBOAT_STATE=str(machine.folder / "state-1")) as first:
         until(lambda: machine.snapshots("mongodb"))
         with serving(machine, LIFEBOAT_STATE=str(machine.folder / "state-2")) as second:
-            until(lambda: len(machine.snapshots("mongodb")) >= 4)
-            both = machine.snapshots("mongodb")
-            assert len({one["instant"] for one in both}) == len(both)
-            # The first one is begun at once, for whichever slot it is then; on a busy machine its instant lies in the next.
-            taken = sorted(datetime.fromisoformat(one["instant"]).timestamp() for one in both)[1:]
-            slots = [int(one) // 20 for one in taken]
-            assert len(slots) == len(set(slots)), f"a slot was done twice: {sorted(slots)}"
+            until(lambda: len(machine.snapshots("mongodb")) >= 6)
+            # By number, not by slot: one that was taken over late lies in the slot after its own.
+            taken = sorted(datetime.fromisoformat(one["instant"]).timestamp() for one in machine.snapshots("mongodb"))
+            assert len(set(taken)) == len(taken)
+            assert len(taken) <= (taken[-1] - taken[0]) / 20 + 2, f"the work was done twice: {taken}"
             first.process.kill()
             before = len(machine.snapshots("mongodb"))
             until(lambda: len(machine.snapshots("mongodb")) >= before + 2)
