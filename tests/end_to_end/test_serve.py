@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+import pytest
 from machine import Machine
 from serve_kit import OFF, commands_of, memory_of, serving, settings, until
 
@@ -83,6 +84,7 @@ def test_a_time_that_cannot_be_read_is_refused_at_once(set_machine: Machine) -> 
     assert "serve.jobs.verify" in machine.refuses(10, "schedule-unreadable", "serve")
 
 
+@pytest.mark.long
 def test_two_machines_of_one_name_do_the_work_once_and_the_second_takes_over(set_machine: Machine) -> None:
     """Two state folders stand for two machines: what one remembers, the other does not."""
     machine = set_machine
@@ -93,7 +95,7 @@ def test_two_machines_of_one_name_do_the_work_once_and_the_second_takes_over(set
     with serving(machine, LIFEBOAT_STATE=str(machine.folder / "state-1")) as first:
         until(lambda: machine.snapshots("mongodb"))
         with serving(machine, LIFEBOAT_STATE=str(machine.folder / "state-2")) as second:
-            until(lambda: len(machine.snapshots("mongodb")) >= 6)
+            until(lambda: len(machine.snapshots("mongodb")) >= 6, 300)
             # By number, not by slot: one that was taken over late lies in the slot after its own.
             taken = sorted(datetime.fromisoformat(one["instant"]).timestamp() for one in machine.snapshots("mongodb"))
             assert len(set(taken)) == len(taken)
