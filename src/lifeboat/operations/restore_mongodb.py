@@ -135,7 +135,7 @@ def _how_compared(how: str, changes: int | None) -> str:
     if not changes:
         return how
     documents, _, rest = how.partition(", ")
-    return f"{documents}, then {changes:,} changes replayed; {rest}"
+    return f"{documents}, then {changes:,} {'change' if changes == 1 else 'changes'} replayed; {rest}"
 
 
 class _OneTask:
