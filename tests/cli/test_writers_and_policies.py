@@ -10,8 +10,8 @@ from pretend_shell import KEY
 
 from lifeboat.cli.main import carry_out
 from lifeboat.cli.run import Run
+from lifeboat.cloud.policies import KINDS, LARGEST_CHARACTERS, bucket_policy, role_policy
 from lifeboat.foundation.clock import SystemClock
-from lifeboat.operations.policies import KINDS, LARGEST_CHARACTERS, bucket_policy, role_policy
 from lifeboat.repository.roles import Role
 
 

@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 
 from lifeboat.app.settings import S3Location, Settings
+from lifeboat.cloud.session import Aws, AwsAccess
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import Clock
 from lifeboat.journal.journal import NAME as JOURNAL
@@ -44,6 +45,14 @@ def build_store(settings: Settings, clock: Clock, *, create: bool = False, patie
         create=create and isinstance(location, Path),
     )
     return RetryingStore(inner, clock) if patient and isinstance(location, S3Location) else inner
+
+
+def build_aws(settings: Settings) -> Aws:
+    """The way to AWS's services, with the credentials of the store."""
+    said = settings.repository
+    return Aws(
+        AwsAccess(said.region, said.endpoint_url, said.access_key_id, said.secret_access_key, said.session_token)
+    )
 
 
 def build_state(settings: Settings) -> LocalState:

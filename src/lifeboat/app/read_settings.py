@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lifeboat.app.dotenv import read_dotenv
 from lifeboat.app.private_files import read_private_file
+from lifeboat.app.read_aws import read_aws
 from lifeboat.app.settings import (
     HOUR_SECONDS,
     IDENTITY_FILE,
@@ -185,6 +186,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         key_from=key_from,
         notify=read_notify(config, environment, folder),
         alerts=_alerts(said.alerts),
+        aws=read_aws(said.aws, base),
         folder=folder,
         mongod=variables.text("LIFEBOAT_MONGOD"),
         log_form=_log_form(variables, said),

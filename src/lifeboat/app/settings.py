@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
+from lifeboat.app.aws_settings import AwsSettings
 from lifeboat.app.notify_settings import NotifySettings
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding
@@ -167,6 +168,7 @@ class Settings:
     """Where the key was found, for messages: ``"BACKUP_ENCRYPTION_KEY in .env, line 5"``."""
     notify: NotifySettings = field(default_factory=NotifySettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    aws: AwsSettings = field(default_factory=AwsSettings)
     folder: Path = Path()
     """In which the command was called."""
     mongod: str | None = None

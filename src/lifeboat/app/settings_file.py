@@ -86,6 +86,12 @@ def _address(text: str) -> str:
     return text
 
 
+def _account(text: str) -> str:
+    if not re.fullmatch(r"\d{12}", text):
+        raise ValueError("an AWS account is a number of twelve digits, in quotes")
+    return text
+
+
 Span = Annotated[float, BeforeValidator(read_span)]
 Reference = Annotated[str, AfterValidator(_only_a_reference)]
 
@@ -217,6 +223,24 @@ class AlertsTable(Table):
     quiet_zone: str | None = None
 
 
+class AwsTable(Table):
+    """How the bucket is arranged at AWS, and what is watched there."""
+
+    account: Annotated[str, AfterValidator(_account)] | None = None
+    log_bucket: str | None = None
+    encryption: Literal["aes256", "kms"] = "aes256"
+    kms_key: str | None = None
+    object_lock: Literal["off", "governance", "compliance"] = "off"
+    lock_days: Annotated[int, Field(ge=1, le=3650)] = 35
+    lifecycle: str = "mission"
+    noncurrent_days: Annotated[int, Field(ge=1, le=3650)] = 35
+    tags: dict[str, str] = {"app": "lifeboat"}
+    cloudwatch: bool = False
+    alarm_topic: str | None = None
+    retrieval: Literal["bulk", "standard", "expedited"] = "standard"
+    prices: str | None = None
+
+
 class SettingsFile(Table):
     """The whole of ``lifeboat.toml``."""
 
@@ -231,6 +255,7 @@ class SettingsFile(Table):
     log: LogTable = LogTable()
     notify: NotifyTable = NotifyTable()
     alerts: AlertsTable = AlertsTable()
+    aws: AwsTable = AwsTable()
     retention: RetentionTable = RetentionTable()
 
 

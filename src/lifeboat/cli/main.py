@@ -41,7 +41,7 @@ COMMANDS = {
     "doctor": Row("First steps", "check settings, key, repository, database and rights"),
     "writer": Row("First steps", "let other machines back up, or prune, without the key"),
     "backup": Row("Every day", "back up the database, the files, the configuration"),
-    "aws": Row("First steps", "the rights each machine needs in the bucket, as JSON"),
+    "aws": Row("First steps", "the bucket at AWS: set up, check, rights, age rules, alarms"),
     "stream": Row("Every day", "archive every change: any moment can be restored"),
     "serve": Row("Every day", "run all of it by itself: jobs, stream, health, dashboard"),
     "verify": Row("Every day", "prove that what is stored is whole"),

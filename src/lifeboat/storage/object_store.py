@@ -30,6 +30,8 @@ class StoredObject:
     size_bytes: int
     modified: datetime
     """By the store's clock, UTC."""
+    storage_class: str = "STANDARD"
+    """As S3 names it; ``GLACIER`` and ``DEEP_ARCHIVE`` have to be brought back before they are read."""
 
 
 @dataclass(frozen=True, slots=True)

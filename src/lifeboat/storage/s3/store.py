@@ -97,7 +97,8 @@ class S3Store:
             for row in page.get("Contents", []):
                 name = row["Key"].removeprefix(self._before)
                 if is_name(name):
-                    yield StoredObject(name, row["Size"], row["LastModified"].astimezone(UTC))
+                    kept_as = row.get("StorageClass") or "STANDARD"
+                    yield StoredObject(name, row["Size"], row["LastModified"].astimezone(UTC), kept_as)
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}

@@ -1,0 +1,1 @@
+"""The commands below ``lifeboat aws``, one file each; the table stands in ``cli/commands/aws.py``."""
