@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bare import BARE
+
 PATIENCE_SECONDS = 20.0
 LOOK = Path(__file__).with_name("pretend_main.py")
 
@@ -36,7 +38,7 @@ class Person:
             stdout=slave,
             stderr=slave,
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8", **environment},
+            env={**BARE, "TERM": "xterm-256color", "LANG": "C.UTF-8", **environment},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bare import BARE
 from pymongo import MongoClient
 
 from lifeboat.crypto.identity import Identity
@@ -55,7 +56,7 @@ class Machine:
             text=True,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **environment},
+            env={**BARE, "HOME": str(self.folder), **environment},
         )
         self.said.append(done.stdout + done.stderr)
         assert done.returncode == status, f"{arguments} ended with {done.returncode}:\n{self.said[-1]}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bare import BARE
 from pymongo import MongoClient, WriteConcern
 
 LIFEBOAT = str(Path(sys.executable).with_name("lifeboat"))
@@ -69,7 +70,7 @@ class Machine:
             wrap: A command before the command, such as ``setpriv``.
             variables: More variables for this run; None takes one away.
         """
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.variables}
+        environment = {**BARE, "HOME": str(self.folder), **self.variables}
         for name, value in variables.items():
             environment.pop(name, None)
             if value is not None:

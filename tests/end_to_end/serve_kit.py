@@ -1,16 +1,18 @@
 """For tests of ``lifeboat serve``: its settings, the process, what it leaves behind."""
 
 import json
-import os
 import signal
+import sqlite3
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from bare import BARE
 from machine import LIFEBOAT, Machine
 
 PATIENCE_SECONDS = 90
@@ -29,7 +31,7 @@ OFF = dict.fromkeys(("db", "all", "verify", "scrub", "prune"), "off")
 @contextmanager
 def serving(machine: Machine, **variables: str) -> Iterator["Served"]:
     log = machine.folder / f"serve-{time.monotonic_ns()}.log"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(machine.folder), **machine.variables, **variables}
+    environment = {**BARE, "HOME": str(machine.folder), **machine.variables, **variables}
     with log.open("w") as out:
         process = subprocess.Popen(
             [LIFEBOAT, "serve"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=machine.folder, env=environment
@@ -86,6 +88,22 @@ def commands_of(machine: Machine) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def slots_done(machine: Machine, job: str, state: Path | None = None) -> Counter[str]:
+    """How often each slot was done to its end, as the machine's journal has it; a slot that was done twice counts two.
+
+    Instants of snapshots would not tell: a run may take longer than its slot, or begin late, and the stream takes some that are for no slot.
+
+    Args:
+        state: The machine's state folder, where it is not the usual one.
+    """
+    done: Counter[str] = Counter()
+    for journal in (state or machine.folder / ".local/state/lifeboat").rglob("journal.sqlite3"):
+        with closing(sqlite3.connect(journal)) as connection:
+            question = "SELECT slot FROM runs WHERE job = ? AND slot IS NOT NULL AND status IN (0, 3, 4)"
+            done.update(slot for (slot,) in connection.execute(question, (job,)))
+    return done
 
 
 def memory_of(machine: Machine) -> dict[str, dict[str, object]]:

@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from bare import BARE
 from machine import Machine
 from serve_kit import OFF, commands_of, memory_of, serving, settings, until
 
@@ -156,7 +156,7 @@ def test_a_job_that_does_not_end_when_asked_is_killed_and_run_again(set_machine:
     machine = set_machine
     settings(machine, **OFF | {"files": "every 1h"})
     script = "import lifeboat, sys\nwith lifeboat.schedule_backups(stop_seconds=2):\n    sys.stdin.read()\n"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(machine.folder), **machine.variables}
+    environment = {**BARE, "HOME": str(machine.folder), **machine.variables}
 
     def application() -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -173,9 +173,7 @@ def test_a_job_that_does_not_end_when_asked_is_killed_and_run_again(set_machine:
         return False
 
     first = application()
-    end = time.monotonic() + 60
-    while not freeze():
-        assert time.monotonic() < end
+    until(freeze)
     first.communicate(timeout=60)
     until(lambda: commands_of(machine) == [], 20)
     assert machine.snapshots("files") == []

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from bare import BARE
 from machine import LIFEBOAT, Machine
 from serve_kit import settings, until
 
@@ -39,7 +40,7 @@ class Soak:
         self.threads = [threading.Thread(target=one) for one in (self._write, self._watch)]
 
     def begin(self) -> None:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.machine.folder), **self.machine.variables}
+        environment = {**BARE, "HOME": str(self.machine.folder), **self.machine.variables}
         with self.log.open("a") as out:
             self.process = subprocess.Popen(
                 ["nice", "-n", "5", LIFEBOAT, "serve"],

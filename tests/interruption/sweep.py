@@ -1,7 +1,6 @@
 """Kill an action at every point, or at some, each time from the same beginning, and look at what is left."""
 
 import multiprocessing
-import os
 import random
 import shutil
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import kill_points
+from bare import BARE
 from kill_points import Doing
 
 _context = multiprocessing.get_context("forkserver")
@@ -120,5 +120,5 @@ def environment_of(folder: Path, uri: str) -> dict[str, Any]:
         "LIFEBOAT_REPOSITORY": str(folder / "repository"),
         "LIFEBOAT_STATE": str(folder / "state"),
         "HOME": str(folder),
-        "PATH": os.environ["PATH"],
+        **BARE,
     }

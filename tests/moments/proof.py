@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bare import BARE
 from bson import Timestamp
 from every_ddl import SHOP, prepare
 from gates import NotAtRest
@@ -96,7 +97,7 @@ class Lifeboat:
         folder.mkdir()
         self.folder = folder
         self.variables = {
-            "PATH": os.environ["PATH"],
+            **BARE,
             "HOME": str(folder),
             "MONGODB_URI": uri,
             "BACKUP_ENCRYPTION_KEY": "5e" * 32,

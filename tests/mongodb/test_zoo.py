@@ -1,11 +1,11 @@
 """Everything that a server can hold goes through a real repository and comes back as it was, wherever it is restored."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bare import BARE
 from mongodb_samples import Client, everything_in
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
@@ -37,7 +37,7 @@ class Keeper:
             "LIFEBOAT_REPOSITORY": str(folder / "repository"),
             "LIFEBOAT_STATE": str(folder / "state"),
             "HOME": str(folder),
-            "PATH": os.environ["PATH"],
+            **BARE,
         }
         self.folder = folder
 

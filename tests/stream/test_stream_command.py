@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bare import BARE
 from pymongo import MongoClient
 from stream_kit import Client, StreamKit, wait_for
 from test_stream import Writer
@@ -46,7 +47,7 @@ class Host:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
+            **BARE,
             "HOME": str(self.folder),
             "MONGODB_URI": self.uri,
             "LIFEBOAT_REPOSITORY": str(self.folder / "repository"),

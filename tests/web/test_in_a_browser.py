@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bare import BARE
 from scene import NOW, Scene, alert
 from web_kit import PASSWORD, Steps, browser_for_tests, page_of, served, sign_in_with, until, users_in
 
@@ -40,7 +41,7 @@ class Shop:
         uploads.mkdir()
         (uploads / "contract.txt").write_text("a contract")
         self.environment = {
-            "PATH": os.environ["PATH"],
+            **BARE,
             "HOME": str(folder),
             "LIFEBOAT_REPOSITORY": str(folder / "backups"),
             "LIFEBOAT_STATE": str(folder / "state"),

@@ -67,6 +67,8 @@ class Backups:
             serving.wake()
         if self._thread is not None and self._in_process == os.getpid():
             self._thread.join(self._stop_seconds + STAND_BY_SECONDS)
+            if self._thread.is_alive() and serving is not None:
+                serving.kill_what_runs()  # the thread waits for a store that hangs, and ends with the process
         atexit.unregister(self.stop)
 
     @asynccontextmanager

@@ -22,7 +22,7 @@ from lifeboat.services.notify.channel import NoticeNotSent
 from lifeboat.services.notify.healthcheck import Healthcheck
 from lifeboat.services.notify.notice import Kind, Notice
 from lifeboat.services.notify.telling import Told, Troubles, send
-from lifeboat.services.schedule.child import BEGUN_BY, PROGRESS, STOPPED, Ended, Trouble, run_command
+from lifeboat.services.schedule.child import BEGUN_BY, INTERRUPTED, PROGRESS, STOPPED, Ended, Trouble, run_command
 from lifeboat.services.schedule.jobs import ARGUMENTS
 from lifeboat.services.schedule.memory import JobMemory, JobStillRuns, ScheduleMemory, is_silent
 
@@ -69,13 +69,13 @@ class ScheduledRuns:
                 if killed:
                     words = f"the run that began {_shown(since)} never came to its end: it was killed, or the machine went down"
                     self._tell_trouble(name, Trouble("run-killed", words, "a new run has just begun"))
-                self._ping(name, Healthcheck.start)
-                config = ("--config", str(self._config)) if self._config else ()
-                # Whoever began it for somebody (the dashboard) has said so already.
-                environment = {BEGUN_BY: "schedule", **self._environment}
-                with self.memory.progress_of(name) as progress:
-                    environment[PROGRESS] = str(progress)
-                    ended = run_command((*ARGUMENTS[name], *config), self._folder, environment, [lock])
+                try:
+                    self._ping(name, Healthcheck.start)
+                    ended = self._run_command(name, lock)
+                except KeyboardInterrupt:
+                    # Before its command began, or by Ctrl-C: whoever did it knows. It was not killed, and must not be told of as such.
+                    self._remember(name, Ended(INTERRUPTED, {}, Trouble(STOPPED, "it was stopped from outside", "")))
+                    raise
                 self._remember(name, ended)
                 said = ended.trouble.message if ended.trouble else ""
                 self._ping(name, (lambda check: check.fail(said)) if ended.trouble else Healthcheck.success)
@@ -92,6 +92,13 @@ class ScheduledRuns:
             self._tell_recovery(name)
         self._tell_of_silence(name)
         return ended.status
+
+    def _run_command(self, name: str, lock: int) -> Ended:
+        config = ("--config", str(self._config)) if self._config else ()
+        with self.memory.progress_of(name) as progress:
+            # Whoever began it for somebody (the dashboard) has said so already.
+            environment = {BEGUN_BY: "schedule", **self._environment, PROGRESS: str(progress)}
+            return run_command((*ARGUMENTS[name], *config), self._folder, environment, [lock])
 
     def tell(self, name: str) -> int:
         """Tell of a run that failed and may not have been able to tell itself; started by systemd's ``OnFailure=``."""

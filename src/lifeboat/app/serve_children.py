@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lifeboat.foundation.clock import Clock
+from lifeboat.services.schedule.child import SLOT
 from lifeboat.services.schedule.due import Past, Timed
 from lifeboat.services.schedule.memory import JobMemory, JobStillRuns, ScheduleMemory
 
@@ -56,6 +57,7 @@ class JobRuns:
         self._seen = seen
         self._mutex = threading.Lock()
         self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self._is_over = False
         self.jobs: tuple[Timed, ...] = ()
 
     def pasts(self) -> Mapping[str, Past]:
@@ -78,12 +80,13 @@ class JobRuns:
     def begin(self, job: str, slot: datetime, tries: int) -> None:
         with self._memory.job_changed(job) as said:
             said.slot, said.tries, said.tried = slot.isoformat(), tries, self._clock.now().isoformat()
-        self.start(job)
+        self.start(job, slot)
 
-    def start(self, job: str) -> None:
-        """Begin a run now, whatever is due."""
+    def start(self, job: str, slot: datetime | None = None) -> None:
+        """Begin a run now, whatever is due. Args: slot: The planned time it is for, so that the journal knows it; None: for no slot."""
+        planned = {SLOT: slot.isoformat()} if slot else {}
         with self._mutex:
-            if job in self.children:
+            if job in self.children or self._is_over:
                 return
             self.children[job] = subprocess.Popen(
                 # -P: a folder called lifeboat in the application's folder must not be taken for us.
@@ -94,7 +97,7 @@ class JobRuns:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 cwd=self._folder,
-                env=dict(self._environment),
+                env={**self._environment, **planned},
                 start_new_session=True,
             )
 
@@ -110,7 +113,9 @@ class JobRuns:
                     child.terminate()
 
     def kill(self) -> None:
+        """End them at once; none is begun any more."""
         with self._mutex:
+            self._is_over = True
             for child in self.children.values():
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(child.pid, signal.SIGKILL)

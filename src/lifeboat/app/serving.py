@@ -281,6 +281,10 @@ class Serving:
         self._say(
             f"what did not end within {self._stop_seconds:.0f} s is killed; the next run goes on from what it stored"
         )
+        self.kill_what_runs()
+
+    def kill_what_runs(self) -> None:
+        """Without asking: for an end that cannot wait, from any thread."""
         self._runs.kill()
         if self._stream is not None:
             self._stream.kill()

@@ -8,11 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 BEGUN_BY = "LIFEBOAT_BEGUN_BY"
 """Set for a command by what begins it: ``schedule`` or ``dashboard``."""
@@ -57,20 +56,21 @@ def run_command(
     Args:
         inherited: Descriptors that stay open in it: the job's lock.
     """
-    child = subprocess.Popen(
-        # -P: a folder called lifeboat in the application's folder must not be taken for us.
-        [sys.executable, "-P", "-m", "lifeboat", *arguments, "--json"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        cwd=folder,
-        env=dict(environment),
-        pass_fds=tuple(inherited),
-    )
-    with _handing_on(child) as stopped:
+    with _HandingOn() as stop:
+        child = subprocess.Popen(
+            # -P: a folder called lifeboat in the application's folder must not be taken for us.
+            [sys.executable, "-P", "-m", "lifeboat", *arguments, "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            cwd=folder,
+            env=dict(environment),
+            pass_fds=tuple(inherited),
+        )
+        stop.to(child)
         out, _ = child.communicate()
     report = _read(out)
-    if stopped:
-        name = signal.Signals(stopped[0]).name
+    if stop.came:
+        name = signal.Signals(stop.came[0]).name
         hint = (
             "was the machine shut down, or did it run into the time limit of its unit? The next run goes on from there"
         )
@@ -121,21 +121,42 @@ def _read(out: bytes) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-@contextmanager
-def _handing_on(child: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
-    """Hand a request to stop on to the command, and wait for it all the same; yields the signals that came."""
-    came: list[int] = []
+class _HandingOn:
+    """Hand a request to stop on to the command, and wait for it all the same.
 
-    def hand_on(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        child.send_signal(number)
+    It listens before there is a command: a request that comes while one is being started must not leave it behind with nobody to wait for it.
+    """
 
-    before = {number: signal.signal(number, hand_on) for number in _STOPPING}
-    try:
-        yield came
-    except KeyboardInterrupt:
-        child.wait()  # The terminal sent it the same.
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def __init__(self) -> None:
+        self.came: list[int] = []
+        self._due: list[int] = []
+        self._child: subprocess.Popen[bytes] | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._hear) for number in _STOPPING}
+        return self
+
+    def to(self, child: "subprocess.Popen[bytes]") -> None:
+        """From now on to this one, with what has come already."""
+        self._child = child
+        self._hand_on()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is not None and self._child is not None and issubclass(kind, KeyboardInterrupt):
+                self._child.wait()  # The terminal sent it the same.
+        finally:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.came.append(number)
+        self._due.append(number)
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        while self._child is not None and self._due:
+            self._child.send_signal(self._due.pop(0))
