@@ -1,13 +1,13 @@
 """What a bucket's age rules do to one object as time goes by. Pure.
 
 As S3 does it: an action is due at the first midnight UTC that is not before creation plus its days; S3 may be days late, never early.
-At one time removal comes before a move; of two moves the lower class wins; a move goes downwards alone (``WATERFALL``).
-With versions kept, an expiry hides the object behind a delete marker, and its bytes go by the rules for noncurrent versions.
+At one time removal for good comes before a move, and a move before a delete marker; of two moves the lower class wins; a move goes downwards
+alone (``can_move``). With versions kept, an expiry hides the object behind a delete marker, and its bytes go by the rules for noncurrent versions.
 
-Source: Amazon S3 User Guide, "Lifecycle and other bucket configurations" and "Expiring objects"; research/operations.md, section 2.4.
+Source: Amazon S3 User Guide, "Lifecycle and other bucket configurations" and "Expiring objects".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from lifeboat.cloud.lifecycle.rules import (
@@ -16,6 +16,7 @@ from lifeboat.cloud.lifecycle.rules import (
     WATERFALL,
     Lifecycle,
     Rule,
+    can_move,
     enabled_for,
 )
 
@@ -28,10 +29,15 @@ ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """From ``at`` on the object is in storage class ``becomes``, or ``HIDDEN``, or ``GONE``."""
+    """From ``at`` on the object is in storage class ``becomes``, or ``HIDDEN``, or ``GONE``.
+
+    Args:
+        kept_as: The storage class of its bytes from then on, also while it is hidden; empty once they are gone.
+    """
 
     at: datetime
     becomes: str
+    kept_as: str = field(default="", compare=False)
 
 
 def due(created: datetime, days: int) -> datetime:
@@ -64,16 +70,16 @@ def course_of(
     removal = _removal(rules, created, not_before)
     now_class = storage_class
     events: list[Event] = []
-    for at, wanted in _moves(rules, size_bytes, created, lifecycle.minimum, not_before):
-        if removal is not None and at >= removal:
+    moves = _moves(rules, size_bytes, created, lifecycle.minimum, not_before)
+    for at in sorted({when for when, _ in moves}):
+        if removal is not None and (at > removal or (at == removal and not versions_kept)):
             break
-        if _rank(wanted) > _rank(now_class):
-            if events and events[-1].at == at:
-                events.pop()
-            events.append(Event(at, wanted))
-            now_class = wanted
+        reached = [to for when, to in moves if when == at and can_move(now_class, to)]
+        if reached:
+            now_class = max(reached, key=_rank)
+            events.append(Event(at, now_class, now_class))
     if removal is not None:
-        events += _after_removal(rules, removal, versions_kept)
+        events += _after_removal(rules, removal, versions_kept, now_class, size_bytes, lifecycle.minimum)
     return tuple(events)
 
 
@@ -87,13 +93,27 @@ def class_at(events: tuple[Event, ...], moment: datetime, begins: str = "STANDAR
     return found
 
 
-def _after_removal(rules: list[Rule], removal: datetime, versions_kept: bool) -> list[Event]:
+def _after_removal(
+    rules: list[Rule], removal: datetime, versions_kept: bool, now_class: str, size_bytes: int, minimum: str
+) -> list[Event]:
     if not versions_kept:
         return [Event(removal, GONE)]
-    # A pack has one version: rules that leave so many newer versions alone never remove it, it has no newer ones than the marker.
+    # A pack has one version: rules that leave so many newer versions alone never mean it, it has no newer ones than the marker.
     days = [one.noncurrent_days for one in rules if one.noncurrent_days is not None and not one.noncurrent_keep]
-    hidden = [Event(removal, HIDDEN)]
-    return [*hidden, Event(due(removal, min(days)), GONE)] if days else hidden
+    gone = due(removal, min(days)) if days else None
+    events = [Event(removal, HIDDEN, now_class)]
+    moves = [
+        (due(removal, one.days), one.storage_class)
+        for rule in rules
+        for one in rule.noncurrent_transitions
+        if not one.keep and not _too_small(rule, one.storage_class, size_bytes, minimum)
+    ]
+    for at in sorted({when for when, _ in moves}):
+        reached = [to for when, to in moves if when == at and can_move(now_class, to)]
+        if reached and (gone is None or at < gone):
+            now_class = max(reached, key=_rank)
+            events.append(Event(at, HIDDEN, now_class))
+    return events if gone is None else [*events, Event(gone, GONE)]
 
 
 def _removal(rules: list[Rule], created: datetime, not_before: datetime | None) -> datetime | None:
@@ -111,7 +131,7 @@ def _moves(
             at = _when(created, one.days, one.on)
             if at is not None and not _too_small(rule, one.storage_class, size_bytes, minimum):
                 found.append((_late(at, not_before), one.storage_class))
-    return sorted(found, key=lambda pair: (pair[0], _rank(pair[1])))
+    return found
 
 
 def _too_small(rule: Rule, storage_class: str, size_bytes: int, minimum: str) -> bool:
@@ -131,4 +151,4 @@ def _late(at: datetime, not_before: datetime | None) -> datetime:
 
 
 def _rank(storage_class: str) -> int:
-    return WATERFALL.index(storage_class) if storage_class in WATERFALL else -1
+    return WATERFALL.index(storage_class)

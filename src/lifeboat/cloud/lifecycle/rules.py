@@ -14,12 +14,22 @@ from lifeboat.foundation.errors import SettingsError
 WATERFALL = (
     *("STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"),
 )
-"""Storage classes in the order in which a rule can move an object: downwards alone."""
+"""Storage classes in the order in which a rule can move an object: downwards alone, but see ``can_move``."""
 SMALL_BYTES = 128 * 1024
 ALL_128K = "all_storage_classes_128K"
 """S3's default: an object smaller than ``SMALL_BYTES`` is moved by no rule that does not state a size."""
 VARIES = "varies_by_storage_class"
 """The older behaviour: small objects are moved to archive classes, not to infrequent access."""
+
+
+def can_move(now: str, to: str) -> bool:
+    """Whether S3 moves an object of one class into the other. A class that is not known is moved nowhere.
+
+    Source: Amazon S3 User Guide, "Transitioning objects using Amazon S3 Lifecycle", supported and unsupported transitions.
+    """
+    if now not in WATERFALL or to not in WATERFALL or (now, to) == ("ONEZONE_IA", "GLACIER_IR"):
+        return False
+    return WATERFALL.index(now) < WATERFALL.index(to)
 
 
 class LifecycleUnreadable(SettingsError):
@@ -113,6 +123,14 @@ _KNOWN = {
     *("ID", "Status", "Filter", "Prefix", "Transitions", "Expiration", "NoncurrentVersionTransitions"),
     *("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"),
 }
+_KNOWN_IN = {
+    "Filter": {"Prefix", "Tag", "ObjectSizeGreaterThan", "ObjectSizeLessThan", "And"},
+    "Expiration": {"Days", "Date", "ExpiredObjectDeleteMarker"},
+    "Transitions": {"Days", "Date", "StorageClass"},
+    "NoncurrentVersionTransitions": {"NoncurrentDays", "StorageClass", "NewerNoncurrentVersions"},
+    "NoncurrentVersionExpiration": {"NoncurrentDays", "NewerNoncurrentVersions"},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation"},
+}
 
 
 def _read_rule(said: object, number: int) -> Rule:
@@ -121,6 +139,13 @@ def _read_rule(said: object, number: int) -> Rule:
     name = str(said.get("ID") or f"rule {number}")
     if unknown := sorted(set(said) - _KNOWN):
         raise LifecycleUnreadable(f"age rule {name} says {', '.join(unknown)}, which S3 does not know", "")
+    for part, known in _KNOWN_IN.items():
+        inside = said.get(part) or ()
+        for one in inside if isinstance(inside, list) else [inside] if inside else ():
+            if isinstance(one, Mapping) and (unknown := sorted(set(one) - known)):
+                raise LifecycleUnreadable(
+                    f"age rule {name} says {', '.join(unknown)} in {part}, which S3 does not know", ""
+                )
     try:
         prefix, tags, larger, smaller = _read_filter(said)
         expiration = said.get("Expiration") or {}
