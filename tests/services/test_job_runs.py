@@ -76,7 +76,7 @@ def test_a_request_to_stop_that_comes_while_the_command_is_being_started_reaches
             begun.append(self)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(child.subprocess, "Popen", AskedMeanwhile)  # type: ignore[attr-defined]
+    monkeypatch.setattr(subprocess, "Popen", AskedMeanwhile)
     try:
         with as_the_command_hears_it():
             came = child.run_command(("backup", "files"), tmp_path, dict(os.environ))

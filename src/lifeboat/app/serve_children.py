@@ -5,13 +5,10 @@ killed the job goes on to its end, and the next serve sees it run. The stream en
 """
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +18,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.services.schedule.child import SLOT
 from lifeboat.services.schedule.due import Past, Timed
 from lifeboat.services.schedule.memory import JobMemory, JobStillRuns, ScheduleMemory
+from lifeboat.services.schedule.process import ask_to_end, begin_lifeboat, kill_group
 
 DONE = (0, 3, 4)
 """Exit statuses after which a slot is done: findings and what is missing are told, and would be the same a minute later."""
@@ -88,16 +86,12 @@ class JobRuns:
         with self._mutex:
             if job in self.children or self._is_over:
                 return
-            self.children[job] = subprocess.Popen(
-                # -P: a folder called lifeboat in the application's folder must not be taken for us.
-                [
-                    *(python_program(), "-P", "-m", "lifeboat", "schedule", "run", job),
-                    *("--quiet", "--for-serve", *self._config),
-                ],
+            self.children[job] = begin_lifeboat(
+                ("schedule", "run", job, "--quiet", "--for-serve", *self._config),
+                self._folder,
+                {**self._environment, **planned},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                cwd=self._folder,
-                env={**self._environment, **planned},
                 start_new_session=True,
             )
 
@@ -108,18 +102,14 @@ class JobRuns:
     def ask_to_stop(self) -> None:
         with self._mutex:
             for child in self.children.values():
-                # Not the group: the run hands it on to its command, and twice would cut short how that ends.
-                with suppress(ProcessLookupError):
-                    child.terminate()
+                ask_to_end(child)
 
     def kill(self) -> None:
         """End them at once; none is begun any more."""
         with self._mutex:
             self._is_over = True
             for child in self.children.values():
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+                kill_group(child)
 
     def _runs_elsewhere(self, job: str) -> bool:
         """A run that somebody else began: a timer, a person, a serve that was killed."""
@@ -184,14 +174,11 @@ class StreamChild:
 
     def ask_to_stop(self) -> None:
         if self._child is not None:
-            with suppress(ProcessLookupError):
-                self._child.terminate()
+            ask_to_end(self._child)
 
     def kill(self) -> None:
         if self._child is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._child.pid, signal.SIGKILL)
-            self._child.wait()
+            kill_group(self._child)
 
     def _begin(self) -> None:
         with ExitStack() as stack:
@@ -202,12 +189,12 @@ class StreamChild:
                 self._not_before = self._clock.monotonic() + FIRST_PAUSE_SECONDS
                 self.trouble = "an earlier one is about to end"
                 return
-            self._child = subprocess.Popen(
-                [python_program(), "-P", "-m", "lifeboat", "stream", "--json", "--ends-with-input", *self._config],
+            self._child = begin_lifeboat(
+                ("stream", "--json", "--ends-with-input", *self._config),
+                self._folder,
+                self._environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                cwd=self._folder,
-                env=dict(self._environment),
                 pass_fds=(lock,),
                 start_new_session=True,
             )
@@ -246,13 +233,6 @@ class StreamChild:
         self._say(f"stream: it ended with exit status {code}; it begins again in {self._pause:.0f} s")
         if self._pause <= LONGEST_PAUSE_SECONDS:
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
-
-
-def python_program() -> str:
-    """This Python: a server that has it built in, such as uWSGI, says its own path instead."""
-    if Path(sys.executable or "").name.startswith(("python", "pypy")):
-        return sys.executable
-    return str(Path(sys.prefix) / "bin" / "python3")
 
 
 def _instant(text: str | None) -> datetime | None:

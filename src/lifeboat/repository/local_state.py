@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.replace_file import replace_file
 from lifeboat.repository.errors import RecipientsChanged
 from lifeboat.repository.writers import SECRET_BYTES, WriterSecret
 
@@ -120,18 +121,9 @@ class LocalState:
     def write_json(self, name: str, value: dict[str, Any]) -> None:
         """Replace a small file of ours, durably and whole or not at all; raises ``SettingsError``."""
         path = self.directory / name
-        # Containers that share a state folder have the same process ids.
-        temporary = path.with_name(f".{name}.{os.urandom(6).hex()}")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(value, sort_keys=True).encode())
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, path)
+            replace_file(path, json.dumps(value, sort_keys=True).encode())
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
             raise SettingsError(
                 f"{path} in the state folder cannot be written: {(error.strerror or str(error)).lower()}",
                 "make room there, or set LIFEBOAT_STATE to another directory",

@@ -9,15 +9,14 @@ store's clock ‖ u8 flags (1: damaged; 2: found so by opening it, so that a rig
 """
 
 import hashlib
-import os
 import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.replace_file import replace_file
 from lifeboat.repository.catalog_format import IndexedPack
 
 FILE = "scrub.bin"
@@ -89,18 +88,9 @@ class ScrubMemory:
     def save(self) -> None:
         """Replace the file, durably and whole or not at all; raises ``SettingsError``."""
         self._merge()
-        temporary = self._path.with_name(f".{self._path.name}.{os.urandom(6).hex()}")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self._head)
-                file.write(self._rows)
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, self._path)
+            replace_file(self._path, self._head, self._rows)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
             raise SettingsError(
                 f"{self._path} in the state folder cannot be written: {(error.strerror or str(error)).lower()}",
                 "make room there, or set LIFEBOAT_STATE to another directory",

@@ -6,12 +6,13 @@ A process of its own: a crash, a lack of memory or a kill of the command is seen
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+from lifeboat.services.schedule.process import begin_lifeboat
 
 BEGUN_BY = "LIFEBOAT_BEGUN_BY"
 """Set for a command by what begins it: ``schedule`` or ``dashboard``."""
@@ -57,13 +58,12 @@ def run_command(
         inherited: Descriptors that stay open in it: the job's lock.
     """
     with _HandingOn() as stop:
-        child = subprocess.Popen(
-            # -P: a folder called lifeboat in the application's folder must not be taken for us.
-            [sys.executable, "-P", "-m", "lifeboat", *arguments, "--json"],
+        child = begin_lifeboat(
+            (*arguments, "--json"),
+            folder,
+            environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            cwd=folder,
-            env=dict(environment),
             pass_fds=tuple(inherited),
         )
         stop.to(child)

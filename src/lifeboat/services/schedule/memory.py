@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.replace_file import replace_file
 
 PARTS_OF_ALL = ("db", "files")
 GRACE_AT_LEAST = timedelta(minutes=20)
@@ -162,17 +163,9 @@ class ScheduleMemory:
         return self._directory / f"{self._stem}.{name}.progress"
 
     def _write(self, said: dict[str, Any]) -> None:
-        temporary = self.path.with_suffix(f".{os.urandom(6).hex()}")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(said, indent=1).encode())
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, self.path)
+            replace_file(self.path, json.dumps(said, indent=1).encode())
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
             raise self._cannot(error) from None
 
     def _cannot(self, error: OSError) -> SettingsError:

@@ -12,13 +12,14 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.replace_file import replace_file
 from lifeboat.foundation.secret import Secret
 
 NAME = "dashboard-users.json"
@@ -177,17 +178,10 @@ class Users:
             os.close(lock)
 
     def _write(self, known: dict[str, _Stored]) -> None:
-        temporary = self.path.with_suffix(f".{os.urandom(6).hex()}")
+        said = {"users": {name: asdict(one) for name, one in known.items()}}
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps({"users": {name: asdict(one) for name, one in known.items()}}, indent=1).encode())
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, self.path)
+            replace_file(self.path, json.dumps(said, indent=1).encode())
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
             raise self._cannot(error) from None
 
     def _cannot(self, error: OSError) -> DashboardUserRefused:
