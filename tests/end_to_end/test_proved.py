@@ -95,6 +95,9 @@ def test_what_cannot_be_meant_is_refused_in_words(machine: Machine) -> None:
     for arguments, word in (
         (("--max-bytes", "10GB"), "--level full"),
         (("--level", "full", "--max-bytes", "much"), "10GB"),
+        (("--max-bytes", "lots"), "10GB"),
+        (("--max-bytes", ""), "10GB"),
+        (("--level", "full", "--max-bytes", "9" * 400), "room for"),
         (("--level", "full", "--max-minutes", "0"), "max-minutes"),
     ):
         ended = machine.ends("verify", *arguments)

@@ -93,6 +93,14 @@ def test_two_machines_have_two_writers_and_see_each_others_snapshots(tmp_path: P
     assert second.snapshot in {record.snapshot for record in seen}
 
 
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_name_chooses_none_even_where_there_is_only_one(tmp_path: Path, empty: str) -> None:
+    repository, _, clock = make(tmp_path)
+    back_up(repository, clock, CONTENT)
+    with pytest.raises(SnapshotUnknown, match="an empty name"):
+        repository.find_snapshot(empty)
+
+
 def test_every_object_carries_the_hash_of_its_bytes(tmp_path: Path) -> None:
     repository, store, clock = make(tmp_path)
     back_up(repository, clock, CONTENT)

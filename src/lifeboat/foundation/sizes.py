@@ -38,6 +38,6 @@ def read_bytes(text: str) -> int:
     if not found or (found[3] and not found[2]):
         raise ValueError("a size is written like 500MB, 10GB or 1.5GiB")
     count = float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2].lower() or " ")
-    if count < 1:
-        raise ValueError("a size is more than nothing")
+    if not 1 <= count < 2**63:
+        raise ValueError("a size is more than nothing, and less than there is room for anywhere")
     return int(count)

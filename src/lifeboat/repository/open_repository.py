@@ -174,6 +174,12 @@ class Repository(Catalog):
         ``latest`` means this machine's newest when it has any, else the newest of all; ``latest@NAME`` that writer's. It is never
         one that was taken before a restore, nor one that was imported.
         """
+        if not text.strip():
+            # Every id begins with nothing: an empty variable in a script would have chosen one.
+            raise SnapshotUnknown(
+                "an empty name means no snapshot",
+                "was a variable empty? `lifeboat snapshots` lists them; `latest` is the newest",
+            )
         candidates = [record for record in self.snapshots() if source is None or record.source == source]
         latest, _, label = text.partition("@")
         if latest == "latest":

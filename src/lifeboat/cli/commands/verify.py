@@ -61,6 +61,7 @@ def command(
     """
     from lifeboat.cli.show.verify import draw_verified
 
+    bytes_at_most = _bytes(max_bytes)
     if (max_bytes or max_minutes) and level not in ("sample", "full"):
         raise click.UsageError(
             f"--max-bytes and --max-minutes bound what is read, and --level {level} reads no packs: say --level full"
@@ -70,7 +71,7 @@ def command(
         report = lifeboat.verify(
             level,
             sample_percent=percent,
-            max_bytes=_bytes(max_bytes),
+            max_bytes=bytes_at_most,
             max_seconds=None if max_minutes is None else max_minutes * 60,
             with_key=not no_key,
         )
