@@ -5,7 +5,7 @@ Invariant: that nothing can be looked at is told too; nothing here ever stops a 
 
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -70,13 +70,26 @@ class Alerting:
         self._reached, self._not_sent = [], []
         engine = AlertEngine(self.journal().alerts, self._send, self._settings.alerts.quiet)
         told = engine.take(found, now, blind=facts.unreachable is not None)
+        unsent = [f"{error.message}; {error.hint}" for error in self._not_sent] + self._tell_cloudwatch(facts, found)
         return AlertCheck(
             tuple(found),
             tuple(told),
             tuple(dict.fromkeys(self._reached)),
-            tuple(dict.fromkeys(f"{error.message}; {error.hint}" for error in self._not_sent)),
+            tuple(dict.fromkeys(unsent)),
             not self._settings.notify.channels(_machine()),
         )
+
+    def _tell_cloudwatch(self, facts: Facts, found: Sequence[Condition]) -> list[str]:
+        """Why metrics could not be sent; a repository that is away sends none, and the alarms hear the silence."""
+        if not self._settings.aws.cloudwatch or facts.unreachable is not None:
+            return []
+        from lifeboat.app.cloudwatch import tell_cloudwatch
+
+        try:
+            tell_cloudwatch(self._settings, facts, found)
+        except LifeboatError as error:
+            return [f"{error.message}; {error.hint}"]
+        return []
 
     def history(self, since: datetime) -> list[AlertRow]:
         """Alerts that were told or open since then, newest first."""
@@ -137,6 +150,7 @@ class Alerting:
                 if one.level is not Level.OK
             ),
             cost_month=self.cost(report),
+            stored_bytes=report.stored_bytes,
             disk_free=free,
             disk_bytes=total,
         )  # fmt: skip
