@@ -61,10 +61,10 @@ def test_what_the_loss_of_all_packs_hurts_is_told_soon(tmp_path: Path) -> None:
     repository.identity = None
     damage = Damage()
     for pack in packs:
-        damage.add(pack, [pack])
+        damage.add((one.place, pack), [pack])
     began = time.process_time()
     consequences = Consequences(repository, records, damage)
-    assert all(len(consequences.of_pack(pack)) == 40 for pack in packs)
+    assert all(len(consequences.of_pack((one.place, pack))) == 40 for pack in packs)
     assert time.process_time() - began < 3, "packs times snapshots times packs: days, for a terabyte"
 
 

@@ -17,7 +17,7 @@ from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.reports import Rotation, VerifyReport
 from lifeboat.operations.verify import content
-from lifeboat.operations.verify.memory import FILE, NEVER, NEVER_OPENED, Checked, ScrubMemory
+from lifeboat.operations.verify.memory import FILE, NEVER, NEVER_OPENED, Checked, ScrubMemory, key_of
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits, Stopping, Unit, in_order, rotation
 from lifeboat.operations.verify.run import last_verify, verify
 from lifeboat.repository.open_repository import Repository
@@ -281,7 +281,7 @@ def test_killed_it_goes_on_from_what_it_had_read(tmp_path: Path, nth: int, monke
     clock.sleep(60)
     repository = reopen(store, tmp_path, holder)
     memory = ScrubMemory(repository.state.directory / FILE, repository.id)
-    before = {name for name in packs_in(store) if memory.of(bytes.fromhex(name[-64:])) != NEVER}
+    before = {name for name in packs_in(store) if memory.of(key_of(name)) != NEVER}
     assert nth - 1 - content.AT_ONCE < len(before) < nth
     watching = Watching(store)
     report = check(reopen(watching, tmp_path, holder), clock)
@@ -301,7 +301,7 @@ def test_stopped_by_hand_it_remembers_all_it_had_read(tmp_path: Path) -> None:
         check(reopen(watching, tmp_path, holder), clock)
     repository = reopen(store, tmp_path, holder)
     memory = ScrubMemory(repository.state.directory / FILE, repository.id)
-    assert sum(memory.of(bytes.fromhex(name[-64:])) != NEVER for name in packs_in(store)) >= 7 - content.AT_ONCE
+    assert sum(memory.of(key_of(name)) != NEVER for name in packs_in(store)) >= 7 - content.AT_ONCE
 
 
 def test_a_memory_that_cannot_be_written_is_said_and_ends_nothing(

@@ -112,11 +112,11 @@ def test_two_packs_that_changed_places_are_noticed(home: Path, tmp_path: Path) -
 
 def test_objects_of_another_generation_or_kind_do_not_fit(home: Path) -> None:
     small_repository(home)
-    moved = home / "keys/2026-12"
+    moved = home / "keys/2026-10"
     (home / "keys/2026-11").rename(moved)
     outcome = rescue_here(SEED, "check", home)
     assert refused(outcome)
-    assert "keys/2026-12" in outcome.err
+    assert "keys/2026-10" in outcome.err
     moved.rename(home / "keys/2026-11")
     catalog = only(home, "catalog/*")
     (catalog / "2026-11").rename(catalog / "2026-10")

@@ -11,7 +11,7 @@ from datetime import datetime
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.quarantine import quarantined
+from lifeboat.repository.quarantine import quarantined, spoilt_in
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record, read_time, show_time
 from lifeboat.repository.statements import Standing, Verb, record_digest, write_statements
@@ -39,7 +39,7 @@ class Proofs:
 
     def of(self, record: Record) -> datetime | None:
         """When the snapshot was proved; None when it never was, or something it needs was found damaged since."""
-        if not self._spoilt.isdisjoint(record.packs):
+        if not spoilt_in(self._spoilt, record.place).isdisjoint(record.packs):
             return None
         return self.said_of(record)
 

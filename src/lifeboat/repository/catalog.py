@@ -25,7 +25,7 @@ from lifeboat.repository.names import (
     stated_digest,
 )
 from lifeboat.repository.objects import read_many, read_verified
-from lifeboat.repository.quarantine import quarantined
+from lifeboat.repository.quarantine import quarantined, spoilt_in
 from lifeboat.repository.record import Record, record_from_json
 from lifeboat.repository.statements import (
     NOTHING_SAID,
@@ -133,13 +133,11 @@ class Catalog:
 
         Who may not list packs (a guarded writer) has to believe the indexes.
         """
-        spoilt = quarantined(self.state, self.id)
+        place = packs_prefix(source, class_, generation)
+        spoilt = spoilt_in(quarantined(self.state, self.id), place)
         sizes: dict[str | None, int] | None
         try:
-            sizes = {
-                stated_digest(stored.name): stored.size_bytes
-                for stored in self.store.list_under(packs_prefix(source, class_, generation))
-            }
+            sizes = {stated_digest(stored.name): stored.size_bytes for stored in self.store.list_under(place)}
         except StorageDenied:
             sizes = None
         table = ChunkTable()

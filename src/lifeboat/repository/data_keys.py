@@ -9,7 +9,7 @@ from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.crypto.sealing import FORMAT_VERSION, KEY_BYTES, SUITE
 from lifeboat.crypto.wrapping import unwrap, wrap
 from lifeboat.repository.errors import KeyNotARecipient, ObjectDamaged
-from lifeboat.repository.names import digest
+from lifeboat.repository.names import digest, is_generation
 from lifeboat.repository.pack_format import refuse_newer
 
 MAGIC = b"LBKY"
@@ -42,8 +42,21 @@ def make_data_key(
     return DataKey(bytes.fromhex(digest(bytes(stored))), key, bytes(stored))
 
 
-def open_data_key(stored: bytes, identity: Identity, repository: bytes, generation: str, name: str) -> bytes:
-    """Unwrap with one identity; raises ``KeyNotARecipient``, ``RepositoryDamaged`` kinds, ``NewerFormat``."""
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A stored data key, its front and whom it was wrapped for; nothing is opened."""
+
+    repository: bytes
+    writer: bytes
+    run: bytes
+    generation: str
+    """In which it was made. One that lies in a later generation came there with packs that were carried forward (section 17)."""
+    wrapped_for: dict[bytes, bytes]
+    """Fingerprint of a recipient to what only that recipient opens."""
+
+
+def read_wrapped_key(stored: bytes, repository: bytes, generation: str, name: str) -> WrappedKey:
+    """Read a stored data key that lies in this generation; raises ``ObjectDamaged``, ``NewerFormat``."""
     try:
         magic, version, suite, _, stated, writer, run, length = _HEADER.unpack_from(stored)
         if magic != MAGIC:
@@ -59,19 +72,30 @@ def open_data_key(stored: bytes, identity: Identity, repository: bytes, generati
             position += _WRAPPED.size
             wrapped_for[fingerprint] = stored[position : position + wrapped_bytes]
             position += wrapped_bytes
-        if position != len(stored) or stated != repository or label != generation:
+        if position != len(stored) or stated != repository or not is_generation(label) or label > generation:
             raise ValueError("not of this repository and generation")
     except (ValueError, struct.error) as error:
         raise ObjectDamaged(
             f"{name} is not a data key of this repository and generation", "see `lifeboat verify`"
         ) from error
+    return WrappedKey(stated, writer, run, label, wrapped_for)
+
+
+def open_data_key(stored: bytes, identity: Identity, repository: bytes, generation: str, name: str) -> bytes:
+    """Unwrap with one identity; raises ``KeyNotARecipient``, ``RepositoryDamaged`` kinds, ``NewerFormat``.
+
+    Args:
+        generation: That of the place where it lies. The key is bound to the one that its own front states, which may be earlier.
+    """
+    key_object = read_wrapped_key(stored, repository, generation, name)
     fingerprint = identity.recipient.fingerprint
-    if fingerprint not in wrapped_for:
+    if fingerprint not in key_object.wrapped_for:
         raise KeyNotARecipient(
             f"the data key {name} was not wrapped for key {identity.recipient.fingerprint_short}",
             "it is older or newer than this recipient; use another recipient's key",
         )
-    key = unwrap(wrapped_for[fingerprint], identity, _info(repository, writer, run, fingerprint, generation))
+    info = _info(repository, key_object.writer, key_object.run, fingerprint, key_object.generation)
+    key = unwrap(key_object.wrapped_for[fingerprint], identity, info)
     if len(key) != KEY_BYTES:
         raise ObjectDamaged(f"{name} holds a key of {len(key)} bytes", "see `lifeboat verify`")
     return key

@@ -17,6 +17,10 @@ _LABEL = re.compile(r"\w[\w. -]{0,63}")
 _GENERATION = re.compile(r"\d{4}-\d{2}(\.\d+)?\Z")
 
 
+At = tuple[str, bytes]
+"""A stored pack: the place where it lies (``packs_prefix``) and its name. Carried forward, one name lies in two places."""
+
+
 class Source(StrEnum):
     """What a snapshot is of; also the first segment of its packs' names."""
 
@@ -88,6 +92,11 @@ def packs_prefix(source: Source, class_: Class, generation: str) -> str:
 
 def pack_name(source: Source, class_: Class, generation: str, sha256: str) -> str:
     return packs_prefix(source, class_, generation) + sha256
+
+
+def generation_in(name: str) -> str:
+    """The generation in a pack's name, or in the place where packs lie."""
+    return name.split("/")[3]
 
 
 def segment_name(generation: str, data_key: str, after: str, through: str, chain: str, writer: str, sha256: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from lifeboat.crypto.identity import from_base64, to_base64
 from lifeboat.repository.catalog_format import joined_names, split_names
 from lifeboat.repository.errors import ObjectDamaged
-from lifeboat.repository.names import Class, Source
+from lifeboat.repository.names import Class, Source, packs_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,11 @@ class Record:
         make its snapshot the latest for ever.
         """
         return min(self.instant, self.finished)
+
+    @property
+    def place(self) -> str:
+        """Where its packs lie: a record means the packs of its own source, class and generation and no others."""
+        return packs_prefix(Source(self.source), Class(self.class_), self.generation)
 
     def to_json(self) -> dict[str, Any]:
         """The plain content of the record object."""

@@ -481,15 +481,19 @@ class Repository:
     def _open_data_key(self, content: bytes, writer: Writer, generation: str) -> bytes:
         assert self.identity is not None
         header = b"LBKY\x00\x01\x01\x00" + self.id + writer.id
-        end = 57 + len(generation)
-        if not content.startswith(header) or content[56:end] != bytes([len(generation)]) + generation.encode():
-            raise Trouble("it does not begin as it should, or is of another writer, repository or generation")
+        end = 57 + (content[56] if len(content) > 56 else 0)
+        made_in = content[57:end]
+        # A key that came along with packs that were carried forward says the earlier month in which it was made.
+        if not content.startswith(header) or not re.fullmatch(rb"\d{4}-\d\d(\.\d+)?", made_in):
+            raise Trouble("it does not begin as it should, or is of another writer or repository")
+        if made_in.decode() > generation:
+            raise Trouble("it is of another generation")
         if len(content) < end + 2 or len(content) != end + 2 + 1202 * int.from_bytes(content[end : end + 2], "big"):
             raise Trouble("its length is not what its header says")
         run, mine = content[40:56], self.identity.fingerprint
         for at in range(end + 2, len(content), 1202):
             if content[at : at + 34] == mine + b"\x04\x90":  # 0x0490 is 1168, the length of what follows
-                info = b"lifeboat data key 1\x00" + self.id + writer.id + run + mine + generation.encode()
+                info = b"lifeboat data key 1\x00" + self.id + writer.id + run + mine + made_in
                 return self.identity.unwrap(content[at + 34 : at + 1202], info, 32)
         raise Trouble("it was not made for your key")
 
@@ -1608,7 +1612,7 @@ def attempt(act: Callable[[Entry], None], entry: Entry) -> bool:
 def check(repository: Repository) -> None:
     """Read every object; with the key, open it as well."""
     names, total = repository.names(), 0
-    packs = {hash_in(name) for name in names if "/pack/" in name}
+    packs = {name for name in names if "/pack/" in name}
     tables: dict[bytes, bytes] = {}  # pack to the hash of its table, to compare the indexes with
     links: dict[str, list[tuple[int, bytes, str]]] = {}
     # Packs come before the indexes that repeat them.
@@ -1634,8 +1638,10 @@ def check(repository: Repository) -> None:
                     check_index(repository, name, repository.catalog_writer(name), tables)
                 elif "/snapshot-" in name:
                     snapshot = repository.open_record(name)
-                    for pack in sorted(snapshot.packs() - packs):
-                        complain(f"snapshot {snapshot.id[:12]} needs the pack {pack.hex()}, which is missing")
+                    folder = f"{snapshot.source}/pack/{snapshot.storage_class}/{snapshot.generation}"
+                    for pack in sorted(snapshot.packs()):
+                        if f"{folder}/{pack.hex()}" not in packs:
+                            complain(f"snapshot {snapshot.id[:12]} needs the pack {pack.hex()}, which is missing")
                 elif "/link-" in name:
                     links.setdefault(name.split("/")[1], []).append(
                         read_link(repository, name, repository.catalog_writer(name))

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from lifeboat.storage.content import size_of
+from lifeboat.storage.copying import copy_within
 from lifeboat.storage.errors import StorageBusy, StorageFull
 from lifeboat.storage.object_store import Content, ObjectStore, StoredObject
 
@@ -35,7 +36,7 @@ class When(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a store: ``"write"``, ``"read"``, ``"list"`` or ``"delete"``, and its name or prefix."""
+    """One call of a store: ``"write"``, ``"read"``, ``"list"``, ``"delete"`` or ``"copy"``, and its name (of a copy the new one) or prefix."""
 
     kind: str
     name: str
@@ -58,6 +59,9 @@ class Passing:
 
     def delete(self, name: str) -> None:
         self._around(Call("delete", name), lambda: self.inner.delete(name))
+
+    def copy_within(self, name: str, to_name: str) -> str | None:
+        return self._around(Call("copy", to_name), lambda: copy_within(self.inner, name, to_name))
 
     def time_there(self) -> datetime:
         return self.inner.time_there()
@@ -128,7 +132,7 @@ class CrashAtCall(Passing):
         inner: ObjectStore,
         nth: int,
         when: When = When.BEFORE,
-        kinds: frozenset[str] = frozenset({"write", "read", "list", "delete"}),
+        kinds: frozenset[str] = frozenset({"write", "read", "list", "delete", "copy"}),
     ) -> None:
         super().__init__(inner)
         self._left = nth

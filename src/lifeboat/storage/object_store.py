@@ -16,7 +16,7 @@ Names are ASCII segments joined by ``/``; each segment matches ``[A-Za-z0-9._-]+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Content = bytes | Sequence[bytes | bytearray | memoryview]
 """One buffer, or the buffers that follow each other: a 32 MiB pack is never joined in memory."""
@@ -76,4 +76,21 @@ class ObjectStore(Protocol):
 
     def describe(self) -> str:
         """Where this is, for messages: ``"s3://bucket/prefix"``, ``"/srv/backup"``. Never a secret."""
+        ...
+
+
+@runtime_checkable
+class CopiesWithin(Protocol):
+    """A store that makes a second object of one it holds, without the bytes going through this machine."""
+
+    def copy_within(self, name: str, to_name: str) -> str | None:
+        """Store the bytes of ``name`` as ``to_name`` too, durably; it is as old as this moment, not as its original.
+
+        Returns:
+            Hex SHA-256 of the copied bytes, where whoever copied them computed it of the bytes; None: it was not told.
+
+        Raises:
+            ObjectMissing: There is no such object. ObjectExists: The name is taken; nothing was changed.
+            ObjectArchived: It has to be brought back first.
+        """
         ...

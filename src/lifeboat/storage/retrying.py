@@ -12,6 +12,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.sizes import MIB
 from lifeboat.storage.content import buffers_of
+from lifeboat.storage.copying import copy_within
 from lifeboat.storage.errors import ObjectExists, ObjectTooShort
 from lifeboat.storage.object_store import Content, ObjectStore, StoredObject
 
@@ -85,6 +86,10 @@ class RetryingStore:
 
     def delete(self, name: str) -> None:
         self._repeat(lambda: self.inner.delete(name))
+
+    def copy_within(self, name: str, to_name: str) -> str | None:
+        """A copy whose answer was lost ends as ``ObjectExists``: whose bytes lie there is the caller's to find out."""
+        return self._repeat(lambda: copy_within(self.inner, name, to_name))
 
     def time_there(self) -> datetime:
         return self._repeat(self.inner.time_there)

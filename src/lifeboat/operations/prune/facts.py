@@ -11,10 +11,10 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
 from lifeboat.repository.catalog_format import Index
 from lifeboat.repository.errors import SaidByNobody
-from lifeboat.repository.names import CATALOG, KEYS, SEGMENTS, Class, Source, is_generation, packs_prefix, stated_digest
+from lifeboat.repository.names import CATALOG, KEYS, SEGMENTS, Class, Source, is_generation, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import HEADER_BYTES, read_header
-from lifeboat.repository.quarantine import quarantined
+from lifeboat.repository.quarantine import quarantined, spoilt_in
 from lifeboat.repository.record import Record, read_time
 from lifeboat.repository.segments import StoredSegment, read_segment_name
 from lifeboat.repository.statements import NOTHING_SAID, Standing, Statement, record_digest, standings
@@ -46,7 +46,7 @@ class StoredRecord:
     @property
     def place(self) -> str:
         """Where its packs lie: a record means the packs of its own source, class and generation and no others."""
-        return packs_prefix(Source(self.record.source), Class(self.record.class_), self.record.generation)
+        return self.record.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def gather(repository: Repository, progress: Progress) -> Facts:
     records = []
     for one in opened:
         standing = said.get(record_digest(one), NOTHING_SAID)
-        proved = standing.proved is not None and spoilt.isdisjoint(one.packs)
+        proved = standing.proved is not None and spoilt_in(spoilt, one.place).isdisjoint(one.packs)
         records.append(StoredRecord(one, standing, proved, labels[one.writer], sizes.get(one.object_name, 0)))
     closed = sorted({place for place in map(_place, sizes) if place is not None and closes(place[1]) <= now})
     once = {pack: pack for one in opened for pack in one.packs}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from sys import intern
 
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.clock import Clock
@@ -17,7 +18,7 @@ from lifeboat.operations.verify.segments import hurt_by_segment, look_into_segme
 from lifeboat.operations.verify.structure import Structure, damaged
 from lifeboat.repository.catalog_format import IndexedPack
 from lifeboat.repository.chunk_table import Place
-from lifeboat.repository.names import PROBES, digest, key_name, stated_digest
+from lifeboat.repository.names import PROBES, At, digest, generation_in, key_name, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import (
     HEADER_BYTES,
@@ -47,11 +48,11 @@ class ContentCheck:
     bytes_read: int = 0
     chunks: int = 0
     findings: list[Finding] = field(default_factory=list)
-    checked: set[bytes] = field(default_factory=set)
-    """Digests of the objects that were looked at."""
-    whole: set[bytes] = field(default_factory=set)
+    checked: set[str] = field(default_factory=set)
+    """Names of the objects that were looked at."""
+    whole: set[At] = field(default_factory=set)
     """Packs that an index names and in which nothing wrong was found."""
-    spoilt: set[bytes] = field(default_factory=set)
+    spoilt: set[At] = field(default_factory=set)
     """Packs that are wrong or gone."""
     stopped_by: str | None = None
     """``bytes`` or ``minutes`` when a limit ended it."""
@@ -91,21 +92,21 @@ class Scrub:
 
     def last(self, unit: Unit) -> Checked:
         """The last check of a unit as it counts."""
-        return as_it_counts(unit, self._memory.of(unit.digest), self.now_seconds)
+        return as_it_counts(unit, self._memory.of(unit.key), self.now_seconds)
 
     def packs(self) -> list[Unit]:
         """Every pack that an index names."""
         preference = _preferences(self._found.records)
         return [
             Unit(
-                where,
-                pack,
+                at[0] + at[1].hex(),
+                at[1],
                 indexed.size_bytes,
                 indexed,
-                can_be_opened=self._can_open(where, indexed),
-                preference=preference.get(pack, 0),
+                can_be_opened=self._can_open(at, indexed),
+                preference=preference.get(at, 0),
             )
-            for pack, (where, indexed) in self._found.packs.items()
+            for at, indexed in self._found.every_pack()
         ]
 
     def segments(self) -> list[Unit]:
@@ -125,11 +126,11 @@ class Scrub:
             for one in self._found.segments
         ]
 
-    def _can_open(self, where: str, indexed: IndexedPack) -> bool:
+    def _can_open(self, at: At, indexed: IndexedPack) -> bool:
         """Whether the keys at hand open the pack; a data key that was not wrapped for us has been told by the structure."""
-        key = key_name(where.rsplit("/", 2)[1], indexed.data_key_name.hex())
+        key = key_name(generation_in(at[0]), indexed.data_key_name.hex())
         is_ours = self._repository.identity is not None and key not in self._found.foreign_keys
-        return is_ours and indexed.name in self._owners
+        return is_ours and at in self._owners
 
     def everything(self) -> tuple[list[Unit], list[Finding]]:
         """Every object of ours in the store, and what is to be said of the others."""
@@ -158,9 +159,9 @@ class Scrub:
         check = ContentCheck()
         gone = self._found.damage.chunks
         for unit in units:
-            if unit.digest in gone:  # told by the structure already: cut, or not there
-                self._memory.note(unit.digest, Checked(self.now_seconds, NEVER_OPENED, True))
-        there = [unit for unit in units if unit.digest not in gone]
+            if unit.at in gone:  # told by the structure already: cut, or not there
+                self._memory.note(unit.key, Checked(self.now_seconds, NEVER_OPENED, True))
+        there = [unit for unit in units if unit.at not in gone]
         due = beside_each_other(
             in_order([unit for unit in there if unit.segment is None], self.last),
             in_order([unit for unit in there if unit.segment is not None], self.last),
@@ -196,22 +197,22 @@ class Scrub:
         check.objects += 1
         check.bytes_read += outcome.size
         check.chunks += outcome.chunks
-        check.checked.add(unit.digest)
-        before = self._memory.of(unit.digest)
+        check.checked.add(unit.name)
+        before = self._memory.of(unit.key)
         if outcome.trouble is None and before.inside and not outcome.opened and not self._may_clear(unit):
-            self._memory.note(unit.digest, before._replace(seconds=self.now_seconds))
-            check.checked.discard(unit.digest)
+            self._memory.note(unit.key, before._replace(seconds=self.now_seconds))
+            check.checked.discard(unit.name)
             return
         if outcome.trouble is None:
             # A right hash says that these are the bytes that were opened once, when they were.
             opened = unit.mark if outcome.opened and unit.mark else before.opened
             if unit.is_pack:
-                check.whole.add(unit.digest)
-            self._memory.note(unit.digest, Checked(self.now_seconds, opened, False))
+                check.whole.add(unit.at)
+            self._memory.note(unit.key, Checked(self.now_seconds, opened, False))
             return
-        self._memory.note(unit.digest, Checked(self.now_seconds, NEVER_OPENED, True, outcome.hash_is_right))
+        self._memory.note(unit.key, Checked(self.now_seconds, NEVER_OPENED, True, outcome.hash_is_right))
         if unit.indexed is not None:
-            self._found.damage.add(unit.digest, outcome.bad)
+            self._found.damage.add(unit.at, outcome.bad)
         if unit.segment is not None:
             check.findings.append(outcome.trouble)
             return
@@ -219,24 +220,24 @@ class Scrub:
             damaged(self._found, unit.name, RepositoryDamaged(outcome.trouble.message))
             return
         check.findings.append(outcome.trouble)
-        check.spoilt.add(unit.digest)
+        check.spoilt.add(unit.at)
 
     def _may_clear(self, unit: Unit) -> bool:
         """Whether a right hash alone ends what opening had found: only where no snapshot needs the pack any more."""
-        return self._repository.identity is not None and unit.digest not in self._owners
+        return self._repository.identity is not None and unit.at not in self._owners
 
     def _remembered(self, units: Iterable[Unit], check: ContentCheck) -> list[Finding]:
         """What earlier runs found damaged and this one did not read: it is not forgotten for that."""
         findings = []
         for unit in units:
-            last = self._memory.of(unit.digest)
-            if not last.damaged or unit.digest in check.checked or unit.digest in self._found.damage.chunks:
+            last = self._memory.of(unit.key)
+            if not last.damaged or unit.name in check.checked or unit.at in self._found.damage.chunks:
                 continue
             if unit.name in self._found.damaged_objects:
                 continue
             if unit.indexed is not None:
-                self._found.damage.add(unit.digest, ())
-                self._found.damage.remembered.add(unit.digest)
+                self._found.damage.add(unit.at, ())
+                self._found.damage.remembered.add(unit.at)
             day = show_time(datetime.fromtimestamp(last.seconds, UTC))[:16]
             how = "with the key, when its chunks did not open" if last.inside else "by its hash"
             message = f"it was found damaged {how}, last at {day}Z, and this run did not look at it that way again"
@@ -256,7 +257,7 @@ class Scrub:
         outcome.size = len(raw)
         sentence = "" if outcome.hash_is_right else "its bytes do not have the hash in its name"
         if unit.indexed is not None:
-            sentence = _look_inside(self._repository, self._owners.get(unit.digest), unit, raw, outcome, sentence)
+            sentence = _look_inside(self._repository, self._owners.get(unit.at), unit, raw, outcome, sentence)
         hurts: tuple[str, ...] = ()
         if unit.segment is not None:
             sentence = self._look_into_segment(unit, unit.segment, raw, outcome, sentence)
@@ -282,7 +283,7 @@ class Scrub:
     def _hint(self, unit: Unit) -> str:
         """What to do; only the machine that wrote a pack can store again what it held."""
         hint = "is there an older version or a replica of it?"
-        owner, ours = self._owners.get(unit.digest), self._repository.state.load_writer()
+        owner, ours = self._owners.get(unit.at), self._repository.state.load_writer()
         if owner is None or (ours is not None and owner.writer == ours.writer.hex()):
             return hint
         return f"{hint} Else, on {owner.label}: `lifeboat backup all --new-generation`"
@@ -291,7 +292,7 @@ class Scrub:
         unit = outcome.unit
         if unit.indexed is None:
             return outcome  # deleted since it was listed
-        if unit.digest not in self._owners and closes(unit.name.split("/")[3]) <= self._began_at:
+        if unit.at not in self._owners and closes(unit.name.split("/")[3]) <= self._began_at:
             return outcome  # pruned since it was listed
         outcome.bad = [unpack_row(unit.indexed.rows, n).chunk for n in range(len(unit.indexed.rows) // ROW_BYTES)]
         outcome.trouble = Finding(Level.PROBLEM, "pack-missing", unit.name, "the pack is gone")
@@ -331,22 +332,24 @@ def _code_of(unit: Unit) -> str | None:
     return "pack-damaged" if unit.is_pack else None
 
 
-def _owners(found: Structure) -> dict[bytes, Record]:
+def _owners(found: Structure) -> dict[At, Record]:
     """Of each pack a snapshot that needs it, of the pack's own writer if there is one: others only name it."""
-    owners: dict[bytes, Record] = {}
+    owners: dict[At, Record] = {}
     for record in found.records:
+        place = intern(record.place)
         for pack in record.packs:
-            if pack not in owners or found.writers.get(pack) == record.writer:
-                owners[pack] = record
+            if (place, pack) not in owners or found.writers.get((place, pack)) == record.writer:
+                owners[place, pack] = record
     return owners
 
 
-def _preferences(records: Iterable[Record]) -> dict[bytes, int]:
+def _preferences(records: Iterable[Record]) -> dict[At, int]:
     """The packs of the newest snapshots come first: those are restored."""
-    preference: dict[bytes, int] = {}
+    preference: dict[At, int] = {}
     for number, record in enumerate(sorted(records, key=lambda one: one.finished, reverse=True)):
+        place = intern(record.place)
         for pack in record.packs:
-            preference.setdefault(pack, number)
+            preference.setdefault((place, pack), number)
     return preference
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged
 from lifeboat.repository.chunk_table import ChunkTable
-from lifeboat.repository.names import typed
+from lifeboat.repository.names import At, typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader, StreamEntry
 from lifeboat.repository.record import Record, show_time
@@ -22,11 +22,11 @@ NAMED_AT_MOST = 20
 class Damage:
     """What is broken, by pack: the chunks of it that cannot be had."""
 
-    chunks: dict[bytes, set[bytes]] = field(default_factory=dict)
-    remembered: set[bytes] = field(default_factory=set)
+    chunks: dict[At, set[bytes]] = field(default_factory=dict)
+    remembered: set[At] = field(default_factory=set)
     """Found damaged by an earlier run and not read by this one: which chunks of it are bad is not known."""
 
-    def add(self, pack: bytes, chunks: Iterable[bytes]) -> None:
+    def add(self, pack: At, chunks: Iterable[bytes]) -> None:
         self.chunks.setdefault(pack, set()).update(chunks)
 
 
@@ -46,7 +46,7 @@ class Consequences:
         self._lost: dict[tuple[str, str, str, str], set[bytes]] = {}
         self._named: dict[str, dict[bytes, list[str]]] = {}
 
-    def of_pack(self, pack: bytes) -> tuple[str, ...]:
+    def of_pack(self, pack: At) -> tuple[str, ...]:
         """What is lost with this pack, one line for each snapshot."""
         bad = self._damage.chunks.get(pack, set())
         hurt = []
@@ -58,7 +58,7 @@ class Consequences:
                 hurt.append(f"{name_snapshot(record)}: {', '.join(names)}")
         return tuple(hurt)
 
-    def lies_elsewhere(self, pack: bytes, chunks: Iterable[bytes]) -> bool:
+    def lies_elsewhere(self, pack: At, chunks: Iterable[bytes]) -> bool:
         """Whether every one of these chunks also lies in a pack that is not damaged, for every snapshot that needs this pack: readers
         find it there, and nothing is lost.
         """
@@ -66,10 +66,9 @@ class Consequences:
         if not hurt:
             return False
         wanted = list(chunks)
-        tables = {id(table): table for table in map(self._table, hurt)}
         return all(
-            any(place.pack not in self._damage.chunks for place in table.places(chunk))
-            for table in tables.values()
+            any((pack[0], place.pack) not in self._damage.chunks for place in table.places(chunk))
+            for table in {id(table): table for table in map(self._table, hurt)}.values()
             for chunk in wanted
         )
 
@@ -99,7 +98,7 @@ class Consequences:
         key = (record.writer, record.generation, record.source, record.class_)
         table = self._table(record)
         if key not in self._lost:
-            self._lost[key] = self._without_another_copy(table)
+            self._lost[key] = self._without_another_copy(table, record.place)
         try:
             with SnapshotReader(self._repository, record, table) as reader:
                 for stream in reader.streams().values():
@@ -109,23 +108,26 @@ class Consequences:
             known[b""] = []
         return known
 
-    def _without_another_copy(self, table: ChunkTable) -> set[bytes]:
-        """The bad chunks that no whole pack holds besides: only they are lost."""
+    def _without_another_copy(self, table: ChunkTable, where: str) -> set[bytes]:
+        """The bad chunks that no whole pack in the same place holds besides: only they are lost."""
         every = set().union(*self._damage.chunks.values())
         return {
             chunk
             for chunk in every
-            if not any(chunk not in self._damage.chunks.get(place.pack, ()) for place in table.places(chunk))
+            if not any(chunk not in self._damage.chunks.get((where, place.pack), ()) for place in table.places(chunk))
         }
 
     @cached_property
-    def _hurt_by(self) -> dict[bytes, list[Record]]:
+    def _hurt_by(self) -> dict[At, list[Record]]:
         """The snapshots that need each damaged pack. The damage is complete when the first is asked for."""
-        hurt: dict[bytes, list[Record]] = {pack: [] for pack in self._damage.chunks}
+        hurt: dict[At, list[Record]] = {pack: [] for pack in self._damage.chunks}
+        damaged: dict[str, set[bytes]] = {}
+        for where, name in hurt:
+            damaged.setdefault(where, set()).add(name)
         for record in self._records:
-            for pack in record.packs:
-                if pack in hurt:
-                    hurt[pack].append(record)
+            where = record.place
+            for name in damaged.get(where, set()).intersection(record.packs):
+                hurt[where, name].append(record)
         return hurt
 
 

@@ -3,8 +3,9 @@
 A hint only, local and bound to the repository: lost, the rotation begins anew. Proofs rest on it: so what it says of an opened pack is bound
 to what the index said of that pack then (``fingerprint``), and a hash that is right later says that these are still the bytes that were opened.
 
-Format: ``lifeboat scrub 1\\n`` ‖ repository id (16), then rows sorted by their first 16 bytes, 29 bytes each (29 MB for a million packs, which
-are 24 TB): first half of the object's SHA-256 (16) ‖ fingerprint of what was opened (8, zero: never opened) ‖ u32 seconds since 1970 by the
+Format: ``lifeboat scrub 2\\n`` ‖ repository id (16), then rows sorted by their first 16 bytes, 29 bytes each (29 MB for a million packs, which
+are 24 TB): first half of the SHA-256 of the object's whole name (16; a pack that was carried forward lies in two places, and each is
+checked for itself) ‖ fingerprint of what was opened (8, zero: never opened) ‖ u32 seconds since 1970 by the
 store's clock ‖ u8 flags (1: damaged; 2: found so by opening it, so that a right hash alone does not clear it).
 """
 
@@ -20,7 +21,7 @@ from lifeboat.foundation.replace_file import replace_file
 from lifeboat.repository.catalog_format import IndexedPack
 
 FILE = "scrub.bin"
-_MAGIC = b"lifeboat scrub 1\n"
+_MAGIC = b"lifeboat scrub 2\n"
 _ROW = struct.Struct(">16s8sIB")
 _KEY_BYTES = 16
 _DAMAGED, _INSIDE = 1, 2
@@ -42,6 +43,11 @@ class Checked(NamedTuple):
 NEVER = Checked(0, NEVER_OPENED, False)
 
 
+def key_of(name: str) -> bytes:
+    """Under what the object of this name is remembered."""
+    return hashlib.sha256(name.encode()).digest()
+
+
 def fingerprint(pack: IndexedPack) -> bytes:
     """What an index says of a pack, in 8 bytes: an index that says something else later finds the pack unopened."""
     return hashlib.sha256(pack.data_key_name + pack.rows).digest()[:8]
@@ -57,7 +63,7 @@ class ScrubMemory:
         self._fresh: dict[bytes, bytes] = {}
 
     def of(self, name: bytes) -> Checked:
-        """The last check of the object with this SHA-256; ``NEVER`` when there was none."""
+        """The last check of the object with this ``key_of``; ``NEVER`` when there was none."""
         key = name[:_KEY_BYTES]
         row = self._fresh.get(key)
         if row is None:

@@ -13,11 +13,12 @@ from lifeboat.operations.database_point import stored_collections
 from lifeboat.operations.proofs import Proofs, doubt, prove
 from lifeboat.operations.restore_files import stored_roots
 from lifeboat.operations.verify.damage import name_snapshot
-from lifeboat.operations.verify.memory import ScrubMemory, fingerprint
+from lifeboat.operations.verify.memory import ScrubMemory, fingerprint, key_of
 from lifeboat.operations.verify.structure import Structure, readers
 from lifeboat.operations.verify.trees import TreeCheck
+from lifeboat.repository.catalog_format import IndexedPack
 from lifeboat.repository.errors import ObjectDamaged
-from lifeboat.repository.names import Class, Source, key_name, packs_prefix
+from lifeboat.repository.names import At, Source, generation_in, key_name
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
@@ -31,14 +32,16 @@ def prove_what_was_opened(
     said = {record.object_name for record in found.records if proofs.said_of(record) is not None}
     spoilt = [record for record in found.records if record.object_name in said and _is_hurt(found, record)]
     findings = doubt(repository, spoilt, "something it needs was found damaged or missing by lifeboat verify", now)
-    opened = {pack for pack in found.packs if _was_opened(found, memory, pack)}
+    opened: dict[str, set[bytes]] = {}
+    for at, indexed in found.every_pack():
+        if _was_opened(found, memory, at, indexed):
+            opened.setdefault(at[0], set()).add(at[1])
     due = [
         record
         for record in found.records
         if (record.object_name not in said or proofs.is_only_known_here(record))
         and record.object_name not in found.unsound
-        and opened.issuperset(record.packs)
-        and all(found.packs[pack][0].startswith(_place_of_packs(record)) for pack in record.packs)
+        and opened.get(record.place, set()).issuperset(record.packs)
     ]
     proved = []
     for record, reader in readers(repository, due):
@@ -58,29 +61,26 @@ def prove_what_was_opened(
 
 def _is_hurt(found: Structure, record: Record) -> bool:
     """Whether something the snapshot needs is damaged or gone (a key that merely is not wrapped for us does not count)."""
-    if not found.damage.chunks.keys().isdisjoint(record.packs) or record.object_name in found.broken:
+    damaged = {name for place, name in found.damage.chunks if place == record.place}
+    if not damaged.isdisjoint(record.packs) or record.object_name in found.broken:
         return True
-    keys = (found.packs[pack][1].data_key_name for pack in record.packs if pack in found.packs)
+    indexed_here = found.packs_of(record)
+    keys = (indexed_here[pack].data_key_name for pack in record.packs if pack in indexed_here)
     return any(key_name(record.generation, key.hex()) in found.bad_keys for key in set(keys))
 
 
-def _was_opened(found: Structure, memory: ScrubMemory, pack: bytes) -> bool:
+def _was_opened(found: Structure, memory: ScrubMemory, at: At, indexed: IndexedPack) -> bool:
     """Whether every chunk of the pack opened once, by the table that all indexes state now, and its key still opens."""
-    if pack in found.damage.chunks or pack in found.disputed:
+    if at in found.damage.chunks or at in found.disputed:
         return False
-    where, indexed = found.packs[pack]
-    key = key_name(where.rsplit("/", 2)[1], indexed.data_key_name.hex())
-    last = memory.of(pack)
+    key = key_name(generation_in(at[0]), indexed.data_key_name.hex())
+    last = memory.of(key_of(at[0] + at[1].hex()))
     return (
         not last.damaged
         and last.opened == fingerprint(indexed)
         and key not in found.bad_keys
         and key not in found.foreign_keys
     )
-
-
-def _place_of_packs(record: Record) -> str:
-    return packs_prefix(Source(record.source), Class(record.class_), record.generation)
 
 
 def _what_keeps_it_from_coming_back(reader: SnapshotReader, trees: TreeCheck) -> LifeboatError | None:

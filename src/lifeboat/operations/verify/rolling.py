@@ -10,8 +10,9 @@ from hashlib import sha256
 from itertools import zip_longest
 
 from lifeboat.operations.reports import Rotation
-from lifeboat.operations.verify.memory import NEVER, NEVER_OPENED, Checked, fingerprint
+from lifeboat.operations.verify.memory import NEVER, NEVER_OPENED, Checked, fingerprint, key_of
 from lifeboat.repository.catalog_format import IndexedPack
+from lifeboat.repository.names import At
 from lifeboat.repository.segments import StoredSegment
 
 DAY_SECONDS = 86_400
@@ -53,6 +54,16 @@ class Unit:
         if self.segment is not None:
             return sha256(self.name.encode()).digest()[:8]
         return None if self.indexed is None else fingerprint(self.indexed)
+
+    @property
+    def key(self) -> bytes:
+        """Under what the memory has it."""
+        return key_of(self.name)
+
+    @property
+    def at(self) -> At:
+        """Of a pack."""
+        return self.name[:-64], self.digest
 
     @property
     def is_pack(self) -> bool:
@@ -155,20 +166,20 @@ class Stopping:
         return self.stopped_by is not None
 
 
-def rotation(units: Sequence[Unit], last: Callable[[Unit], Checked], checked: set[bytes], now_seconds: int) -> Rotation:
+def rotation(units: Sequence[Unit], last: Callable[[Unit], Checked], checked: set[str], now_seconds: int) -> Rotation:
     """Count where the rotation stands after a run.
 
     Args:
-        checked: Digests of what this run looked at.
+        checked: Names of what this run looked at.
     """
     packs = [(unit, last(unit)) for unit in units if unit.is_pack]
     ages = [max(0, now_seconds - one.seconds) for _, one in packs if one.seconds]
     total_bytes = sum(unit.size_bytes for unit, _ in packs)
-    now_bytes = sum(unit.size_bytes for unit, _ in packs if unit.digest in checked)
+    now_bytes = sum(unit.size_bytes for unit, _ in packs if unit.name in checked)
     return Rotation(
         packs=len(packs),
         bytes=total_bytes,
-        checked_packs=sum(unit.digest in checked for unit, _ in packs),
+        checked_packs=sum(unit.name in checked for unit, _ in packs),
         checked_bytes=now_bytes,
         never_checked_packs=len(packs) - len(ages),
         damaged_packs=sum(one.damaged for _, one in packs),

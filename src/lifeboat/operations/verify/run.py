@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
-from itertools import chain
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
@@ -25,7 +24,7 @@ from lifeboat.operations.verify.proving import prove_what_was_opened
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits, Unit, rotation
 from lifeboat.operations.verify.structure import Structure, check_structure
 from lifeboat.operations.verify.trees import TreeCheck, check_trees
-from lifeboat.repository.names import Source, key_name, typed
+from lifeboat.repository.names import At, Source, generation_in, key_name, stated_digest, typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.quarantine import change_quarantine
@@ -144,9 +143,9 @@ class _Content:
             self._gone
             | self.check.spoilt
             | {
-                pack
-                for pack, (where, indexed) in self._found.packs.items()
-                if key_name(where.rsplit("/", 2)[1], indexed.data_key_name.hex()) in bad_keys
+                at
+                for at, indexed in self._found.every_pack()
+                if key_name(generation_in(at[0]), indexed.data_key_name.hex()) in bad_keys
             }
         )
         with suppress(SettingsError):  # a hint: said again by the next run
@@ -154,11 +153,11 @@ class _Content:
                 self._repository.state, self._repository.id, damaged=spoilt, whole=self.check.whole - spoilt
             )
         writer = self._repository.state.load_writer()
-        ours = (one.packs for one in self._found.records if writer is not None and one.writer == writer.writer.hex())
-        return len(spoilt & set(chain.from_iterable(ours)))
+        records = [one for one in self._found.records if writer is not None and one.writer == writer.writer.hex()]
+        return len({at for at in spoilt for one in records if one.place == at[0] and at[1] in one.packs})
 
     def _forget_what_is_gone(self, memory: ScrubMemory, units: list[Unit]) -> None:
-        memory.keep_only(unit.digest for unit in units)
+        memory.keep_only(unit.key for unit in units)
         save_if_possible(memory, self.check.findings)
 
 
@@ -246,10 +245,9 @@ def _unopened(repository: Repository, level: str) -> list[Finding]:
 def _with_consequences(repository: Repository, found: Structure, more: list[Finding]) -> list[Finding]:
     """Add to each finding about a pack what it hurts; where every chunk lies whole in another pack too, nothing is lost."""
     consequences = Consequences(repository, found.records, found.damage)
-    by_object = {where: pack for pack, (where, _) in found.packs.items()}
     told = []
     for finding in [*found.findings, *more]:
-        pack = by_object.get(finding.subject)
+        pack = _pack_called(found, finding.subject)
         if pack is not None and not finding.hurts:
             hurts = consequences.of_pack(pack)
             finding = replace(finding, hurts=hurts)
@@ -260,12 +258,19 @@ def _with_consequences(repository: Repository, found: Structure, more: list[Find
     return told
 
 
-def _doubtful(found: Structure, pack: bytes) -> list[bytes]:
+def _pack_called(found: Structure, name: str) -> At | None:
+    place, digits = name[:-64], name[-64:]
+    if place not in found.packs or stated_digest(name) != digits:
+        return None
+    return (place, bytes.fromhex(digits)) if bytes.fromhex(digits) in found.packs[place] else None
+
+
+def _doubtful(found: Structure, pack: At) -> list[bytes]:
     """The chunks that cannot be had from a damaged pack; all of it, where nobody opened it."""
     bad = found.damage.chunks.get(pack)
     if bad:
         return list(bad)
-    rows = found.packs[pack][1].rows
+    rows = found.packs[pack[0]][pack[1]].rows
     return [unpack_row(rows, number).chunk for number in range(len(rows) // ROW_BYTES)]
 
 

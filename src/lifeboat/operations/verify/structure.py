@@ -8,6 +8,7 @@ What prune removes may be gone: records that were forgotten, and packs of closed
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from sys import intern
 
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
@@ -19,7 +20,7 @@ from lifeboat.repository.catalog_format import Index, IndexedPack
 from lifeboat.repository.chain import Link, faults_in_chain
 from lifeboat.repository.description import strange_descriptions
 from lifeboat.repository.errors import SaidByNobody
-from lifeboat.repository.names import CONFIG, Class, Source, key_name, pack_name, packs_prefix, stated_digest
+from lifeboat.repository.names import CONFIG, At, Class, Source, key_name, pack_name, packs_prefix, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.reading import SnapshotReader
@@ -39,14 +40,14 @@ class Structure:
 
     findings: list[Finding] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    packs: dict[bytes, tuple[str, IndexedPack]] = field(default_factory=dict)
-    """Every pack that an index names: its object and what the index says of it."""
-    writers: dict[bytes, str] = field(default_factory=dict)
+    packs: dict[str, dict[bytes, IndexedPack]] = field(default_factory=dict)
+    """Every pack that an index names, by the place where it lies: what the index says of it."""
+    writers: dict[At, str] = field(default_factory=dict)
     """Whose index that is, by pack."""
     damage: Damage = field(default_factory=Damage)
     damaged_objects: set[str] = field(default_factory=set)
     """Already reported by name, so that reading it again need not."""
-    disputed: set[bytes] = field(default_factory=set)
+    disputed: set[At] = field(default_factory=set)
     """Packs of which two indexes say different things."""
     bad_keys: set[str] = field(default_factory=set)
     """Wrapped data keys (names of objects) that are gone or damaged: nothing sealed under them can be read."""
@@ -58,6 +59,13 @@ class Structure:
     """Those of them that lack something, or have it damaged."""
     segments: list[StoredSegment] = field(default_factory=list)
     """Of the archive, as far as they lead to moments of the window."""
+
+    def packs_of(self, record: Record) -> dict[bytes, IndexedPack]:
+        """What is indexed in the place where a snapshot's packs lie."""
+        return self.packs.get(record.place, {})
+
+    def every_pack(self) -> Iterator[tuple[At, IndexedPack]]:
+        return (((place, name), indexed) for place, here in self.packs.items() for name, indexed in here.items())
 
 
 def check_structure(repository: Repository, progress: Progress) -> Structure:
@@ -223,10 +231,11 @@ def _indexes(repository: Repository, found: Structure) -> None:
                 where = pack_name(Source(index.source), Class(index.class_), generation, pack.name.hex())
                 claims.add(Claim(name, writer, where, pack))
     for claim, contradicting in claims.believed():
-        found.packs[claim.pack.name] = (claim.where, claim.pack)
-        found.writers[claim.pack.name] = claim.writer
+        place = intern(claim.at[0])
+        found.packs.setdefault(place, {})[claim.pack.name] = claim.pack
+        found.writers[place, claim.pack.name] = claim.writer
         for other in contradicting:
-            found.disputed.add(claim.pack.name)
+            found.disputed.add((place, claim.pack.name))
             message = f"it says something else of pack {claim.pack.name.hex()[:16]} than another index does"
             _report(found, other.told_in, "index-contradicted", message)
     for lie in claims.lies():
@@ -244,37 +253,41 @@ def _packs(repository: Repository, found: Structure) -> None:
     for source, class_, generation in sorted(places):
         for stored in repository.store.list_under(packs_prefix(Source(source), Class(class_), generation)):
             sizes[stored.name] = stored.size_bytes
+    needed: dict[str, set[bytes]] = {}
     for record in found.records:
+        indexed_here = found.packs_of(record)
+        needed.setdefault(record.place, set()).update(record.packs)
         for pack in record.packs:
-            if pack in found.packs:
-                continue
-            where = pack_name(Source(record.source), Class(record.class_), record.generation, pack.hex())
-            breaks(found, record)
-            _report(found, where, "pack-not-indexed", "no index says what is in this pack", (name_snapshot(record),))
-    needed = {pack for record in found.records for pack in record.packs}
+            if pack not in indexed_here:
+                breaks(found, record)
+                where = record.place + pack.hex()
+                _report(
+                    found, where, "pack-not-indexed", "no index says what is in this pack", (name_snapshot(record),)
+                )
     now = repository.store.time_there()
-    for pack, (where, indexed) in list(found.packs.items()):
-        if where not in sizes and pack not in needed and closes(where.split("/")[3]) <= now:
-            del found.packs[pack]  # pruned: an index stays as long as any of its packs does
+    for at, indexed in list(found.every_pack()):
+        (place, pack), where = at, at[0] + at[1].hex()
+        is_needed = pack in needed.get(place, ())
+        if where not in sizes and not is_needed and closes(where.split("/")[3]) <= now:
+            del found.packs[place][pack]  # pruned: an index stays as long as any of its packs does
         elif where not in sizes:
-            found.damage.add(pack, _chunks(indexed))
-            if pack in needed:
+            found.damage.add(at, _chunks(indexed))
+            if is_needed:
                 _report(found, where, "pack-missing", "the pack is gone")
             else:
                 message = "the pack is gone, and no snapshot needs it"
                 found.findings.append(Finding(Level.WARNING, "pack-missing", where, message))
         elif sizes[where] != indexed.size_bytes:
-            found.damage.add(pack, _chunks(indexed))
+            found.damage.add(at, _chunks(indexed))
             _report(found, where, "pack-cut", f"the pack has {sizes[where]} bytes instead of {indexed.size_bytes}")
 
 
 def _keys(repository: Repository, found: Structure) -> None:
     needed: dict[str, set[str]] = {}
     for record in found.records:
-        for pack in record.packs:
-            if pack in found.packs:
-                name = key_name(record.generation, found.packs[pack][1].data_key_name.hex())
-                needed.setdefault(name, set()).add(name_snapshot(record))
+        indexed_here = found.packs_of(record)
+        for key in {indexed_here[pack].data_key_name for pack in record.packs if pack in indexed_here}:
+            needed.setdefault(key_name(record.generation, key.hex()), set()).add(name_snapshot(record))
     stored = {
         one.name
         for generation in {name.split("/")[1] for name in needed}

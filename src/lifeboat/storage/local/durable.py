@@ -11,9 +11,10 @@ names single only among processes of one machine.
 import errno
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 TEMPORARY_FOLDER = ".~writing"
@@ -22,18 +23,30 @@ TEMPORARY_FOLDER = ".~writing"
 _BUFFERS_PER_CALL = min(1024, os.sysconf("SC_IOV_MAX"))
 _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 _FOLDER_TRIES = 5
+_COPIED_BYTES = 1 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def create_durably(root: Path, name: str, buffers: Sequence[memoryview], modified: datetime) -> None:
     """Store the buffers as ``root/name``; raises ``FileExistsError`` if it is taken, ``OSError`` for the rest."""
+    _create(root, name, lambda descriptor: _write_all(descriptor, buffers), modified)
+
+
+def copy_durably(root: Path, source: int, name: str, modified: datetime) -> str:
+    """Store what an open file holds as ``root/name``; returns the SHA-256 (hex) of the bytes. Raises as ``create_durably``."""
+    running = sha256()
+    _create(root, name, lambda descriptor: _copy_all(source, descriptor, running.update), modified)
+    return running.hexdigest()
+
+
+def _create(root: Path, name: str, fill: Callable[[int], None], modified: datetime) -> None:
     final = root / name
     if final.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder", str(final))
     temporary = root / TEMPORARY_FOLDER / os.urandom(12).hex()
     try:
         _refuse_taken(final)  # only spares the work: the publishing is what decides
-        _write_file(temporary, buffers, modified)
+        _write_file(temporary, fill, modified)
         _publish(root, temporary, final)
     except FileExistsError:
         # Whoever wrote it may be between link and fsync, and our caller will rely on its being there.
@@ -103,7 +116,7 @@ def _refuse_taken(final: Path) -> None:
         raise FileExistsError(errno.EEXIST, "exists", str(final))
 
 
-def _write_file(path: Path, buffers: Sequence[memoryview], modified: datetime) -> None:
+def _write_file(path: Path, fill: Callable[[int], None], modified: datetime) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o600)
@@ -111,7 +124,7 @@ def _write_file(path: Path, buffers: Sequence[memoryview], modified: datetime) -
         path.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(path, flags, 0o600)
     try:
-        _write_all(descriptor, buffers)
+        fill(descriptor)
         # The listing tells the time by the store's clock, which is the one this store was given.
         stamp_ns = (modified - _EPOCH) // timedelta(microseconds=1) * 1000
         os.utime(descriptor, ns=(stamp_ns, stamp_ns))
@@ -130,6 +143,14 @@ def _write_all(descriptor: int, buffers: Sequence[memoryview]) -> None:
             written -= waiting.pop().nbytes
         if written:
             waiting[-1] = waiting[-1][written:]
+
+
+def _copy_all(source: int, descriptor: int, saw: Callable[[bytes], None]) -> None:
+    offset = 0
+    while block := os.pread(source, _COPIED_BYTES, offset):
+        saw(block)
+        _write_all(descriptor, [memoryview(block)])
+        offset += len(block)
 
 
 def _publish(root: Path, temporary: Path, final: Path) -> None:

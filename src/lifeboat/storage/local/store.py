@@ -18,6 +18,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.storage.content import buffers_of
 from lifeboat.storage.errors import ObjectTooShort
 from lifeboat.storage.local.durable import (
+    copy_durably,
     create_directory,
     create_durably,
     modified_at,
@@ -98,6 +99,18 @@ class LocalStore:
             except (FileNotFoundError, NotADirectoryError):
                 return
         remove_empty_folders(path.parent, self._root)
+
+    def copy_within(self, name: str, to_name: str) -> str | None:
+        """No second name of the same file: a copy has an age of its own, and damage to one must not be damage to both."""
+        check_name(name)
+        check_name(to_name)
+        with in_our_words("copy", name, self._root):
+            descriptor = os.open(self._root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with in_our_words("write", to_name, self._root):
+                return copy_durably(self._root, descriptor, to_name, self._clock.now())
+        finally:
+            os.close(descriptor)
 
     def time_there(self) -> datetime:
         return self._clock.now()

@@ -6,7 +6,7 @@ Invariant: an upload in parts that fails is ended, so that no invisible parts ar
 """
 
 import hashlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -89,6 +89,13 @@ def _compare(answered: str | None, sent: str, key: str) -> None:
             f"the store says that it received other bytes for {key} than were sent",
             "does a proxy or a faulty machine stand in between? The object is not counted as stored",
         )
+
+
+def hash_told(answered: str | None) -> str | None:
+    """The SHA-256 (hex) of a whole object as an answer tells it; None where it tells none, or one made of those of its parts."""
+    if not answered or "-" in answered:
+        return None
+    return b64decode(answered).hex()
 
 
 def _digest(buffers: list[memoryview]) -> bytes:
