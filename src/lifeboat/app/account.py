@@ -31,11 +31,13 @@ from lifeboat.services.schedule.child import BEGUN_BY, ON_BEHALF, SLOT
 
 ACTS = (
     *("backup", "restore", "export", "import", "diff", "verify", "prune", "stream", "drill"),
-    *("init", "writer", "keygen", "schedule", "serve", "dashboard"),
+    *("init", "writer", "keygen", "schedule", "serve", "dashboard", "aws"),
 )
 """By their first word. Those in the second line act without ``Run.lifeboat`` in part, and say so by ``Run.note``."""
 JOBS = ("backup", "restore", "export", "import", "verify", "prune", "stream", "drill")
 """What the journal is told of: work that takes time and may fail, not every look."""
+LOOKS_AT_AWS = ("policy", "check", "plan", "simulate", "show")
+"""Words behind ``aws`` that change nothing there."""
 WITH_REPORT = ("backup", "verify", "prune", "import", "export", "restore", "drill")
 """Whose report the journal keeps. ``diff`` and ``restore --filter`` show documents."""
 NOT_IN_WORDS = ("--filter", "--set")
@@ -68,7 +70,10 @@ class Asked:
             return bool(said.get("snapshot"))
         if self.command == "writer" and said.get("action") == "list":
             return False
-        return self.command.partition(" ")[0] in ACTS and not said.get("dry_run")
+        first, _, action = self.command.partition(" ")
+        if first == "aws" and (action in LOOKS_AT_AWS or said.get("action") in LOOKS_AT_AWS):
+            return False
+        return first in ACTS and not said.get("dry_run")
 
     @property
     def keeps_report(self) -> bool:

@@ -48,12 +48,12 @@ def confirm(run: Run, question: str) -> None:
 LOOK_FIRST = "look at it with --dry-run first, then say --yes"
 
 
-def must_be_confirmed(run: Run, yes: bool, hint: str = LOOK_FIRST) -> bool:
-    """Whether to ask before something that changes data; refuses where nobody can answer and ``--yes`` was not said."""
+def must_be_confirmed(run: Run, yes: bool, hint: str = LOOK_FIRST, changes: str = "data") -> bool:
+    """Whether to ask before something is changed; refuses where nobody can answer and ``--yes`` was not said."""
     if yes:
         return False
     if not run.asks:
-        raise CannotAsk("this changes data, and nobody is here to be asked", hint)
+        raise CannotAsk(f"this changes {changes}, and nobody is here to be asked", hint)
     return True
 
 

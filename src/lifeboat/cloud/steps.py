@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from lifeboat.cloud.errors import CloudDenied, CloudNotOffered
+from lifeboat.cloud.errors import CloudDenied, CloudMissing, CloudNotOffered
 from lifeboat.foundation.errors import LifeboatError
 
 
@@ -91,18 +91,37 @@ class StepReport:
     """The right that is missing, as policies name it."""
     by_hand: bool = False
     """Only a person can change it; ``hint`` says how."""
+    advice: bool = False
+    """About the account around it, not what was asked to be arranged: see ``is_advice``."""
+    code: str = ""
+    """Of the error that stood in the way."""
 
     @property
     def is_well(self) -> bool:
         return self.state in (State.AS_WANTED, State.CHANGED)
 
+    @property
+    def will_change(self) -> bool:
+        """Whether carrying it out would change something."""
+        return self.state is State.DIFFERS and not self.by_hand
+
+
+def is_advice(step: Step) -> bool:
+    """Whether a step only gives advice: its class says ``is_advice = True``. What it cannot look at makes no command fail."""
+    return bool(getattr(step, "is_advice", False))
+
 
 def look_at(steps: Iterable[Step]) -> list[StepReport]:
-    """Compare each, changing nothing."""
+    """Compare each, changing nothing. What is still to be made is as good as made: the steps after it are looked at, too."""
     reports: list[StepReport] = []
     for step in steps:
-        waits = _waits(step, reports)
-        reports.append(waits or _looked(step))
+        needed = [one for one in reports if one.name in step.after]
+        behind = [one for one in needed if not one.is_well and not one.will_change]
+        report = _waiting(step, behind[0]) if behind else _looked(step)
+        to_be_made = [one for one in needed if one.will_change]
+        if to_be_made and report.code == CloudMissing.code:
+            report = _waiting(step, to_be_made[0])
+        reports.append(report)
     return reports
 
 
@@ -122,10 +141,12 @@ def carry_out(steps: Sequence[Step], tell: Callable[[StepReport], None] = lambda
 
 def _waits(step: Step, before: Sequence[StepReport]) -> StepReport | None:
     behind = [one for one in before if one.name in step.after and not one.is_well]
-    if not behind:
-        return None
-    said = f"waits for: {behind[0].title}"
-    return StepReport(step.name, step.title, step.why, State.WAITS, said=said)
+    return _waiting(step, behind[0]) if behind else None
+
+
+def _waiting(step: Step, behind: StepReport) -> StepReport:
+    said = f"waits for: {behind.title}"
+    return StepReport(step.name, step.title, step.why, State.WAITS, said=said, advice=is_advice(step))
 
 
 def _looked(step: Step) -> StepReport:
@@ -136,7 +157,15 @@ def _looked(step: Step) -> StepReport:
     state = State.DIFFERS if found.differences else State.AS_WANTED
     by_hand = bool(found.differences and found.only_by_hand)
     return StepReport(
-        step.name, step.title, step.why, state, found.differences, found.said, found.only_by_hand, by_hand=by_hand
+        step.name,
+        step.title,
+        step.why,
+        state,
+        found.differences,
+        found.said,
+        found.only_by_hand,
+        by_hand=by_hand,
+        advice=is_advice(step),
     )
 
 
@@ -166,4 +195,15 @@ def _failed(step: Step, error: LifeboatError, differences: tuple[Difference, ...
         state, right = State.DENIED, error.right
     elif isinstance(error, CloudNotOffered):
         state = State.NOT_OFFERED
-    return StepReport(step.name, step.title, step.why, state, differences, error.message, error.hint, right)
+    return StepReport(
+        step.name,
+        step.title,
+        step.why,
+        state,
+        differences,
+        error.message,
+        error.hint,
+        right,
+        advice=is_advice(step),
+        code=error.code,
+    )
