@@ -17,7 +17,7 @@ class Obedient(MemoryStore):
     def __init__(self):
         super().__init__(SystemClock())
 
-    def write_with_wrong_hash(self, name, content):
+    def write_with_wrong_hash(self, name, content, over=False):
         raise ContentRefused("the hash differs")
 
     def put(self, name, content):
@@ -168,12 +168,12 @@ class StampsWithAnotherClock(Obedient):
 
 
 class AcceptsWrongHash(Obedient):
-    def write_with_wrong_hash(self, name, content):
+    def write_with_wrong_hash(self, name, content, over=False):
         self.write(name, content)
 
 
 class RefusesWrongHashButStores(Obedient):
-    def write_with_wrong_hash(self, name, content):
+    def write_with_wrong_hash(self, name, content, over=False):
         self.write(name, content)
         raise ContentRefused("the hash differs")
 

@@ -46,7 +46,7 @@ class PolicedStore:
     def describe(self):
         return self._inner.describe()
 
-    def write_with_wrong_hash(self, name, content):
+    def write_with_wrong_hash(self, name, content, over=False):
         self._check("s3:PutObject", self._rights.write, name)
         raise ContentRefused(f"{name}: another hash")
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-LOCK_DAYS = 35
+from lifeboat.retention.periods import LOCK
+
+LOCK_DAYS = LOCK.days
 PRESETS = ("mission", "hours", "cheapest")
 """Sets of age rules by name; what they are stands in ``cloud/lifecycle/presets.py``."""
 

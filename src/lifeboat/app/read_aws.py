@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from lifeboat.app.aws_settings import PRESETS, AwsSettings
+from lifeboat.app.aws_settings import LOCK_DAYS, PRESETS, AwsSettings
 from lifeboat.app.settings_file import AwsTable, SettingsFileInvalid
+from lifeboat.repository.locking import LEAST_DAYS
 
 
 def read_aws(said: AwsTable, base: Path) -> AwsSettings:
@@ -13,6 +14,11 @@ def read_aws(said: AwsTable, base: Path) -> AwsSettings:
         raise SettingsFileInvalid(
             '[aws] encryption = "kms" needs kms_key, the full ARN of the key',
             'kms_key = "arn:aws:kms:REGION:ACCOUNT:key/ID"; an alias would be looked up in the account of whoever asks',
+        )
+    if said.object_lock != "off" and said.lock_days < LEAST_DAYS:
+        raise SettingsFileInvalid(
+            f"[aws] lock_days = {said.lock_days} is less than {LEAST_DAYS}: a lock could be over before its month is closed",
+            f"set lock_days = {LEAST_DAYS} or more; {LOCK_DAYS} is the default",
         )
     return AwsSettings(
         account=said.account,

@@ -123,10 +123,17 @@ def find_abilities(repository: Repository) -> Abilities:
         writes = _may(lambda: store.write(names[0], b"written by doctor"))
         checked = sends_hash is not None and writes and _refuses_wrong_hash(sends_hash, f"{scratch}/hash", names)
 
-        def may_write(name: str) -> bool | None:
+        def may_write(name: str, over: bool = False) -> bool | None:
             if sends_hash is None or not checked:
                 return None
-            return _may(lambda: sends_hash.write_with_wrong_hash(name, b"x"))
+            return _may(lambda: sends_hash.write_with_wrong_hash(name, b"x", over))
+
+        def may_overwrite() -> bool | None:
+            """Of names that carry hashes: a policy may forbid it for those alone."""
+            if provokable is None or not writes:
+                return None
+            tried = may_write(never_pack, over=True)
+            return _may(lambda: provokable.write_over(names[0], b"again")) if tried is None else tried
 
         segment = segment_name(NEVER, never, "0" * 16, "0" * 16, "0" * 16, mine, never)
         own = [
@@ -143,7 +150,7 @@ def find_abilities(repository: Repository) -> Abilities:
             write_scratch=writes,
             write_own=None if None in own else all(own),
             write_catalogs=may_write(f"{CATALOG}{'f' * 32}/{NEVER}/index-{never}"),
-            overwrite=_may(lambda: provokable.write_over(names[0], b"again")) if provokable and writes else None,
+            overwrite=may_overwrite(),
             delete=_may(lambda: store.delete(never_pack)),
             delete_versions=_may(lambda: provokable.delete_a_version(never_pack)) if provokable else None,
             keeps_versions=_keeps_versions(place, names[1]) if writes else None,
@@ -238,7 +245,7 @@ def _too_wide(can: Abilities, role: Role, where: str) -> list[Finding]:
     wide = []
     if role is Role.WRITER and can.list_everything:
         wide.append("list everything")
-    if can.read_packs:
+    if role is Role.WRITER and can.read_packs:
         wide.append("read packs (sealed: it cannot open them)")
     if role is Role.WRITER and can.write_catalogs:
         wide.append("write into the catalogs of others")

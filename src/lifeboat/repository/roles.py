@@ -28,6 +28,17 @@ class Rights:
     read: tuple[str, ...]
     write: tuple[str, ...]
     delete: tuple[str, ...]
+    """Hidden only, where versions are kept: nobody has the right to remove those."""
+    copy: tuple[str, ...] = ()
+    """What may be made by copying another object of the same kind inside the store, and in no other way."""
+    unarchive: tuple[str, ...] = ()
+    """What may be brought back from an archive class, which costs money."""
+    versions: bool = False
+    """Whether it may list and read older versions, under what it may list and read."""
+    look_at_bucket: bool = False
+    """Whether it may read how the bucket is set up: versions, locks, age rules, policy."""
+    publish: bool = False
+    """Whether it may send metrics."""
 
 
 EVERYTHING = ("*",)
@@ -35,6 +46,10 @@ PACKS = tuple(f"{source}/pack/*" for source in Source)
 OPLOG = "mongodb/oplog/*"
 SCRATCH = f"{PROBES}*"
 SAID_BY_CUSTODIANS = tuple(f"{CATALOG}*/{verb}-*" for verb in CUSTODIANS_MAY_SAY)
+LOCKABLE = (f"{CATALOG}*", *PACKS, OPLOG)
+"""What Object Lock holds (``locking.py``): keys stay free, since deleting them is what destroys a generation for good."""
+NAMED_BY_HASH = (f"{KEYS}*", *LOCKABLE, *(f"{CONFIG}{kind}-*" for kind in ("repository", "writer", "rescue", "README")))
+"""All objects but scratch: none of them is ever written a second time with other bytes."""
 
 
 def rights_of(role: Role, writer: str = "") -> Rights:
@@ -44,12 +59,30 @@ def rights_of(role: Role, writer: str = "") -> Rights:
         writer: Id (hex) of the writer, for that role.
     """
     if role is Role.SIMPLE:
-        return Rights(EVERYTHING, EVERYTHING, EVERYTHING, EVERYTHING)
+        every = EVERYTHING
+        return Rights(every, every, every, every, unarchive=PACKS, versions=True, look_at_bucket=True, publish=True)
     if role is Role.KEEPER:
-        return Rights(EVERYTHING, EVERYTHING, EVERYTHING, (SCRATCH,))
+        return Rights(
+            EVERYTHING,
+            EVERYTHING,
+            EVERYTHING,
+            (SCRATCH,),
+            unarchive=PACKS,
+            versions=True,
+            look_at_bucket=True,
+            publish=True,
+        )
     if role is Role.CUSTODIAN:
-        rest = (f"{CATALOG}*", f"{KEYS}*", *PACKS, OPLOG, SCRATCH)
-        return Rights(EVERYTHING, (f"{CONFIG}*", f"{CATALOG}*"), (*SAID_BY_CUSTODIANS, SCRATCH), rest)
+        carried = (*PACKS, f"{KEYS}*")
+        return Rights(
+            EVERYTHING,
+            (f"{CONFIG}*", f"{CATALOG}*", *carried),
+            (*SAID_BY_CUSTODIANS, SCRATCH),
+            (f"{CATALOG}*", *carried, OPLOG, SCRATCH),
+            copy=carried,
+            look_at_bucket=True,
+            publish=True,
+        )
     own = f"{CATALOG}{writer}/*"
     seen = (f"{CONFIG}*", own)
-    return Rights(seen, seen, (f"{KEYS}*", own, *PACKS, OPLOG, SCRATCH), (SCRATCH,))
+    return Rights(seen, seen, (f"{KEYS}*", own, *PACKS, OPLOG, SCRATCH), (SCRATCH,), publish=True)

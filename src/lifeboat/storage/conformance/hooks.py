@@ -9,8 +9,12 @@ from lifeboat.storage.object_store import Content, ObjectStore
 class SendsHash(Protocol):
     """A store that sends a hash along with each body."""
 
-    def write_with_wrong_hash(self, name: str, content: Content) -> None:
-        """Send a body with the hash of another; where it is checked this raises ``ContentRefused``."""
+    def write_with_wrong_hash(self, name: str, content: Content, over: bool = False) -> None:
+        """Send a body with the hash of another; where it is checked this raises ``ContentRefused``.
+
+        Args:
+            over: Without the condition that the name is free, which a policy may ask for.
+        """
         ...
 
 

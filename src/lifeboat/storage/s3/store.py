@@ -170,13 +170,14 @@ class S3Store:
         except ObjectMissing:
             return
 
-    def write_with_wrong_hash(self, name: str, content: Content) -> None:
+    def write_with_wrong_hash(self, name: str, content: Content, over: bool = False) -> None:
         """Send a body with the hash of another; a store that checks raises ``ContentRefused``."""
         check_name(name)
         wrong = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # of no bytes at all
+        condition: dict[str, Any] = ONLY_IF_NEW if self._creates_once and not over else {}
         with self._in_our_words("write", name):
             self._client.put_object(
-                Bucket=self._bucket, Key=self._before + name, Body=joined(content), ChecksumSHA256=wrong
+                Bucket=self._bucket, Key=self._before + name, Body=joined(content), ChecksumSHA256=wrong, **condition
             )
 
     def keeps_versions(self, name: str, content: Content) -> bool:
