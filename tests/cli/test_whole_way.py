@@ -4,7 +4,6 @@ Compared by ``samples.fingerprint``, which shares no code with what backs up and
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from bare import BARE
+from mongod import MONGOD
 from pymongo import MongoClient
 
 from lifeboat.crypto.identity import Identity
@@ -23,7 +23,7 @@ from lifeboat.samples.damage import lose_database, lose_files
 from lifeboat.samples.fingerprint import differences, fingerprint
 from lifeboat.samples.fingerprint_tree import differences_tree, fingerprint_tree
 from lifeboat.samples.uploads_tree import Shape, grow
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 
 PASSWORD = "pl4nted/p@ss"
 KEY = Identity(b"planted-key-for-the-whole-way-te").to_text().reveal()
@@ -72,7 +72,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("machine")
     options = ServerOptions(authentication=True)
     with (
-        PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), options) as server,
+        PrivateServer(MONGOD, options) as server,
         MongoClient(server.uri) as client,
     ):
         client["admin"].command("createUser", "app", pwd=PASSWORD, roles=["root"])

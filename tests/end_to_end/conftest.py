@@ -1,23 +1,23 @@
 """One server with access control and one S3 for all; a machine with the application for each test that asks for one."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from machine import KEY, PASSWORD, Client, Machine, fill_some
+from mongod import MONGOD, private_server
 from pymongo import MongoClient
 from versitygw import RunningS3, versitygw_for_tests
 
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 
 MakeMachine = Callable[..., Machine]
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[PrivateServer]:
-    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions(authentication=True)) as running:
+    with private_server(authentication=True) as running:
         yield running
 
 
@@ -62,7 +62,7 @@ def make_machine(server: PrivateServer, client: Client) -> Iterator[Callable[...
 def replica_set() -> Iterator[PrivateServer]:
     """A server whose changes can be streamed."""
     options = ServerOptions(parameters={"periodicNoopIntervalSecs": "1"})
-    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), options) as running:
+    with PrivateServer(MONGOD, options) as running:
         yield running
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from machine import KEY, Machine, fill_some, read_database
+from mongod import MONGOD
 from pymongo import MongoClient
 
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 
 pytestmark = pytest.mark.long
 RESTORE = ("restore", "db", "latest", "--over-live", "--yes")
@@ -23,7 +24,7 @@ def shaky(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Priv
     """A machine with a server of its own, backed up once and changed since."""
     options = ServerOptions(nodes=request.param, parameters={"shutdownTimeoutMillisForSignaledShutdown": "1000"})
     with (
-        PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), options) as server,
+        PrivateServer(MONGOD, options) as server,
         MongoClient(server.uri, w="majority") as client,
     ):
         (tmp_path / "uploads").mkdir()

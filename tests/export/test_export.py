@@ -12,19 +12,20 @@ import pytest
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from mongo_tools import MongoTools
+from mongod import private_server
 from pymongo import MongoClient
 
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
 from lifeboat.sources.mongodb.dump.folder_write import ExportRefused
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 Client = MongoClient[dict[str, Any]]
 
 
 def started() -> PrivateServer:
-    return PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions())
+    return private_server()
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,17 @@
 """One server, and for each sweep an office whose data can be put back to how it was."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kill_points import StoreAhead
+from mongod import private_server
 from office import Office
 from pymongo import MongoClient
 
 import lifeboat.app.build as build
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 from lifeboat.storage.object_store import ObjectStore
 
 KILLS_IN_SHORT = 5
@@ -19,7 +19,7 @@ KILLS_IN_SHORT = 5
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[PrivateServer]:
-    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions()) as running:
+    with private_server() as running:
         yield running
 
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mongod import MONGOD
 from proof import SOURCE, TARGET, Plan, Proof
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from workload import Pace
 
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 
 pytestmark = pytest.mark.long
-MONGOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
 MINUTES = float(os.environ.get("LIFEBOAT_PROOF_MINUTES", "10")) / 2
 SEED = int(os.environ.get("LIFEBOAT_PROOF_SEED") or random.SystemRandom().randrange(10**6))
 

@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from mongod import MONGOD
 from pymongo import MongoClient
 
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[PrivateServer]:
     """A one-node replica set whose TTL monitor runs every second."""
     options = ServerOptions(parameters={"ttlMonitorSleepSecs": "1"})
-    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), options) as running:
+    with PrivateServer(MONGOD, options) as running:
         yield running
 
 

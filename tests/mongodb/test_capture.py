@@ -7,9 +7,9 @@ from typing import Any
 import bson
 import pytest
 from bson import SON
+from mongod import MONGOD, private_server
 from mongodb_samples import Client, add_expiry, everything_in, fill, fill_series
 from pymongo import MongoClient
-from test_private_server import MONGOD
 
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.finding import Level
@@ -208,7 +208,7 @@ def capture_after_writes(client: Client) -> Any:
 
 
 def test_a_standalone_is_captured_and_said_to_be_not_one_instant() -> None:
-    with PrivateServer(MONGOD, ServerOptions(nodes=0)) as server, MongoClient(server.uri) as client:
+    with private_server(nodes=0) as server, MongoClient(server.uri) as client:
         fill(client, "shop", orders=50)
         everything = everything_in(client, "shop")
         everything["tickets"]["indexes"] = {}

@@ -9,9 +9,9 @@ import bson
 import pytest
 from bson import SON
 from ddl import Mischief, without_expiry
+from mongod import private_server
 from mongodb_samples import RAW, Client
 from pymongo import MongoClient
-from test_private_server import MONGOD
 from test_zoo import ZOO, Keeper, ruin
 from zoo import build_zoo
 
@@ -27,7 +27,6 @@ from lifeboat.sources.mongodb.oplog.command import Command, Event
 from lifeboat.sources.mongodb.oplog.flatten import Flattener, Position
 from lifeboat.sources.mongodb.oplog.read import entries_from, entry_at, majority_point
 from lifeboat.sources.mongodb.oplog.same_id import same_id
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 from lifeboat.sources.mongodb.server_facts import look_at_server
 
 Seen = dict[tuple[str, str], Any]
@@ -187,7 +186,7 @@ def test_the_same_for_long(client: Client, database: str, seed: int) -> None:
 @pytest.mark.long
 def test_a_restore_over_the_live_database_is_followed(tmp_path: Path) -> None:
     """Everything that a server can hold, ruined and put back: landed under names of our own, renamed, buckets swapped."""
-    with PrivateServer(MONGOD, ServerOptions()) as server, MongoClient(server.uri) as client:
+    with private_server() as server, MongoClient(server.uri) as client:
         build_zoo(client, ZOO)
         keeper = Keeper(tmp_path, server.uri_for(None, None, ZOO), client)
         keeper.back_up()
@@ -209,7 +208,7 @@ def test_a_restore_over_the_live_database_is_followed(tmp_path: Path) -> None:
 
 def test_a_change_of_the_servers_features_is_followed_or_refused() -> None:
     """It changes of time-series what their buckets may hold, and tells the oplog nothing of that."""
-    with PrivateServer(MONGOD, ServerOptions()) as server, MongoClient(server.uri) as client:
+    with private_server() as server, MongoClient(server.uri) as client:
         client.shop.a.insert_one({})
         watch = Watch(client, ["shop"])
         follower = CatalogFollower(watch.entries(watch.start), watch.wanted)

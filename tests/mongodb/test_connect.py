@@ -5,15 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from mongod import private_server
 from mongodb_samples import Client
-from test_private_server import MONGOD
 
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.secret import Secret
 from lifeboat.sources.mongodb.capture import preflight
 from lifeboat.sources.mongodb.connect import address_of, connect, database_of
 from lifeboat.sources.mongodb.errors import DatabaseUnreachable, DatabaseUriInvalid
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, TlsFiles
+from lifeboat.sources.mongodb.private_server import TlsFiles
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_srv_without_dnspython_says_what_to_install() -> None:
 
 def test_a_server_with_tls_is_reached_with_its_authority_and_not_without(tmp_path: Path) -> None:
     files = make_certificates(tmp_path)
-    with PrivateServer(MONGOD, ServerOptions(tls=files)) as server:
+    with private_server(tls=files) as server:
         with connect(Secret(server.uri)) as client:
             assert client.admin.command("ping")["ok"]
         with pytest.raises(DatabaseUnreachable) as raised:

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from mongod import private_server
 from mongodb_samples import Client
 from pymongo import MongoClient
 from shaky_network import ShakyNetwork
-from test_private_server import MONGOD
 from unrest import CLOCK, COUNTS, FastClock, Moment, Stage, restore_through
 
 from lifeboat.foundation.finding import any_problem
 from lifeboat.sources.mongodb.errors import DatabaseAway
 from lifeboat.sources.mongodb.landing_names import landing_name
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
 QUICK = {"shutdownTimeoutMillisForSignaledShutdown": "1000"}
 """How long a node that was asked to end waits for its clients: 15 s by default."""
@@ -22,7 +22,7 @@ QUICK = {"shutdownTimeoutMillisForSignaledShutdown": "1000"}
 
 @pytest.fixture(scope="module")
 def three() -> Iterator[PrivateServer]:
-    with PrivateServer(MONGOD, ServerOptions(nodes=3, parameters=QUICK)) as running:
+    with private_server(nodes=3, parameters=QUICK) as running:
         yield running
 
 
@@ -62,7 +62,7 @@ def test_a_restore_outlives_what_happens_to_the_primary(
 
 @pytest.fixture(scope="module")
 def one() -> Iterator[PrivateServer]:
-    with PrivateServer(MONGOD, ServerOptions(parameters=QUICK)) as running:
+    with private_server(parameters=QUICK) as running:
         yield running
 
 

@@ -11,14 +11,13 @@ import pytest
 from bson import SON, Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from mongod import private_server
 from mongodb_samples import Client, everything_in
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from test_private_server import MONGOD
 from test_zoo import Keeper, differences
 
 from lifeboat.sources.mongodb.any_name import collection_of
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 
 TEXT = st.text(max_size=8)
 KEYS = st.one_of(st.sampled_from(["a", "b", "c.d", "$x", "", "_"]), TEXT.filter(lambda key: "\0" not in key))
@@ -112,7 +111,7 @@ numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
-    with PrivateServer(MONGOD, ServerOptions()) as server, MongoClient(server.uri) as client:
+    with private_server() as server, MongoClient(server.uri) as client:
         made = Keeper(tmp_path_factory.mktemp("grown"), server.uri, client)
         made.settings["PORT_URI"] = server.uri_for(None, None)
         made.lifeboat().initialise(guarded=False, new_key=None)

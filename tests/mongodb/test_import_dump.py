@@ -1,6 +1,5 @@
 """What the official mongodump wrote comes in as a snapshot, and a restore of that brings back what was dumped, byte by byte."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from mongo_tools import MongoTools
+from mongod import private_server
 from mongodb_samples import Client, everything_in, fill
 from pymongo import MongoClient
 from zoo import build_zoo
@@ -19,13 +19,13 @@ from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
 from lifeboat.foundation.finding import Level
 from lifeboat.operations.reports import ImportReport, RestoreRequest
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
 ZOO = "zöo"
 
 
 def started() -> PrivateServer:
-    return PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions())
+    return private_server()
 
 
 @pytest.fixture(scope="module")

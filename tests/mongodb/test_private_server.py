@@ -8,13 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from mongod import MONGOD, private_server
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from lifeboat.sources.mongodb.errors import MongodFailed, MongodMissing
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
-
-MONGOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
 
 
 def is_gone(process_id: int) -> bool:
@@ -42,7 +41,7 @@ def test_acknowledged_data_survives_a_kill_and_nothing_survives_a_stop(tmp_path:
 
 
 def test_a_standalone_has_no_set_name() -> None:
-    with PrivateServer(MONGOD, ServerOptions(nodes=0)) as server, MongoClient(server.uri) as client:
+    with private_server(nodes=0) as server, MongoClient(server.uri) as client:
         assert "setName" not in client.admin.command("hello")
 
 
@@ -75,4 +74,4 @@ def test_a_program_that_is_not_there_is_named() -> None:
 
 def test_a_server_that_cannot_start_says_why() -> None:
     with pytest.raises(MongodFailed, match="setParameter"):
-        PrivateServer(MONGOD, ServerOptions(parameters={"noSuchParameter": "1"}))
+        private_server(parameters={"noSuchParameter": "1"})

@@ -5,16 +5,15 @@ from typing import Any
 
 import pytest
 from bson import Binary, Timestamp
+from mongod import private_server
 from mongodb_samples import LONG_AGO, Client, everything_in, fill
 from pymongo import MongoClient
-from test_private_server import MONGOD
 
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.finding import any_problem
 from lifeboat.sources.mongodb.capture import capture
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.errors import LandingDiffers, RestorePlanInvalid, TargetNotEmpty
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 from lifeboat.sources.mongodb.restore import RestoreReport, carry_out
 from lifeboat.sources.mongodb.restore_plan import RestorePlan, Target, plan_restore
 
@@ -289,7 +288,7 @@ def test_the_plan_says_what_it_replaces_and_what_it_leaves(client: Client, small
 
 
 def test_everything_comes_back_on_a_standalone_too() -> None:
-    with PrivateServer(MONGOD, ServerOptions(nodes=0)) as server, MongoClient(server.uri) as client:
+    with private_server(nodes=0) as server, MongoClient(server.uri) as client:
         fill(client, "shop", orders=50)
         before, kept = everything_in(client, "shop"), Kept(client, "shop")
         client.shop.orders.drop()

@@ -7,9 +7,9 @@ from typing import Any
 
 import bson
 import pytest
+from mongod import private_server
 from mongodb_samples import RAW, Client, everything_in, fill, fill_series
 from pymongo import MongoClient
-from test_private_server import MONGOD
 from test_restore import Kept, restore
 
 from lifeboat.foundation.clock import SystemClock
@@ -18,7 +18,7 @@ from lifeboat.foundation.secret import Secret
 from lifeboat.sources.mongodb.capture import capture
 from lifeboat.sources.mongodb.connect import connect
 from lifeboat.sources.mongodb.errors import DatabasePasswordWrong, DatabaseRightMissing, SeriesNotReplaceable
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
+from lifeboat.sources.mongodb.private_server import PrivateServer
 from lifeboat.sources.mongodb.restore_plan import Target
 from lifeboat.sources.mongodb.target_server import TargetServer
 from lifeboat.sources.mongodb.users_restore import restore_users
@@ -30,7 +30,7 @@ CLOCK = SystemClock()
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[PrivateServer]:
     """A server with access control, the documented roles, and a user for each of them."""
-    with PrivateServer(MONGOD, ServerOptions(authentication=True)) as server, MongoClient(server.uri) as root:
+    with private_server(authentication=True) as server, MongoClient(server.uri) as root:
         for role, privileges in ROLES.items():
             root.admin.command("createRole", role, privileges=privileges, roles=[])
             root.admin.command("createUser", role, pwd="pä:ss/w@rd", roles=[role])

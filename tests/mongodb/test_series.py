@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from mongod import private_server
 from mongodb_samples import Client, everything_in, fill_series
 from pymongo import MongoClient
-from test_private_server import MONGOD
 from test_restore import Kept, restore
 
 from lifeboat.foundation.clock import SystemClock
@@ -15,7 +15,6 @@ from lifeboat.foundation.finding import any_problem
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.errors import LandingDiffers, RestorePlanInvalid, TargetNotEmpty
 from lifeboat.sources.mongodb.landing_names import is_ours, landing_name
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 from lifeboat.sources.mongodb.restore import carry_out
 from lifeboat.sources.mongodb.restore_plan import Target, plan_restore
 
@@ -245,7 +244,7 @@ def test_buckets_that_may_mix_types_are_said_where_the_server_cannot_be_told(cli
 
 
 def test_on_a_standalone_and_under_a_name_as_long_as_can_be() -> None:
-    with PrivateServer(MONGOD, ServerOptions(nodes=0)) as server, MongoClient(server.uri) as client:
+    with private_server(nodes=0) as server, MongoClient(server.uri) as client:
         name = "x" * (255 - len("shop.system.buckets."))
         fill_series(client, "shop")
         fill_series(client, "shop", name)

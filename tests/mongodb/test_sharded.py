@@ -3,7 +3,6 @@
 Limits: no ``mongos`` is at hand, so the router itself is untried; a shard and a config server are real ones.
 """
 
-import os
 import socket
 import subprocess
 import time
@@ -13,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mongod import MONGOD
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.sources.mongodb.capture import capture
 from lifeboat.sources.mongodb.errors import DatabaseUnsupported
-from lifeboat.sources.mongodb.private_server import find_mongod
 from lifeboat.sources.mongodb.server_facts import look_at_server
 
 Client = MongoClient[dict[str, Any]]
@@ -48,7 +47,7 @@ def start(stack: ExitStack, name: str, role: str, folder: Path, key: Path) -> tu
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [str(find_mongod(os.environ.get("LIFEBOAT_MONGOD"))), role, "--replSet", name, "--port", str(port)]
+    command = [str(MONGOD), role, "--replSet", name, "--port", str(port)]
     command += ["--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--nounixsocket", "--keyFile", str(key)]
     command += ["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "50", "--logpath", str(folder / "log")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

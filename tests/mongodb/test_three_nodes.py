@@ -8,10 +8,10 @@ from typing import Any
 import bson
 import pytest
 from bson import Timestamp
+from mongod import private_server
 from mongodb_samples import Client, everything_in
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import PyMongoError
-from test_private_server import MONGOD
 from test_restore import Kept
 
 from lifeboat.foundation.clock import SystemClock
@@ -19,7 +19,7 @@ from lifeboat.foundation.progress import Silent
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.oplog.change import Change
 from lifeboat.sources.mongodb.oplog.replay import Place, replay
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
+from lifeboat.sources.mongodb.private_server import PrivateServer
 from lifeboat.sources.mongodb.restore import carry_out
 from lifeboat.sources.mongodb.restore_plan import Target, plan_restore
 from lifeboat.sources.mongodb.target_server import TargetServer
@@ -30,7 +30,7 @@ CLOCK = SystemClock()
 
 @pytest.mark.parametrize("what", ["step down", "kill"])
 def test_a_change_of_primary_in_the_middle_of_a_restore_costs_nothing(what: str) -> None:
-    with PrivateServer(MONGOD, ServerOptions(nodes=3)) as server, MongoClient(server.uri) as client:
+    with private_server(nodes=3) as server, MongoClient(server.uri) as client:
         client.shop.orders.insert_many({"_id": n, "text": "x" * 1000} for n in range(20_000))
         client.shop.orders.create_index("text")
         before, kept = everything_in(client, "shop"), Kept(client, "shop")
@@ -65,7 +65,7 @@ def test_an_empty_timestamp_that_is_replayed_is_one_on_every_node() -> None:
     """Secondaries of 6.0 take it for "now" in a document that replaces another."""
     document = {"_id": 1, "stamp": Timestamp(0, 0), "rest": 1}
     change = Change(Timestamp(9, 1), bytes(8), "u", "a.c", bytes(16), bson.encode(document), bson.encode({"_id": 1}))
-    with PrivateServer(MONGOD, ServerOptions(nodes=3)) as server, MongoClient(server.uri) as client:
+    with private_server(nodes=3) as server, MongoClient(server.uri) as client:
         client.a.get_collection("c", write_concern=WriteConcern(w=3)).insert_one({"_id": 1, "before": 1})
         replay(TargetServer(client), {bytes(16): Place("a", "c", in_order=False)}, [change.to_bson()], Silent())
         client.a.get_collection("end", write_concern=WriteConcern(w=3)).insert_one({})

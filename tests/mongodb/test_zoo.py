@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from bare import BARE
+from mongod import MONGOD, private_server
 from mongodb_samples import Client, everything_in
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
-from test_private_server import MONGOD
 from test_rights import ROLES
 from versitygw import versitygw_for_tests
 from zoo import NAMES, OPTIONS, VIEWS, build_zoo
@@ -79,7 +79,7 @@ def ruin(client: Client, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
-    with PrivateServer(MONGOD, ServerOptions()) as server, MongoClient(server.uri) as client:
+    with private_server() as server, MongoClient(server.uri) as client:
         build_zoo(client, ZOO)
         made = Keeper(tmp_path_factory.mktemp("zoo"), server.uri_for(None, None, ZOO), client)
         made.back_up()
@@ -133,7 +133,7 @@ def test_under_another_name_and_one_by_one(keeper: Keeper, before: Contents) -> 
 
 @pytest.mark.parametrize("nodes", [0, pytest.param(3, marks=pytest.mark.long)])
 def test_on_another_server_and_back_from_there(keeper: Keeper, before: Contents, tmp_path: Path, nodes: int) -> None:
-    with PrivateServer(MONGOD, ServerOptions(nodes=nodes)) as server, MongoClient(server.uri) as client:
+    with private_server(nodes=nodes) as server, MongoClient(server.uri) as client:
         keeper.restore(to=server.uri_for(None, None, ZOO), snapshot=latest(keeper))
         assert differences(everything_in(client, ZOO), before) == []
         other = Keeper(tmp_path, server.uri_for(None, None, ZOO), client)
@@ -177,7 +177,7 @@ def test_through_an_s3_store(keeper: Keeper, before: Contents, tmp_path: Path) -
 
 
 def test_the_documented_roles_are_enough_for_it(tmp_path: Path) -> None:
-    with PrivateServer(MONGOD, ServerOptions(authentication=True)) as server, MongoClient(server.uri) as root:
+    with private_server(authentication=True) as server, MongoClient(server.uri) as root:
         for role, privileges in ROLES.items():
             root.admin.command("createRole", role, privileges=privileges, roles=[])
         restoring = ["lifeboatCaptureOne", "lifeboatRestoreOne", "lifeboatUsers"]

@@ -1,19 +1,18 @@
 """Capped collections that hold, or were read as, more than their cap takes: they come back all the same."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bson import Timestamp
+from mongod import MONGOD
 from pymongo import MongoClient
 from window_kit import Client, WindowKit, held_now
 
 from lifeboat.sources.mongodb.catalog import CollectionEntry
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 
-MONGOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
 LONG = "x" * 400_000
 
 

@@ -11,8 +11,8 @@ import pytest
 from bson import SON, Int64, Timestamp
 from bson.raw_bson import RawBSONDocument
 from point_kit import PointKit, now_of
-from test_window import Client, Once, client, end_of, server  # noqa: F401
-from window_kit import CLOCK, truth_at
+from test_window import Once
+from window_kit import CLOCK, Client, end_of, truth_at
 
 from lifeboat.app.diffing import Diffing
 from lifeboat.app.points import open_point
@@ -46,7 +46,7 @@ class DiffKit(PointKit):
 
 
 @pytest.fixture
-def kit(tmp_path: Path, server: PrivateServer) -> DiffKit:  # noqa: F811
+def kit(tmp_path: Path, server: PrivateServer) -> DiffKit:
     made = DiffKit(tmp_path)
     made.uri = server.uri
     return made
@@ -69,7 +69,7 @@ def words(instant: Timestamp) -> str:
     return f"{instant.time}.{instant.inc}"
 
 
-def some_writes(client: Client, chance: random.Random, count: int = 80) -> None:  # noqa: F811
+def some_writes(client: Client, chance: random.Random, count: int = 80) -> None:
     orders = client.shop.orders
     for n in range(count):
         where = {"_id": chance.randrange(150)}
@@ -87,7 +87,7 @@ def some_writes(client: Client, chance: random.Random, count: int = 80) -> None:
             orders.update_one(where, {"$set": {"n": n}, "$push": {"list": {"at": n}}})
 
 
-def truth(client: Client, at: Timestamp | None) -> dict[Any, bytes]:  # noqa: F811
+def truth(client: Client, at: Timestamp | None) -> dict[Any, bytes]:
     """By ``_id``; None: what is live."""
     if at is None:
         found: Any = client.shop.get_collection("orders", codec_options=RAW).find()
@@ -120,7 +120,7 @@ def told(report: DiffReport) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_any_two_moments_of_one_snapshot(kit: DiffKit, client: Client, seed: int) -> None:  # noqa: F811
+def test_any_two_moments_of_one_snapshot(kit: DiffKit, client: Client, seed: int) -> None:
     chance = random.Random(seed)
     client.shop.orders.insert_many({"_id": n, "n": n, "list": []} for n in range(100))
     taken = kit.back_up(client, ["shop"])
@@ -139,7 +139,7 @@ def test_any_two_moments_of_one_snapshot(kit: DiffKit, client: Client, seed: int
 
 
 @pytest.mark.parametrize("held_at_most_bytes", [100_000, 8_000, 1_000])
-def test_memory_is_bounded_by_more_rounds(kit: DiffKit, client: Client, held_at_most_bytes: int) -> None:  # noqa: F811
+def test_memory_is_bounded_by_more_rounds(kit: DiffKit, client: Client, held_at_most_bytes: int) -> None:
     chance = random.Random(held_at_most_bytes)
     client.shop.orders.insert_many({"_id": n, "n": n, "list": []} for n in range(100))
     taken = kit.back_up(client, ["shop"])
@@ -157,7 +157,7 @@ def test_memory_is_bounded_by_more_rounds(kit: DiffKit, client: Client, held_at_
     assert sorted(pairs, key=repr) == sorted(wanted, key=repr)
 
 
-def test_what_is_live(kit: DiffKit, client: Client) -> None:  # noqa: F811
+def test_what_is_live(kit: DiffKit, client: Client) -> None:
     chance = random.Random(5)
     client.shop.orders.insert_many({"_id": n, "n": n, "list": []} for n in range(100))
     client.shop.orders.insert_many([{"_id": Int64(1000)}, {"_id": {"a": 1}}, {"_id": None}, {"_id": "text"}])
@@ -175,7 +175,7 @@ def test_what_is_live(kit: DiffKit, client: Client) -> None:  # noqa: F811
     assert report.until.cluster_time is None and report.until.uuid == report.since.uuid
 
 
-def test_two_snapshots_are_compared_by_what_they_do_not_share(kit: DiffKit, client: Client) -> None:  # noqa: F811
+def test_two_snapshots_are_compared_by_what_they_do_not_share(kit: DiffKit, client: Client) -> None:
     client.shop.orders.insert_many({"_id": n, "n": n, "text": random.Random(n).randbytes(3000)} for n in range(3000))
     one = kit.back_up(client, ["shop"])
     client.shop.orders.update_many({"_id": {"$gte": 100, "$lt": 110}}, {"$set": {"n": "changed"}})
@@ -196,7 +196,7 @@ def test_two_snapshots_are_compared_by_what_they_do_not_share(kit: DiffKit, clie
     assert (change.path, change.before, change.after) == ("n", "100", '"changed"')
 
 
-def test_a_snapshot_read_while_the_database_changed(kit: DiffKit, client: Client) -> None:  # noqa: F811
+def test_a_snapshot_read_while_the_database_changed(kit: DiffKit, client: Client) -> None:
     client.shop.orders.insert_many({"_id": n, "n": n, "list": []} for n in range(100))
     client.shop.create_collection("log", capped=True, size=65536)
     client.shop.log.insert_many({"_id": n} for n in range(40))
@@ -211,7 +211,7 @@ def test_a_snapshot_read_while_the_database_changed(kit: DiffKit, client: Client
     assert told(two) == expected(first, truth(client, end_of(kit, other)))
 
 
-def test_across_a_gap_of_the_archive(kit: DiffKit, client: Client) -> None:  # noqa: F811
+def test_across_a_gap_of_the_archive(kit: DiffKit, client: Client) -> None:
     client.shop.orders.insert_many({"_id": n, "n": n, "list": []} for n in range(100))
     one = kit.back_up(client, ["shop"])
     some_writes(client, random.Random(1))
@@ -227,7 +227,7 @@ def test_across_a_gap_of_the_archive(kit: DiffKit, client: Client) -> None:  # n
     assert told(report) == expected(truth(client, first), truth(client, last))
 
 
-def test_a_filter_chooses_what_fits_at_one_of_the_two(kit: DiffKit, client: Client) -> None:  # noqa: F811
+def test_a_filter_chooses_what_fits_at_one_of_the_two(kit: DiffKit, client: Client) -> None:
     client.shop.orders.insert_many({"_id": n, "kind": "a" if n % 2 else "b", "n": 0} for n in range(10))
     taken = kit.back_up(client, ["shop"])
     first = end_of(kit, taken)
@@ -248,7 +248,7 @@ def test_a_filter_chooses_what_fits_at_one_of_the_two(kit: DiffKit, client: Clie
         kit.diff(words(first), words(last), filter="{kind: {$unknown: 1}}")
 
 
-def test_a_name_that_means_another_collection_or_none(kit: DiffKit, client: Client) -> None:  # noqa: F811
+def test_a_name_that_means_another_collection_or_none(kit: DiffKit, client: Client) -> None:
     client.shop.orders.insert_many({"_id": n, "n": n} for n in range(5))
     client.shop.people.insert_one({"_id": 1})
     taken = kit.back_up(client, ["shop"])
@@ -276,7 +276,7 @@ def test_a_name_that_means_another_collection_or_none(kit: DiffKit, client: Clie
     assert refused.value.hint.startswith("did you mean shop.orders? ")
 
 
-def test_what_cannot_be_compared_is_refused(kit: DiffKit, client: Client) -> None:  # noqa: F811
+def test_what_cannot_be_compared_is_refused(kit: DiffKit, client: Client) -> None:
     client.shop.orders.insert_one({"_id": 1})
     client.shop.create_collection("view", viewOn="orders", pipeline=[])
     taken = kit.back_up(client, ["shop"])
@@ -290,7 +290,7 @@ def test_what_cannot_be_compared_is_refused(kit: DiffKit, client: Client) -> Non
         kit.diff("0123456789", "live")
 
 
-def test_what_an_out_brings_into_sight_is_added_whole(kit: DiffKit, client: Client) -> None:  # noqa: F811
+def test_what_an_out_brings_into_sight_is_added_whole(kit: DiffKit, client: Client) -> None:
     client.shop.orders.insert_many({"_id": n} for n in range(10))
     first = kit.back_up(client, None)
     making = SON([("create", "tmp.agg_out.1"), ("temp", True)])

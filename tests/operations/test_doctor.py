@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mongod import MONGOD, private_server
 from pymongo import MongoClient
 
 from lifeboat.app.diagnosis import Diagnosis
@@ -24,7 +25,7 @@ from lifeboat.operations.key_escrow import remember_escrow
 from lifeboat.operations.reports import CheckResult
 from lifeboat.sources.mongodb.connect import connect
 from lifeboat.sources.mongodb.history import OplogWindow
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 from lifeboat.sources.mongodb.rights import capture_one, look_at_account, name_of, restore_one, role_in_mongosh
 from lifeboat.sources.mongodb.server_facts import ServerFacts
 from lifeboat.storage.memory import MemoryStore
@@ -39,7 +40,7 @@ ALONE = ServerFacts("7.0.1", None, None)
 @pytest.fixture(scope="module")
 def server() -> Iterator[PrivateServer]:
     options = ServerOptions(authentication=True)
-    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), options) as running:
+    with PrivateServer(MONGOD, options) as running:
         with MongoClient(running.uri) as root:
             root.shop.orders.insert_many([{"_id": n} for n in range(20)])
             for role, privileges in ROLES.items():
@@ -232,8 +233,7 @@ def test_the_role_for_all_databases_is_the_documented_one() -> None:
 
 
 def test_nobody_signed_in_is_worth_a_look() -> None:
-    mongod = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
-    with PrivateServer(mongod, ServerOptions(nodes=0)) as server, connect(Secret(server.uri)) as client:
+    with private_server(nodes=0) as server, connect(Secret(server.uri)) as client:
         assert one(database.check_sign_in(client, "db")).code == "no-sign-in"
         assert one(database.check_rights(client, ["shop"], "restore")).level is Level.OK
         assert look_at_account(client).names == ()

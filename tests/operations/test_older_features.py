@@ -1,26 +1,25 @@
 """A server of 6.0 that is still held to the features of 5.0, as an upgrade leaves it, is backed up and restored."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mongod import private_server
 from pymongo import MongoClient
 from window_kit import WindowKit, held_now
 
 from lifeboat.foundation.secret import Secret
 from lifeboat.sources.mongodb.connect import connect
 from lifeboat.sources.mongodb.errors import DatabaseUnsupported
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
-MONGOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
 ROLES = {"mayNotAsk": [], "mayAsk": [{"resource": {"cluster": True}, "actions": ["getParameter"]}]}
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PrivateServer]:
-    with PrivateServer(MONGOD, ServerOptions(authentication=True)) as running, MongoClient(running.uri) as root:
+    with private_server(authentication=True) as running, MongoClient(running.uri) as root:
         root.admin.command("setFeatureCompatibilityVersion", "5.0")
         root.shop.orders.insert_many({"_id": n} for n in range(100))
         everything = {"resource": {"db": "", "collection": ""}, "actions": ["find", "listCollections", "listIndexes"]}

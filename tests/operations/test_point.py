@@ -1,6 +1,5 @@
 """Any moment after a snapshot comes back as it was: document for document, with its options, indexes and views."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from bson import SON, Binary, Timestamp
 from mongo_tools import MongoTools
+from mongod import private_server
 from point_kit import PointKit, now_of
 from pymongo import DeleteOne, InsertOne, MongoClient, UpdateOne
 from window_kit import Client, differing, end_of, held_now, truth_at
@@ -22,31 +22,15 @@ from lifeboat.operations.export import export
 from lifeboat.operations.timeline import MomentNotCovered
 from lifeboat.repository.segment_writing import new_chain
 from lifeboat.repository.segments import list_segments
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
-MOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
 REMEMBERS = {"minSnapshotHistoryWindowInSeconds": "3600"}
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PrivateServer]:
-    with PrivateServer(MOD, ServerOptions(parameters=REMEMBERS)) as running:
+    with private_server(parameters=REMEMBERS) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def scratch() -> Iterator[str]:
-    with PrivateServer(MOD, ServerOptions()) as running:
-        yield running.uri
-
-
-@pytest.fixture
-def client(server: PrivateServer) -> Iterator[Client]:
-    with MongoClient(server.uri) as connected:
-        for name in connected.list_database_names():
-            if name not in ("admin", "local", "config"):
-                connected.drop_database(name)
-        yield connected
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Nothing live is replaced or removed without a safety snapshot of how it was just before, whatever was begun, left or undone earlier."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,9 @@ from lifeboat.repository.streams import StreamWriter, write_root
 from lifeboat.repository.writing import WriteLimits
 from lifeboat.sources.files.entry import Entry
 from lifeboat.sources.files.manifest import encode
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
 Collections = Any
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PrivateServer]:
-    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions()) as running:
-        yield running
 
 
 class Office:

@@ -1,6 +1,5 @@
 """Single documents out of a snapshot: found as the server would find them, put back one by one, touching nothing else."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,10 @@ from lifeboat.app.read_settings import read_settings
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.operations.reports import DocumentsPlan, DocumentsReport, DocumentsRequest, RestoreRequest
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 Client = MongoClient[dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PrivateServer]:
-    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions()) as running:
-        yield running
 
 
 class Practice:

@@ -11,8 +11,7 @@ from bson import Timestamp
 from bson.raw_bson import RawBSONDocument
 from gridfs import GridFSBucket
 from point_kit import PointKit, now_of
-from test_window import Client, client, end_of, server  # noqa: F401
-from window_kit import CLOCK, truth_at
+from window_kit import CLOCK, Client, end_of, truth_at
 
 from lifeboat.app.read_settings import read_settings
 from lifeboat.app.settings import Settings
@@ -29,7 +28,7 @@ def kit(tmp_path: Path) -> PointKit:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, server: PrivateServer) -> Settings:  # noqa: F811
+def settings(tmp_path: Path, server: PrivateServer) -> Settings:
     given = {"MONGODB_URI": server.uri, "LIFEBOAT_REPOSITORY": str(tmp_path / "unused"), "HOME": str(tmp_path)}
     return read_settings(None, given, tmp_path)
 
@@ -53,7 +52,7 @@ def looking(kit: PointKit, settings: Settings) -> Iterator[Looking]:
 RAW: Any = bson.CodecOptions(document_class=RawBSONDocument)
 
 
-def some_writes(client: Client, chance: random.Random, count: int = 60) -> None:  # noqa: F811
+def some_writes(client: Client, chance: random.Random, count: int = 60) -> None:
     orders = client.shop.orders
     for n in range(count):
         where = {"_id": chance.randrange(130)}
@@ -74,7 +73,7 @@ def some_writes(client: Client, chance: random.Random, count: int = 60) -> None:
 def test_whatever_moment_the_documents_are_those_of_the_server_then(
     kit: PointKit,
     looking: Looking,
-    client: Client,  # noqa: F811
+    client: Client,
     seed: int,
 ) -> None:
     chance = random.Random(seed)
@@ -98,7 +97,7 @@ def test_whatever_moment_the_documents_are_those_of_the_server_then(
 def test_over_live_the_deleted_and_the_changed_come_back_as_they_were_then(
     kit: PointKit,
     looking: Looking,
-    client: Client,  # noqa: F811
+    client: Client,
 ) -> None:
     orders = client.shop.orders
     orders.insert_many({"_id": n, "n": n} for n in range(20))
@@ -126,7 +125,7 @@ def test_over_live_the_deleted_and_the_changed_come_back_as_they_were_then(
 def test_a_collection_that_came_to_be_after_the_snapshot_and_a_dropped_one(
     kit: PointKit,
     looking: Looking,
-    client: Client,  # noqa: F811
+    client: Client,
 ) -> None:
     client.shop.old.insert_one({"_id": 1, "kept": True})
     taken = kit.back_up(client, ["shop"])
@@ -151,7 +150,7 @@ def test_a_collection_that_came_to_be_after_the_snapshot_and_a_dropped_one(
 def test_a_file_of_gridfs_deleted_after_the_snapshot_it_is_not_in(
     kit: PointKit,
     looking: Looking,
-    client: Client,  # noqa: F811
+    client: Client,
 ) -> None:
     bucket = GridFSBucket(client.shop)
     bucket.upload_from_stream("first", b"1" * 300_000)
@@ -167,7 +166,7 @@ def test_a_file_of_gridfs_deleted_after_the_snapshot_it_is_not_in(
     assert bucket.open_download_stream_by_name("second").read() == content
 
 
-def test_a_name_that_is_nearly_right_is_asked_back(kit: PointKit, looking: Looking, client: Client) -> None:  # noqa: F811
+def test_a_name_that_is_nearly_right_is_asked_back(kit: PointKit, looking: Looking, client: Client) -> None:
     client.shop.orders.insert_one({"_id": 1})
     taken = kit.back_up(client, ["shop"])
     kit.archive(client, end_of(kit, taken))
@@ -179,7 +178,7 @@ def test_a_name_that_is_nearly_right_is_asked_back(kit: PointKit, looking: Looki
     assert refused.value.hint.startswith("did you mean shop.orders? ")
 
 
-def test_after_the_whole_database_was_dropped(kit: PointKit, looking: Looking, client: Client) -> None:  # noqa: F811
+def test_after_the_whole_database_was_dropped(kit: PointKit, looking: Looking, client: Client) -> None:
     client.shop.orders.insert_many({"_id": n, "n": n} for n in range(10))
     taken = kit.back_up(client, ["shop"])
     client.shop.orders.update_one({"_id": 3}, {"$set": {"n": "then"}})

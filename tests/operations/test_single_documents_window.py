@@ -6,8 +6,8 @@ from typing import Any
 import bson
 import pytest
 from bson import SON, Timestamp
-from test_window import Client, Once, client, end_of, kit, server  # noqa: F401
-from window_kit import CLOCK, WindowKit, truth_at
+from test_window import Once, kit  # noqa: F401
+from window_kit import CLOCK, Client, WindowKit, end_of, truth_at
 
 from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.documents_at import DocumentsAt
@@ -68,7 +68,7 @@ def test_documents_are_those_of_the_end_of_the_window(kit: WindowKit, client: Cl
 @pytest.mark.parametrize("held_at_most_bytes", [LARGE, 60_000, 5_000])
 def test_changes_that_do_not_fit_into_memory_take_more_rounds(
     kit: WindowKit,  # noqa: F811
-    client: Client,  # noqa: F811
+    client: Client,
     held_at_most_bytes: int,
 ) -> None:
     chance = random.Random(held_at_most_bytes)

@@ -1,14 +1,13 @@
 """What a real server's oplog says of a disaster, found again; and the moment before it brings everything back."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bson import Timestamp
+from mongod import emptied, private_server
 from point_kit import PointKit
-from pymongo import MongoClient
 from window_kit import Client, end_of, held_now
 
 from lifeboat.foundation.cluster_time import ClusterTime, read_words
@@ -17,29 +16,18 @@ from lifeboat.operations.find_suspects import OperationUnknown, SuspectsReport, 
 from lifeboat.operations.suspects import Kind, Suspect
 from lifeboat.repository.segments import list_segments
 from lifeboat.sources.mongodb.landing_names import landing_name
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
-
-MOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PrivateServer]:
-    with PrivateServer(MOD, ServerOptions(parameters={"minSnapshotHistoryWindowInSeconds": "3600"})) as running:
+    with private_server(parameters={"minSnapshotHistoryWindowInSeconds": "3600"}) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def scratch() -> Iterator[str]:
-    with PrivateServer(MOD, ServerOptions()) as running:
-        yield running.uri
 
 
 @pytest.fixture
 def client(server: PrivateServer) -> Iterator[Client]:
-    with MongoClient[dict[str, Any]](server.uri) as connected:
-        for name in connected.list_database_names():
-            if name not in ("admin", "local", "config"):
-                connected.drop_database(name)
+    with emptied(server) as connected:
         connected.shop.orders.insert_many([{"_id": n, "n": n} for n in range(400)])
         connected.shop.users.insert_many([{"_id": f"u{n}"} for n in range(30)])
         connected.shop.orders.create_index("n", name="by_n")

@@ -1,8 +1,6 @@
 """Two restores at once into one place: one of them fails, and the other does not hold documents of both."""
 
-import os
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,7 @@ from pymongo import MongoClient, monitoring
 from window_kit import WindowKit, held_now
 
 from lifeboat.sources.mongodb.errors import LandingDiffers
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
-
-MONGOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
 
 class Stop(monitoring.CommandListener):
@@ -34,12 +30,6 @@ class Stop(monitoring.CommandListener):
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         pass
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PrivateServer]:
-    with PrivateServer(MONGOD, ServerOptions()) as running:
-        yield running
 
 
 def restore(kit: WindowKit, taken: Any, uri: str, stop: Stop) -> None:

@@ -1,12 +1,9 @@
 """A full verification follows the archive of a real server from snapshot to snapshot, and says where it leads elsewhere."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from point_kit import PointKit
-from pymongo import MongoClient
 from window_kit import CLOCK, Client, end_of
 
 from lifeboat.foundation.finding import Finding
@@ -14,22 +11,6 @@ from lifeboat.foundation.progress import Silent
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.segments import list_segments
 from lifeboat.sources.mongodb.oplog.command import Command, Event
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
-
-MOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PrivateServer]:
-    with PrivateServer(MOD, ServerOptions()) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: PrivateServer) -> Iterator[Client]:
-    with MongoClient(server.uri) as connected:
-        connected.drop_database("shop")
-        yield connected
 
 
 class Forgetful(PointKit):

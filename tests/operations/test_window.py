@@ -1,40 +1,20 @@
 """Backups that cannot be one snapshot read are one instant all the same: the truth at the recorded end, document for document."""
 
 import datetime
-import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bson import Timestamp
-from pymongo import MongoClient
 from window_kit import CLOCK, Client, WindowKit, differing, end_of, held_now, truth_at
 
 from lifeboat.foundation.errors import RepositoryDamaged
 from lifeboat.operations.backup_mongodb import DatabaseEmpty
 from lifeboat.operations.verify.run import verify
 from lifeboat.sources.mongodb.catalog import CollectionEntry
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
 
 LONG = "x" * 400_000
-MOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PrivateServer]:
-    with PrivateServer(MOD, ServerOptions()) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: PrivateServer) -> Iterator[Client]:
-    with MongoClient(server.uri) as connected:
-        for name in connected.list_database_names():
-            if name not in ("admin", "local", "config"):
-                connected.drop_database(name)
-        yield connected
 
 
 @pytest.fixture

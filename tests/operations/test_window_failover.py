@@ -1,6 +1,5 @@
 """A window is restored while the primary dies, steps down or freezes: at the end it holds the truth of its end."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,25 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mongod import private_server
 from pymongo import MongoClient
 from test_window_killed import a_window
 from window_kit import Client, Noting, WindowKit, differing, end_of, held_now, truth_at
 
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.landing_names import landing_name
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
 sys.path.append(str(Path(__file__).parents[1] / "mongodb"))
 
 from unrest import Moment, make_trouble
 
-MONGOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
 QUICK = {"shutdownTimeoutMillisForSignaledShutdown": "1000"}
 
 
 @pytest.fixture(scope="module")
 def three() -> Iterator[PrivateServer]:
-    with PrivateServer(MONGOD, ServerOptions(nodes=3, parameters=QUICK)) as running:
+    with private_server(nodes=3, parameters=QUICK) as running:
         yield running
 
 

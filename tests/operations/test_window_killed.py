@@ -1,8 +1,6 @@
 """A restore that replays, killed before or after any of its writes, is finished by the next run to the same documents."""
 
 import datetime
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +9,8 @@ from pymongo import MongoClient, monitoring
 from window_kit import Client, WindowKit, differing, end_of, held_now, truth_at
 
 from lifeboat.sources.mongodb.catalog import CollectionEntry
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
-MONGOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
 WRITES = frozenset(
     {"insert", "update", "delete", "create", "createIndexes", "drop", "renameCollection", "collMod", "applyOps"}
 )
@@ -44,12 +41,6 @@ class KillsAtWrite(monitoring.CommandListener):
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         pass
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PrivateServer]:
-    with PrivateServer(MONGOD, ServerOptions()) as running:
-        yield running
 
 
 def a_window(kit: WindowKit, client: Client) -> Any:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 from bson import Binary
+from mongod import MONGOD, private_server
 from pymongo import MongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 from window_kit import Client, WindowKit, differing, end_of, held_now, truth_at
@@ -20,9 +20,8 @@ from lifeboat.foundation.secret import Secret
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.connect import connect
 from lifeboat.sources.mongodb.errors import CaptureMoved, CaptureTooSlow, OplogGap, OplogNotFollowed
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 
-MONGOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
 LONG = "x" * 400_000
 ROLES = json.loads((Path(__file__).parents[1] / "mongodb" / "roles.json").read_text())
 
@@ -34,7 +33,7 @@ def kit(tmp_path: Path) -> WindowKit:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PrivateServer]:
-    with PrivateServer(MONGOD, ServerOptions(authentication=True)) as running, MongoClient(running.uri) as root:
+    with private_server(authentication=True) as running, MongoClient(running.uri) as root:
         for role in ("lifeboatCapture", "lifeboatCaptureOne", "lifeboatStream"):
             root.admin.command("createRole", role, privileges=ROLES[role], roles=[])
             root.admin.command("createUser", role, pwd="p", roles=[role])
@@ -205,7 +204,7 @@ def test_an_oplog_that_is_overwritten_meanwhile_is_a_gap_with_its_remedy(tmp_pat
 def test_a_backup_outlives_the_loss_of_the_primary(tmp_path: Path, nodes: int, what: str, window: bool) -> None:
     """The backup runs beside: a private server's processes die with the thread that started them."""
     with (
-        PrivateServer(MONGOD, ServerOptions(nodes=nodes)) as server,
+        private_server(nodes=nodes) as server,
         MongoClient[dict[str, Any]](server.uri, serverSelectionTimeoutMS=3000) as client,
         MongoClient[dict[str, Any]](server.uri) as other,
         ThreadPoolExecutor(1) as beside,

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 from bson import Decimal128, Int64, Timestamp
+from mongod import private_server
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 from window_kit import OUT_OF_REACH, Client, WindowKit, differing, end_of, held_now, truth_at
 
 from lifeboat.sources.mongodb.catalog import CollectionEntry
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
-MONGOD = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
 IDS: list[Any] = [
     *range(60),
     *(float(n) + 0.5 for n in range(10)),
@@ -178,7 +178,7 @@ class Fire:
 
 @pytest.fixture
 def server() -> Iterator[PrivateServer]:
-    with PrivateServer(MONGOD, ServerOptions(parameters={"minSnapshotHistoryWindowInSeconds": "1"})) as running:
+    with private_server(parameters={"minSnapshotHistoryWindowInSeconds": "1"}) as running:
         yield running
 
 

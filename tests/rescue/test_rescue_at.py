@@ -1,7 +1,6 @@
 """The database as of any moment of the archive, by rescue.py and the official mongorestore alone."""
 
 import datetime
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,11 +9,12 @@ from typing import Any
 
 import pytest
 from bson import Timestamp
+from mongod import private_server
 from pymongo import MongoClient
 from rescue_alone import Outcome
 from test_rescue_and_package import Rescue, copied
 
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 from lifeboat.storage.memory import MemoryStore
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
@@ -37,7 +37,7 @@ def tools() -> MongoTools:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PrivateServer]:
-    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions()) as running:
+    with private_server() as running:
         yield running
 
 

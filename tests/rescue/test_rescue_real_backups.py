@@ -9,6 +9,7 @@ import bson
 import bson.json_util
 import pytest
 from format_writer import key_text
+from mongod import private_server
 from pymongo import MongoClient
 from repository_kit import HandClock, make
 from rescue_alone import SEED
@@ -21,7 +22,6 @@ from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.taking import Taking, new_point
 from lifeboat.repository.names import Source
 from lifeboat.repository.writing import WriteLimits
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
 
 ME = Identity.from_text(key_text(SEED))
 
@@ -29,7 +29,7 @@ ME = Identity.from_text(key_text(SEED))
 @pytest.fixture(scope="module")
 def client() -> Iterator[MongoClient[dict[str, Any]]]:
     with (
-        PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions()) as server,
+        private_server() as server,
         MongoClient(server.uri) as connected,
     ):
         yield connected

@@ -1,6 +1,5 @@
 """A snapshot with a window, written out by rescue.py and by export, is brought to its instant by the official mongorestore."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 from format_writer import key_text
+from mongod import private_server
 from pymongo import MongoClient
 from repository_kit import make
 from rescue_alone import SEED
@@ -24,7 +24,7 @@ from lifeboat.repository.names import Source
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.writing import WriteLimits
 from lifeboat.sources.mongodb.catalog import CollectionEntry
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
 from mongo_tools import CannotBuild, MongoTools, find_or_build
@@ -42,7 +42,7 @@ def tools() -> MongoTools:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PrivateServer]:
-    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), ServerOptions()) as running:
+    with private_server() as running:
         yield running
 
 

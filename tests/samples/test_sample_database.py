@@ -1,13 +1,13 @@
 """The sample database is the same each time, and the reading that judges restores overlooks nothing."""
 
 import datetime as dt
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import bson
 import pytest
 from gridfs import GridFSBucket
+from mongod import private_server
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -15,7 +15,6 @@ from lifeboat.samples.application_database import fill, fill_bytes
 from lifeboat.samples.application_documents import Counts, Documents
 from lifeboat.samples.damage import lose_database
 from lifeboat.samples.fingerprint import DatabasePrint, differences, fingerprint
-from lifeboat.sources.mongodb.private_server import PrivateServer, find_mongod
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 Client = MongoClient[dict[str, Any]]
@@ -35,7 +34,7 @@ class StoppedClock:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD"))) as server, MongoClient(server.uri) as connected:
+    with private_server() as server, MongoClient(server.uri) as connected:
         yield connected
 
 

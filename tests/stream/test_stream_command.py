@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from bare import BARE
+from mongod import private_server
 from pymongo import MongoClient
 from stream_kit import Client, StreamKit, wait_for
 from test_stream import Writer
@@ -29,7 +30,7 @@ from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.segments import list_segments, stretches
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer
 from lifeboat.storage.open_store import open_store
 
 LIFEBOAT = str(Path(sys.executable).with_name("lifeboat"))
@@ -148,7 +149,7 @@ def test_once_by_cron_takes_the_first_snapshot_and_leaves_word(host: Host, clien
 
 
 def test_a_database_that_is_not_up_yet_is_waited_for(host: Host, server: PrivateServer) -> None:
-    with PrivateServer(find_mongod(None), ServerOptions(parameters={"periodicNoopIntervalSecs": "1"})) as late:
+    with private_server(parameters={"periodicNoopIntervalSecs": "1"}) as late:
         with MongoClient(late.uri) as client:
             client.shop.orders.insert_one({"_id": 1})
         late.kill()

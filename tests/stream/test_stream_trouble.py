@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mongod import MONGOD, private_server
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from stream_kit import CLOCK, QUICK, Client, Snapshots, StreamKit, now_of, truth, wait_for
@@ -25,7 +26,7 @@ from lifeboat.operations.stream.memory import FILE
 from lifeboat.repository.roles import Role, rights_of
 from lifeboat.sources.mongodb.errors import DatabaseRightMissing, DatabaseUnsupported
 from lifeboat.sources.mongodb.landing_names import landing_name
-from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
 from lifeboat.storage.errors import StorageDenied, StorageFull, StorageUnreachable
 from lifeboat.storage.faults import Call, CrashAtCall, Killed, Passing, RepliesLostFor, StoreBusyFor, When
 from lifeboat.storage.memory import MemoryStore
@@ -167,7 +168,7 @@ def test_a_network_that_is_cut_and_one_that_stalls_cost_nothing(
 def alone() -> Iterator[PrivateServer]:
     """A server of its own, to be killed."""
     options = ServerOptions(parameters=NOOPS, oplog_mib=50)
-    with PrivateServer(find_mongod(None), options) as running:
+    with PrivateServer(MONGOD, options) as running:
         yield running
 
 
@@ -188,7 +189,7 @@ def test_a_server_that_is_killed_and_comes_back_is_waited_for(kit: StreamKit, al
 
 def test_step_downs_and_a_killed_primary_cost_nothing(kit: StreamKit) -> None:
     options = ServerOptions(nodes=3, parameters={**NOOPS, "shutdownTimeoutMillisForSignaledShutdown": "1000"})
-    with PrivateServer(find_mongod(None), options) as server, MongoClient(server.uri) as client:
+    with PrivateServer(MONGOD, options) as server, MongoClient(server.uri) as client:
         writer = Writer(client, "shop")
         writer.one_round()
         with kit.stream(client, ["shop"]) as running:
@@ -366,12 +367,12 @@ def test_a_guarded_writer_archives_without_the_key_and_with_its_rights_alone(
 
 def test_a_standalone_and_a_user_without_the_right_are_refused_in_words(kit: StreamKit, tmp_path: Path) -> None:
     with (
-        PrivateServer(find_mongod(None), ServerOptions(nodes=0)) as server,
+        private_server(nodes=0) as server,
         MongoClient(server.uri) as client,
         pytest.raises(DatabaseUnsupported, match="keeps no oplog"),
     ):
         kit.once(client, None)
-    with PrivateServer(find_mongod(None), ServerOptions(authentication=True)) as server:
+    with private_server(authentication=True) as server:
         with MongoClient(server.uri) as root:
             root.admin.command("createUser", "app", pwd="p", roles=[{"role": "readWrite", "db": "shop"}])
         with (
