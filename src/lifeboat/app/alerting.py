@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lifeboat.app.journal_history import catch_up
-from lifeboat.app.lifeboat import TYPED, Lifeboat
+from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.settings import S3Location, Settings
+from lifeboat.app.source_names import TYPED
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Level

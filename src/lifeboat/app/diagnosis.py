@@ -12,6 +12,7 @@ from lifeboat.app.build import build_client, build_repository, build_store
 from lifeboat.app.schedule_install import Scheduling
 from lifeboat.app.schedule_status import ScheduleStatus, look_at_notices, look_at_schedule
 from lifeboat.app.settings import S3Location, Settings
+from lifeboat.app.source_names import SOURCES, set_up
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
@@ -107,7 +108,7 @@ class Diagnosis:
             Check(
                 "proof",
                 "copies were read back",
-                opened(lambda one: check_proved(one, self._sources_set_up(), settings.objectives.proved_seconds)),
+                opened(lambda one: check_proved(one, _sources_set_up(settings), settings.objectives.proved_seconds)),
                 repository_opens,
             ),
             Check("archive", "the archive of every moment", opened(check_archive), repository_opens),
@@ -119,15 +120,6 @@ class Diagnosis:
             ),
             Check("space", "free space", self._space),
         ]
-
-    def _sources_set_up(self) -> list[str]:
-        settings = self._settings
-        given = {
-            Source.MONGODB: settings.mongodb.uri,
-            Source.FILES: settings.files.paths,
-            Source.CONFIG: settings.config.paths,
-        }
-        return [str(source) for source, said in given.items() if said]
 
     def _of_database(self) -> list[Check]:
         databases = self._databases_meant
@@ -297,3 +289,7 @@ class Diagnosis:
             return 0
         found = (self._opened.state.read_json(f"last-{source}.json") or {}).get("bytes")
         return found if isinstance(found, int) else 0
+
+
+def _sources_set_up(settings: Settings) -> list[str]:
+    return [str(SOURCES[name]) for name in set_up(settings)]

@@ -5,47 +5,40 @@ Composition only: what is done stands in ``operations``, how things are built in
 
 import threading
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lifeboat.app.auditing import Auditing
+from lifeboat.app.backing_up import BackingUp
 from lifeboat.app.build import (
-    build_client,
     build_identity,
-    build_limits,
     build_repository,
     build_store,
     label,
     machine,
 )
 from lifeboat.app.diagnosis import Diagnosis
-from lifeboat.app.enrolling import Enrolling, new_generation_of, take_in
+from lifeboat.app.enrolling import Enrolling, take_in
+from lifeboat.app.exporting import Exporting
 from lifeboat.app.looking_back import LookingBack
-from lifeboat.app.points import goal_of, open_point
 from lifeboat.app.settings import Settings
+from lifeboat.app.source_names import SOURCES, TYPED, objectives, set_up
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.foundation.clock import Clock, SystemClock
-from lifeboat.foundation.errors import LifeboatError, SettingsError
+from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.foundation.secret import Secret
-from lifeboat.operations import browse, export
-from lifeboat.operations.annotate import TEXT_AT_MOST, annotate, check_text, list_snapshots
+from lifeboat.operations import browse
+from lifeboat.operations.annotate import annotate, list_snapshots
 from lifeboat.operations.audit_reports import AuditExport, AuditReport, AuditRows
-from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
-from lifeboat.operations.backup_mongodb import backup_mongodb
-from lifeboat.operations.classes import class_of_backup
-from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.diff_report import DiffReport, DiffRequest
 from lifeboat.operations.doctor.checks import Check, examine, findings_of
 from lifeboat.operations.doctor.store import check_store
-from lifeboat.operations.import_dump import import_dump, open_dump
 from lifeboat.operations.key_escrow import remember_escrow
-from lifeboat.operations.moments import writer_in
 from lifeboat.operations.prune.run import look, prune, report_of
-from lifeboat.operations.put_back_documents import refuse_single_documents
 from lifeboat.operations.reports import (
     BackupReport,
     CheckResult,
@@ -64,7 +57,6 @@ from lifeboat.operations.reports import (
 )
 from lifeboat.operations.rights import denied_in_words_of_the_role
 from lifeboat.operations.status import same_machine_warning, status
-from lifeboat.operations.taking import Taken, Taking, new_point
 from lifeboat.operations.verify.rolling import Limits
 from lifeboat.operations.verify.run import verify
 from lifeboat.operations.writers import Enrolled, WriterAdded, WriterRow, list_writers
@@ -73,9 +65,7 @@ from lifeboat.repository.custodians import remove_custodian
 from lifeboat.repository.description import NamedRecipient
 from lifeboat.repository.enrolment import Enrolment
 from lifeboat.repository.local_state import LocalState
-from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.reading import SnapshotReader
 from lifeboat.rescue import rescue_script
 from lifeboat.rescue.readme import README
 
@@ -83,11 +73,6 @@ if TYPE_CHECKING:
     from lifeboat.app.single_documents import SingleDocuments
     from lifeboat.app.streaming import StreamRequest
     from lifeboat.operations.stream.report import StreamReport, Watcher
-
-SOURCES = {"db": Source.MONGODB, "files": Source.FILES, "config": Source.CONFIG}
-"""What people type, and what it is called in the repository. The order is that of ``backup all``: the database first, so that
-a file that a document names is never missing from the younger copy."""
-TYPED = {str(source): name for name, source in SOURCES.items()}
 
 
 class Lifeboat:
@@ -148,38 +133,8 @@ class Lifeboat:
         Args:
             keep: Why these snapshots are to be kept whatever the rules say.
         """
-        keep = None if keep is None else check_text(keep)
-        repository = self._open()
-        wanted = self._sources_of(what)
-        now = repository.store.time_there()
-        writer = new_generation_of(repository, now) if new_generation else repository.writer(now)
-        point = new_point()
-        taken = []
-        failures: list[LifeboatError] = []
-        for source in wanted:
-            try:
-                taking = Taking(
-                    repository,
-                    writer,
-                    source,
-                    point,
-                    self._clock,
-                    build_limits(self._settings),
-                    class_=class_of_backup(repository, writer, source, now, self._settings.retention),
-                    keep=keep,
-                )
-                taken.append(self._take(taking).report)
-            except LifeboatError as error:
-                # One source that cannot be read must not leave the others unprotected.
-                failures.append(error)
-                if len(wanted) > 1:
-                    self._progress.note(f"{TYPED[source]} was not backed up: {error.message}")
-        if failures:
-            for one in taken:
-                self._progress.note(f"{TYPED[one.source]} was backed up all the same, as snapshot {one.snapshot[:8]}")
-            raise failures[0]
-        findings = (*repository.notes, *same_machine_warning(repository))
-        return BackupReport(point, tuple(taken), repository.head(), findings)
+        backing_up = BackingUp(self._settings, self._open(), self._clock, self._progress)
+        return backing_up.run(what, new_generation=new_generation, keep=keep)
 
     def writers(self) -> list[WriterRow]:
         """Who writes to the repository, who reads everything, who prunes."""
@@ -295,26 +250,16 @@ class Lifeboat:
             at, before_op: A moment of the database, as for ``RestoreRequest``.
             out: A file that does not exist, a new or empty folder, or ``-`` for standard output.
         """
-        repository = self._open()
-        source = SOURCES.get(snapshot) or (Source.MONGODB if form in export.FORMATS[Source.MONGODB] else None)
-        record = repository.find_snapshot("latest" if snapshot in SOURCES else snapshot, source)
-        with ExitStack() as stack:
-            what: SnapshotReader | DatabasePoint
-            if at is None and before_op is None:
-                what = stack.enter_context(SnapshotReader(repository, record))
-                refuse_single_documents(what)
-            else:
-                goal = goal_of(repository, at, before_op, self._clock.now())
-                what = open_point(repository, goal, stack, writer_in(at or before_op))
-            return export.export(
-                what,
-                form,
-                out,
-                namespaces=namespaces,
-                with_users=with_users,
-                compress=compress,
-                progress=self._progress,
-            )
+        return Exporting(self._settings, self._open(), self._clock, self._progress).export(
+            snapshot,
+            form,
+            out,
+            namespaces=namespaces,
+            with_users=with_users,
+            compress=compress,
+            at=at,
+            before_op=before_op,
+        )
 
     def import_dump(self, dump: str, taken: datetime | None = None) -> ImportReport:
         """Take in what mongodump wrote, as a snapshot that is kept until it is released.
@@ -323,21 +268,7 @@ class Lifeboat:
             dump: An archive, a directory, or ``-`` for an archive on standard input.
             taken: When it was taken, for a dump without an oplog; None: when its file was last changed.
         """
-        repository = self._open()
-        writer = repository.writer(repository.store.time_there())
-        with open_dump(dump, self._progress) as opened:
-            taking = Taking(
-                repository,
-                writer,
-                Source.MONGODB,
-                new_point(),
-                self._clock,
-                build_limits(self._settings),
-                purpose="import",
-                keep=check_text(f"imported from {opened.name}"[:TEXT_AT_MOST]),
-            )
-            when = taken or opened.modified or self._clock.now()
-            return import_dump(taking, opened, when, dump)
+        return Exporting(self._settings, self._open(), self._clock, self._progress).import_dump(dump, taken)
 
     def verify(
         self,
@@ -413,52 +344,10 @@ class Lifeboat:
         settings = self._settings if with_key else replace(self._settings, key=None)
         return build_repository(settings, self._clock)
 
-    def _set_up(self) -> list[str]:
-        """Which of ``SOURCES`` the settings describe."""
-        settings = self._settings
-        given = {"db": settings.mongodb.uri, "files": settings.files.paths, "config": settings.config.paths}
-        return [name for name in SOURCES if given[name]]
-
-    def _sources_of(self, what: str) -> list[Source]:
-        """The sources meant; what is asked for and not set up raises the sentence that says what to set."""
-        if what == "all":
-            set_up = self._set_up()
-            if not {"db", "files"} & set(set_up):
-                raise SettingsError(
-                    "neither a database nor a folder of files is named", "set MONGODB_URI, UPLOADS_DIR or both in .env"
-                )
-            return [SOURCES[name] for name in set_up]
-        {"db": self._settings.need_mongodb, "files": self._settings.need_files, "config": self._settings.need_config}[
-            what
-        ]()
-        return [SOURCES[what]]
-
-    def _take(self, taking: Taking) -> Taken:
-        settings = self._settings
-        if taking.source is Source.MONGODB:
-            client, databases = build_client(settings)
-            with client:
-                return backup_mongodb(taking, client, databases, clock=self._clock, progress=self._progress)
-        roots = (
-            roots_of_files(settings.need_files().paths)
-            if taking.source is Source.FILES
-            else roots_of_config(settings.config.paths)
-        )
-        return backup_trees(
-            taking,
-            roots,
-            include=settings.files.include if taking.source is Source.FILES else (),
-            exclude=settings.files.exclude if taking.source is Source.FILES else (),
-            one_filesystem=settings.files.one_filesystem,
-            progress=self._progress,
-        )
-
     def _objectives(self, repository: Repository) -> dict[str, float]:
         """By source: of what this machine protects, else (a keeper, a custodian) of what others have stored."""
-        said = self._settings.objectives
 
         def stored_by_others() -> list[str]:
             return sorted({TYPED[record.source] for record in repository.snapshots()}, key=list(SOURCES).index)
 
-        seconds = {"db": said.db_seconds, "files": said.files_seconds, "config": said.config_seconds}
-        return {str(SOURCES[name]): seconds[name] for name in self._set_up() or stored_by_others()}
+        return objectives(self._settings, set_up(self._settings) or stored_by_others())

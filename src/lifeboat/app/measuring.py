@@ -7,8 +7,9 @@ from pathlib import Path
 
 from lifeboat import __version__
 from lifeboat.app.alerting import ENDED_AS_MEANT, Alerting
-from lifeboat.app.lifeboat import TYPED, Lifeboat
+from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.settings import Settings
+from lifeboat.app.source_names import TYPED
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.journal.journal import Journal

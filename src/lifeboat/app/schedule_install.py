@@ -16,6 +16,7 @@ from typing import Literal
 from lifeboat.app.read_notify import notify_table
 from lifeboat.app.read_settings import DOTENV, NAMES, SECRET_NAMES, Variables
 from lifeboat.app.settings import Settings
+from lifeboat.app.source_names import objectives, set_up
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.services.schedule import cron, systemd
@@ -278,13 +279,6 @@ class Scheduling:
 
     def _remember(self, plan: SchedulePlan) -> None:
         settings = self._settings
-        set_up = {"mongodb": settings.mongodb.uri, "files": settings.files.paths, "config": settings.config.paths}
-        said_goals = settings.objectives
-        goals = {
-            "mongodb": said_goals.db_seconds,
-            "files": said_goals.files_seconds,
-            "config": said_goals.config_seconds,
-        }
         jobs = self._installation_jobs()
         with self.memory.changed() as said:
             said["installed"] = {
@@ -294,7 +288,7 @@ class Scheduling:
                 "at": self._clock.now().isoformat(),
                 "files": list(plan.files),
                 "jobs": {name: {"every_seconds": every, "when": plan.jobs[name]} for name, every in jobs.items()},
-                "objectives": {name: goals[name] for name, given in set_up.items() if given},
+                "objectives": objectives(settings, set_up(settings)),
                 "notify": notify_table(self._config, self._environment, self._folder),
             }
 

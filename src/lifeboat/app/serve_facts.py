@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from lifeboat.app.build import build_client, build_repository
-from lifeboat.app.lifeboat import SOURCES
 from lifeboat.app.settings import Settings
+from lifeboat.app.source_names import SOURCES, set_up
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.operations.rights import role_of
@@ -114,8 +114,7 @@ def _sources_of(job: str, settings: Settings) -> set[str]:
         return {str(SOURCES[job])}
     if job != "all":
         return set()
-    given = {"db": settings.mongodb.uri, "files": settings.files.paths, "config": settings.config.paths}
-    return {str(SOURCES[name]) for name in SOURCES if given[name]}
+    return {str(SOURCES[name]) for name in set_up(settings)}
 
 
 def _newest(repository: Repository, wanted: set[str]) -> tuple[datetime | None, timedelta, bool]:

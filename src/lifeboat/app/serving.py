@@ -28,6 +28,7 @@ from lifeboat.app.serve_alerts import AlertLooks
 from lifeboat.app.serve_children import JobRuns, StreamChild
 from lifeboat.app.serve_facts import Facts
 from lifeboat.app.settings import Settings
+from lifeboat.app.source_names import objectives, set_up
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.repository.roles import Role
@@ -376,10 +377,6 @@ class Serving:
                 f"{installed['manager']} runs jobs in this folder as well: none is done twice, but `lifeboat schedule remove` makes it simpler"
             )
             return
-        goals = self.settings.objectives
-        seconds = {"mongodb": goals.db_seconds, "files": goals.files_seconds, "config": goals.config_seconds}
-        settings = self.settings
-        given = {"mongodb": settings.mongodb.uri, "files": settings.files.paths, "config": settings.config.paths}
         now = self._clock.now()
         rows = {
             job.name: {
@@ -394,7 +391,7 @@ class Serving:
                 "at": installed.get("at") or now.isoformat(),
                 "files": [],
                 "jobs": rows,
-                "objectives": {name: seconds[name] for name, one in given.items() if one},
+                "objectives": objectives(self.settings, set_up(self.settings)),
                 "notify": notify_table(self._config, self._environment, self.folder),
             }
 
