@@ -10,7 +10,7 @@ import yaml
 from test_what_documents_say import ROOT, blocks, parse
 
 from lifeboat.app.dotenv import read_dotenv
-from lifeboat.app.read_settings import NAMES
+from lifeboat.app.variables import NAMES
 from lifeboat.cli.main import overview
 
 RECIPE = ROOT / "docs/node-application.md"

@@ -15,8 +15,9 @@ import click
 import pytest
 
 from lifeboat.app.dotenv import read_dotenv
-from lifeboat.app.read_settings import NAMES, read_settings
+from lifeboat.app.read_settings import read_settings
 from lifeboat.app.settings_file import SettingsFile
+from lifeboat.app.variables import NAMES
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.main import COMMANDS, overview
 from lifeboat.cli.restore_words import check_documents, check_request

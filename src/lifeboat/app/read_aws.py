@@ -1,10 +1,10 @@
 """The table ``[aws]`` of ``lifeboat.toml``."""
 
-import os
 from pathlib import Path
 
 from lifeboat.app.aws_settings import LOCK_DAYS, PRESETS, AwsSettings
 from lifeboat.app.settings_file import AwsTable, SettingsFileInvalid
+from lifeboat.app.variables import absolute_path
 from lifeboat.repository.locking import LEAST_DAYS
 
 
@@ -33,7 +33,7 @@ def read_aws(said: AwsTable, base: Path) -> AwsSettings:
         cloudwatch=said.cloudwatch,
         alarm_topic=said.alarm_topic,
         retrieval=said.retrieval,
-        prices=_path(said.prices, base) if said.prices else None,
+        prices=absolute_path(said.prices, base) if said.prices else None,
     )
 
 
@@ -45,8 +45,4 @@ def _lifecycle(text: str, base: Path) -> str | Path:
             f"[aws] lifecycle names no set of age rules: {text}",
             f'one of {", ".join(PRESETS)}, "off", or a file: lifecycle = "file:/etc/lifeboat/lifecycle.json"',
         )
-    return _path(text.removeprefix("file:"), base)
-
-
-def _path(text: str, base: Path) -> Path:
-    return Path(os.path.normpath(base / Path(text).expanduser()))
+    return absolute_path(text.removeprefix("file:"), base)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lifeboat.app.notify_settings import NotifySettings
-from lifeboat.app.read_settings import DOTENV, SETTINGS_FILE, SYSTEM_FILE, Variables, follow, state_folder
 from lifeboat.app.settings_file import NotifyTable, check_table
+from lifeboat.app.variables import DOTENV, SETTINGS_FILE, SYSTEM_FILE, Variables, follow, state_folder
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.secret import Secret
 from lifeboat.services.notify.mail import MailSettings

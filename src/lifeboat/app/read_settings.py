@@ -1,26 +1,24 @@
 """Gather the settings: defaults, then ``lifeboat.toml``, then ``.env`` in the working folder, then the environment.
 
-Each later source wins, name by name; an empty variable counts as unset. ``LIFEBOAT_REPOSITORY`` wins over
-``S3_BACKUP_BUCKET`` wherever each stands. A relative path is meant from the folder of the file that says it.
+Each later source wins, name by name (``variables.py``). ``LIFEBOAT_REPOSITORY`` wins over ``S3_BACKUP_BUCKET`` wherever each
+stands. A relative path is meant from the folder of the file that says it.
 
 Limits: nothing is connected to and no key is parsed; that is for whoever uses them.
 """
 
-import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from lifeboat.app.dotenv import read_dotenv
 from lifeboat.app.private_files import read_private_file
+from lifeboat.app.read_alerts import read_alerts
 from lifeboat.app.read_aws import read_aws
+from lifeboat.app.read_notify import read_notify
+from lifeboat.app.read_serve import read_serve
 from lifeboat.app.settings import (
     HOUR_SECONDS,
     IDENTITY_FILE,
-    AlertSettings,
     ConfigSettings,
     FilesSettings,
     Limits,
@@ -28,56 +26,21 @@ from lifeboat.app.settings import (
     Objectives,
     RepositorySettings,
     S3Location,
-    ServeSettings,
     Settings,
     StreamSettings,
 )
 from lifeboat.app.settings_file import (
-    AlertsTable,
-    ServeTable,
     SettingsFile,
     SettingsFileInvalid,
-    read_address,
     read_settings_file,
 )
+from lifeboat.app.variables import DOTENV, SETTINGS_FILE, SYSTEM_FILE, Variables, absolute_path, follow, state_folder
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.secret import Secret
 from lifeboat.repository.names import is_label
 from lifeboat.retention.rules import Rules
-from lifeboat.services.alerts.facts import Thresholds
-from lifeboat.services.alerts.quiet import QuietHours
 
-SECRET_NAMES = (
-    *("MONGODB_URI", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "BACKUP_ENCRYPTION_KEY"),
-    *("LIFEBOAT_SMTP_PASSWORD", "LIFEBOAT_NOTIFY_WEBHOOK"),
-)
-NAMES = (
-    *SECRET_NAMES,
-    "AWS_ACCESS_KEY_ID",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "S3_BACKUP_BUCKET",
-    "UPLOADS_DIR",
-    "LIFEBOAT_REPOSITORY",
-    "LIFEBOAT_KEY_FILE",
-    "LIFEBOAT_LABEL",
-    "LIFEBOAT_STATE",
-    "LIFEBOAT_LOG",
-    "LIFEBOAT_MONGOD",
-    "LIFEBOAT_CONFIG",
-    "LIFEBOAT_NOTIFY_EMAIL",
-    "LIFEBOAT_SMTP_HOST",
-    "LIFEBOAT_SMTP_PORT",
-    "LIFEBOAT_SMTP_SECURITY",
-    "LIFEBOAT_SMTP_USER",
-    "LIFEBOAT_SMTP_FROM",
-)
-SYSTEM_FILE = Path("/etc/lifeboat/lifeboat.toml")
-DOTENV = ".env"
-SETTINGS_FILE = "lifeboat.toml"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -85,60 +48,6 @@ class RepositoryNameInvalid(SettingsError):
     """The repository's address is neither ``s3://bucket/prefix`` nor a folder."""
 
     code = "repository-name-invalid"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Given:
-    """One variable that was set, and where."""
-
-    text: str
-    where: str
-    layer: int
-    """0 the file ``.env``, 1 the environment, which wins."""
-
-
-class Variables:
-    """The environment over ``.env``; empty ones are as good as unset.
-
-    Args:
-        forgiving: Pass over what is wrong in ``.env`` instead of refusing it.
-    """
-
-    def __init__(self, environment: Mapping[str, str], dotenv: Path, *, forgiving: bool = False) -> None:
-        self._given: dict[str, Given] = {}
-        self._environment = environment
-        self._in_file: set[str] = set()
-        try:
-            content = _read_text_if_there(dotenv) or ""
-        except SettingsFileInvalid:
-            if not forgiving:
-                raise
-            content = ""
-        if content:
-            for name, value in read_dotenv(content, () if forgiving else NAMES, dotenv.name).items():
-                if value.text.strip():
-                    self._in_file.add(name)
-                    self._given[name] = Given(value.text.strip(), f"{name} in {dotenv.name}, line {value.line}", 0)
-        for name, text in environment.items():
-            if text.strip():
-                self._given[name] = Given(text.strip(), f"{name} in the environment", 1)
-
-    def find(self, *names: str) -> Given | None:
-        """The first of the names that is set."""
-        return next((self._given[name] for name in names if name in self._given), None)
-
-    def text(self, *names: str) -> str | None:
-        found = self.find(*names)
-        return found.text if found else None
-
-    def only_in_the_environment(self, names: Iterable[str]) -> dict[str, str]:
-        """Those of the names that the environment sets, and no file does: gone when somebody else runs us."""
-        given = {name: self._given[name] for name in names if name in self._given and name not in self._in_file}
-        return {name: one.text for name, one in given.items()}
-
-    def secret(self, *names: str) -> Secret | None:
-        found = self.find(*names)
-        return Secret(found.text) if found else None
 
 
 def read_settings(config: Path | None, environment: Mapping[str, str], folder: Path) -> Settings:
@@ -152,8 +61,6 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
     Raises:
         SettingsError: Something said cannot be done; the message names the file, the line or the variable.
     """
-    from lifeboat.app.read_notify import read_notify  # it reads the same variables, by itself and forgivingly
-
     dotenv = folder / DOTENV
     variables = Variables(environment, dotenv)
     path = _find_settings_file(config, variables, folder)
@@ -171,7 +78,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         ),
         files=_files(variables, said, folder, base),
         config=ConfigSettings(
-            tuple(_absolute(one, base) for one in said.config.paths)
+            tuple(absolute_path(one, base) for one in said.config.paths)
             if said.config.paths is not None
             else tuple(one for one in (dotenv, path or folder / SETTINGS_FILE) if one.is_file())
         ),
@@ -180,12 +87,12 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         ),
         limits=Limits(said.limits.threads, said.limits.compression_level),
         stream=StreamSettings(float(said.stream.every), said.stream.outage_hours * HOUR_SECONDS),
-        serve=_serve(said.serve),
+        serve=read_serve(said.serve),
         retention=Rules(**said.retention.model_dump()),
         key=key,
         key_from=key_from,
         notify=read_notify(config, environment, folder),
-        alerts=_alerts(said.alerts),
+        alerts=read_alerts(said.alerts),
         aws=read_aws(said.aws, base),
         folder=folder,
         mongod=variables.text("LIFEBOAT_MONGOD"),
@@ -211,7 +118,7 @@ def read_location(text: str, base: Path, where: str) -> S3Location | Path:
             f"{where} starts with {scheme.group(1)}://, which is no place Lifeboat can store in",
             "write s3://bucket/prefix (AWS_ENDPOINT_URL names an S3 that is not Amazon's) or a folder",
         )
-    return _absolute(text.removeprefix("file://"), base)
+    return absolute_path(text.removeprefix("file://"), base)
 
 
 def _repository(variables: Variables, said: SettingsFile, folder: Path, base: Path) -> RepositorySettings:
@@ -240,14 +147,6 @@ def _repository(variables: Variables, said: SettingsFile, folder: Path, base: Pa
         secret_from=secret.where if secret else "",
         label=_label(variables) or table.label,
         recipients=tuple(table.recipients),
-    )
-
-
-def _serve(said: ServeTable) -> ServeSettings:
-    times = {job: time for job, time in said.jobs.model_dump().items() if time is not None}
-    hosts = tuple(name.lower() for name in said.hosts)
-    return ServeSettings(
-        read_address(said.listen), said.timezone, said.stream, said.jitter, hosts, tuple(times.items())
     )
 
 
@@ -281,7 +180,7 @@ def _endpoint(variables: Variables, said: SettingsFile) -> str | None:
 
 def _files(variables: Variables, said: SettingsFile, folder: Path, base: Path) -> FilesSettings:
     uploads = variables.text("UPLOADS_DIR")
-    paths = [_absolute(uploads, folder)] if uploads else [_absolute(one, base) for one in said.files.paths]
+    paths = [absolute_path(uploads, folder)] if uploads else [absolute_path(one, base) for one in said.files.paths]
     return FilesSettings(tuple(paths), tuple(said.files.include), tuple(said.files.exclude), said.files.one_filesystem)
 
 
@@ -296,7 +195,7 @@ def _find_key(
     if shared and (named is None or shared.layer > named.layer):
         return Secret(shared.text), shared.where
     if named:
-        path = _absolute(named.text, folder)
+        path = absolute_path(named.text, folder)
         return read_private_file(path, named.where), f"{path} ({named.where})"
     if said.repository.key:
         return follow(said.repository.key, variables, base), f"repository.key in {SETTINGS_FILE}"
@@ -304,22 +203,6 @@ def _find_key(
     if made_by_init.is_file():
         return read_private_file(made_by_init, "lifeboat init"), str(made_by_init)
     return None, ""
-
-
-def follow(reference: str | None, variables: Variables, base: Path) -> Secret | None:
-    """The secret that ``env:NAME`` or ``file:/path`` stands for."""
-    if reference is None:
-        return None
-    kind, _, rest = reference.partition(":")
-    if kind == "file":
-        return read_private_file(_absolute(rest.removeprefix("//"), base), SETTINGS_FILE)
-    found = variables.secret(rest)
-    if found is None:
-        raise SettingsError(
-            f"{SETTINGS_FILE} says {reference}, but {rest} is set neither in the environment nor in {DOTENV}",
-            f"set {rest}",
-        )
-    return found
 
 
 def _follow_uri(said: str | None, variables: Variables, base: Path) -> Secret | None:
@@ -330,63 +213,10 @@ def _follow_uri(said: str | None, variables: Variables, base: Path) -> Secret | 
 
 def _find_settings_file(config: Path | None, variables: Variables, folder: Path) -> Path | None:
     if config is not None:
-        return _absolute(str(config), folder)
+        return absolute_path(str(config), folder)
     if named := variables.text("LIFEBOAT_CONFIG"):
-        return _absolute(named, folder)
+        return absolute_path(named, folder)
     return next((one for one in (folder / SETTINGS_FILE, SYSTEM_FILE) if one.is_file()), None)
-
-
-def state_folder(variables: Variables, folder: Path) -> Path:
-    if named := variables.text("LIFEBOAT_STATE"):
-        return _absolute(named, folder)
-    home = variables.text("XDG_STATE_HOME")
-    return _absolute(home or "~/.local/state", folder) / "lifeboat"
-
-
-def _absolute(text: str, base: Path) -> Path:
-    """The path, with ``~`` and ``..`` resolved by name only: a link is kept as the user named it."""
-    try:
-        path = Path(text).expanduser()
-    except RuntimeError:
-        raise SettingsError(f"{text} means a home folder, and there is none", "write the path in full") from None
-    return Path(os.path.normpath(base / path))
-
-
-def _read_text_if_there(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise SettingsFileInvalid(
-            f"{path} cannot be read: {(error.strerror or 'no reason given').lower()}", "is it yours?"
-        ) from None
-
-
-def _alerts(table: AlertsTable) -> AlertSettings:
-    thresholds = Thresholds(
-        newest_seconds=table.newest,
-        archive_lag_seconds=table.archive_lag,
-        verify_seconds=table.verify,
-        rehearsal_seconds=table.rehearsal,
-        growth_factor=table.growth_factor,
-        cost_month=table.cost_month,
-        disk_free_share=table.disk_free_percent / 100,
-    )
-    if table.quiet_from is None or table.quiet_until is None:
-        return AlertSettings(thresholds)
-    try:
-        zone = ZoneInfo(table.quiet_zone) if table.quiet_zone else None
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise SettingsFileInvalid(
-            f"[alerts] quiet_zone names no time zone: {table.quiet_zone}", 'write it like "Asia/Riyadh"'
-        ) from error
-    return AlertSettings(thresholds, QuietHours(_minute(table.quiet_from), _minute(table.quiet_until), zone))
-
-
-def _minute(text: str) -> int:
-    hour, _, minute = text.partition(":")
-    return int(hour) * 60 + int(minute)
 
 
 def _doubts(dotenv: Path) -> tuple[Finding, ...]:

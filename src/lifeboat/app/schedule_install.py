@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from lifeboat.app.read_notify import notify_table
-from lifeboat.app.read_settings import DOTENV, NAMES, SECRET_NAMES, Variables
 from lifeboat.app.settings import Settings
 from lifeboat.app.source_names import objectives, set_up
+from lifeboat.app.variables import DOTENV, NAMES, SECRET_NAMES, Variables
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.services.schedule import cron, systemd

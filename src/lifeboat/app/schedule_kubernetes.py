@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lifeboat import __version__
-from lifeboat.app.read_settings import SETTINGS_FILE
 from lifeboat.app.schedule_install import ScheduleRefused
 from lifeboat.app.settings import S3Location, Settings
+from lifeboat.app.variables import SETTINGS_FILE
 from lifeboat.services.schedule.jobs import plan_jobs
 from lifeboat.services.schedule.kubernetes import Cluster, how_to_make_the_secret, manifests, name_of
 

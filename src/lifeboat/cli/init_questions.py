@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lifeboat.app.private_files import write_private_file
-from lifeboat.app.read_settings import SETTINGS_FILE, read_location
+from lifeboat.app.read_settings import read_location
 from lifeboat.app.settings import MongodbSettings, RepositorySettings, S3Location, Settings, passwords_in_uri
+from lifeboat.app.variables import SETTINGS_FILE
 from lifeboat.app.write_settings import add_to_settings_file
 from lifeboat.cli.ask import ask_hidden, ask_text, ask_yes
 from lifeboat.cli.run import Run

@@ -4,8 +4,8 @@ import re
 import shutil
 
 from lifeboat.app.private_files import write_private_file
-from lifeboat.app.read_settings import SETTINGS_FILE
 from lifeboat.app.schedule_install import has_systemd
+from lifeboat.app.variables import SETTINGS_FILE
 from lifeboat.app.write_settings import add_to_settings_file
 from lifeboat.cli.ask import ask_hidden, ask_text, ask_yes
 from lifeboat.cli.run import Run

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from lifeboat.app.private_files import read_private_file
-from lifeboat.app.read_settings import SETTINGS_FILE
+from lifeboat.app.variables import SETTINGS_FILE
 from lifeboat.app.write_settings import add_to_settings_file
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.init_questions import ask_what_is_unset

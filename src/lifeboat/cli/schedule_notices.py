@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lifeboat.app.private_files import write_private_file
 from lifeboat.app.read_notify import notify_table
-from lifeboat.app.read_settings import SETTINGS_FILE
 from lifeboat.app.schedule_install import ScheduleRefused
+from lifeboat.app.variables import SETTINGS_FILE
 from lifeboat.app.write_settings import add_to_settings_file
 from lifeboat.cli.run import Run
 from lifeboat.foundation.secret import Secret
