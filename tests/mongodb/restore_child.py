@@ -13,8 +13,9 @@ from pymongo import MongoClient
 
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.sources.mongodb.catalog import CollectionEntry
+from lifeboat.sources.mongodb.landing import Target
 from lifeboat.sources.mongodb.restore import carry_out
-from lifeboat.sources.mongodb.restore_plan import Target, plan_restore
+from lifeboat.sources.mongodb.restore_plan import plan_restore
 
 
 def main(kept_file: str, uri: str, target: str, journal: str, die_at: str = "0") -> None:

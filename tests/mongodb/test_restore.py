@@ -14,8 +14,9 @@ from lifeboat.foundation.finding import any_problem
 from lifeboat.sources.mongodb.capture import capture
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.errors import LandingDiffers, RestorePlanInvalid, TargetNotEmpty
+from lifeboat.sources.mongodb.landing import Target
 from lifeboat.sources.mongodb.restore import RestoreReport, carry_out
-from lifeboat.sources.mongodb.restore_plan import RestorePlan, Target, plan_restore
+from lifeboat.sources.mongodb.restore_plan import RestorePlan, plan_restore
 
 CLOCK = SystemClock()
 

@@ -14,10 +14,11 @@ from mongodb_samples import Client, everything_in
 
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.sources.mongodb.capture import capture
+from lifeboat.sources.mongodb.landing import Target
 from lifeboat.sources.mongodb.landing_names import is_ours
 from lifeboat.sources.mongodb.private_server import PrivateServer
 from lifeboat.sources.mongodb.restore import carry_out
-from lifeboat.sources.mongodb.restore_plan import Target, plan_restore
+from lifeboat.sources.mongodb.restore_plan import plan_restore
 
 CHILD = str(Path(__file__).with_name("restore_child.py"))
 CLOCK = SystemClock()

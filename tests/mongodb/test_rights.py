@@ -18,8 +18,8 @@ from lifeboat.foundation.secret import Secret
 from lifeboat.sources.mongodb.capture import capture
 from lifeboat.sources.mongodb.connect import connect
 from lifeboat.sources.mongodb.errors import DatabasePasswordWrong, DatabaseRightMissing, SeriesNotReplaceable
+from lifeboat.sources.mongodb.landing import Target
 from lifeboat.sources.mongodb.private_server import PrivateServer
-from lifeboat.sources.mongodb.restore_plan import Target
 from lifeboat.sources.mongodb.target_server import TargetServer
 from lifeboat.sources.mongodb.users_restore import restore_users
 

@@ -14,9 +14,10 @@ from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.finding import any_problem
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.errors import LandingDiffers, RestorePlanInvalid, TargetNotEmpty
+from lifeboat.sources.mongodb.landing import Target
 from lifeboat.sources.mongodb.landing_names import is_ours, landing_name
 from lifeboat.sources.mongodb.restore import carry_out
-from lifeboat.sources.mongodb.restore_plan import Target, plan_restore
+from lifeboat.sources.mongodb.restore_plan import plan_restore
 
 CLOCK = SystemClock()
 LATER = datetime.datetime(2026, 6, 1)

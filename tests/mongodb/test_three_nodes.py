@@ -17,11 +17,12 @@ from test_restore import Kept
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.progress import Silent
 from lifeboat.sources.mongodb.catalog import CollectionEntry
+from lifeboat.sources.mongodb.landing import Target
 from lifeboat.sources.mongodb.oplog.change import Change
 from lifeboat.sources.mongodb.oplog.replay import Place, replay
 from lifeboat.sources.mongodb.private_server import PrivateServer
 from lifeboat.sources.mongodb.restore import carry_out
-from lifeboat.sources.mongodb.restore_plan import Target, plan_restore
+from lifeboat.sources.mongodb.restore_plan import plan_restore
 from lifeboat.sources.mongodb.target_server import TargetServer
 
 pytestmark = pytest.mark.long

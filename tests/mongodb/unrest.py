@@ -23,9 +23,10 @@ from lifeboat.foundation.clock import Clock, SystemClock
 from lifeboat.foundation.progress import Silent
 from lifeboat.sources.mongodb.catalog import CollectionEntry
 from lifeboat.sources.mongodb.documents import spans_of
+from lifeboat.sources.mongodb.landing import Target
 from lifeboat.sources.mongodb.private_server import PrivateServer
 from lifeboat.sources.mongodb.restore import RestoreReport, carry_out
-from lifeboat.sources.mongodb.restore_plan import Target, plan_restore
+from lifeboat.sources.mongodb.restore_plan import plan_restore
 
 CLOCK = SystemClock()
 COUNTS = {"orders": 4000, "sessions": 300, "log": 500, "tickets": 1000, "people": 200, "fresh": 50}

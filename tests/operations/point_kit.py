@@ -16,10 +16,10 @@ from lifeboat.operations.segment_summary import SummaryBuilder
 from lifeboat.repository.segment_format import Edge
 from lifeboat.repository.segment_writing import Draft, SegmentWriter, in_blocks, new_chain
 from lifeboat.sources.mongodb.catalog_read import is_wanted
+from lifeboat.sources.mongodb.landing import Target
 from lifeboat.sources.mongodb.oplog.command import Event
 from lifeboat.sources.mongodb.oplog.flatten import Flattener
 from lifeboat.sources.mongodb.oplog.read import entries_from, entry_at, majority_point
-from lifeboat.sources.mongodb.restore_plan import Target
 
 
 @dataclass

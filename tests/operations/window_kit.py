@@ -25,7 +25,7 @@ from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.writing import WriteLimits
-from lifeboat.sources.mongodb.restore_plan import Target
+from lifeboat.sources.mongodb.landing import Target
 from lifeboat.sources.mongodb.snapshot_read import session_at
 from lifeboat.storage.memory import MemoryStore
 

@@ -28,7 +28,8 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
 from lifeboat.sources.mongodb.connect import Client, address_of, connect
-from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target
+from lifeboat.sources.mongodb.landing import Found, Target
+from lifeboat.sources.mongodb.restore_plan import RestorePlan
 from lifeboat.sources.mongodb.server_room import free_bytes_of
 
 ORDER = {"files": Source.FILES, "config": Source.CONFIG, "db": Source.MONGODB}

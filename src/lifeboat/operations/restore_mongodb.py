@@ -16,8 +16,9 @@ from lifeboat.operations.reports import PlanStep, RestoredPart
 from lifeboat.repository.local_state import LocalState
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.land_window import Changes
+from lifeboat.sources.mongodb.landing import Found, Target
 from lifeboat.sources.mongodb.restore import carry_out
-from lifeboat.sources.mongodb.restore_plan import Found, RestorePlan, Target, plan_restore
+from lifeboat.sources.mongodb.restore_plan import RestorePlan, plan_restore
 from lifeboat.sources.mongodb.target_server import TargetServer
 from lifeboat.sources.mongodb.users_restore import Account, missing_accounts
 

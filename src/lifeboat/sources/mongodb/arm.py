@@ -5,7 +5,7 @@ from bson import SON
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.mongodb.blueprint import Arming, armings_of, differing_indexes, indexes_to_build, same_options
 from lifeboat.sources.mongodb.errors import DatabaseRefused
-from lifeboat.sources.mongodb.restore_plan import Landing
+from lifeboat.sources.mongodb.landing import Landing
 from lifeboat.sources.mongodb.target_server import TargetServer
 
 

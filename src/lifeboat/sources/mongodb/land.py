@@ -25,8 +25,8 @@ from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, Document
 from lifeboat.sources.mongodb.documents import Tally, count_of, tally_of
 from lifeboat.sources.mongodb.errors import DatabaseRefused, LandingDiffers
 from lifeboat.sources.mongodb.insert_raw import insert_chunk
+from lifeboat.sources.mongodb.landing import Landing
 from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.restore_plan import Landing
 from lifeboat.sources.mongodb.series_land import count_same_indexes, make_room_for_series
 from lifeboat.sources.mongodb.series_shape import series_options
 from lifeboat.sources.mongodb.side_by_side import both, together

@@ -14,9 +14,9 @@ from bson import SON, Timestamp
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.catalog import CollectionEntry, describe
 from lifeboat.sources.mongodb.land import How, Landed, finish_landing, land
+from lifeboat.sources.mongodb.landing import Landing
 from lifeboat.sources.mongodb.meaning import in_our_words
 from lifeboat.sources.mongodb.oplog.replay import Place
-from lifeboat.sources.mongodb.restore_plan import Landing
 from lifeboat.sources.mongodb.target_server import TargetServer
 
 REPLAYS_AT_MOST = 10

@@ -22,9 +22,10 @@ from lifeboat.sources.mongodb.documents import Tally
 from lifeboat.sources.mongodb.errors import DatabaseAway, LandingDiffers
 from lifeboat.sources.mongodb.land import How, Landed, ReadChunks, land
 from lifeboat.sources.mongodb.land_window import REPLAYS_AT_MOST, Changes, finish_after_replay, place_of, staged
+from lifeboat.sources.mongodb.landing import SERVER_SCRIPTS, Found, Landing
 from lifeboat.sources.mongodb.meaning import in_our_words
 from lifeboat.sources.mongodb.oplog.replay import Place, replay
-from lifeboat.sources.mongodb.restore_plan import SERVER_SCRIPTS, Found, Landing, RestorePlan
+from lifeboat.sources.mongodb.restore_plan import RestorePlan
 from lifeboat.sources.mongodb.restore_views import drop_views_in_the_way, restore_view
 from lifeboat.sources.mongodb.series_swap import allow_mixed_buckets, swap_in_series, tidy_series
 from lifeboat.sources.mongodb.server_scripts import copy_server_scripts, make_server_scripts

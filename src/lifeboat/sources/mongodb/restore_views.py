@@ -10,7 +10,7 @@ from typing import Any
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.mongodb.errors import DatabaseAway
-from lifeboat.sources.mongodb.restore_plan import Landing
+from lifeboat.sources.mongodb.landing import Landing
 from lifeboat.sources.mongodb.swap import rename
 from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer
 

@@ -10,8 +10,9 @@ from bson import SON
 
 from lifeboat.sources.mongodb.catalog import BUCKETS, Document
 from lifeboat.sources.mongodb.errors import DatabaseRefused, LandingDiffers, TargetNotEmpty
+from lifeboat.sources.mongodb.landing import Landing
 from lifeboat.sources.mongodb.landing_names import landing_name
-from lifeboat.sources.mongodb.restore_plan import Landing, noted
+from lifeboat.sources.mongodb.landing_place import noted
 from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer
 
 

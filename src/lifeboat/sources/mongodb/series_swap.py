@@ -12,8 +12,9 @@ from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.apply_ops import drop_by_operation, rename_buckets
 from lifeboat.sources.mongodb.catalog import Document
 from lifeboat.sources.mongodb.errors import DatabaseRefused, LandingDiffers, TargetNotEmpty
+from lifeboat.sources.mongodb.landing import Landing, Target
+from lifeboat.sources.mongodb.landing_place import noted
 from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.restore_plan import Landing, Target, noted
 from lifeboat.sources.mongodb.series_land import create_series, note
 from lifeboat.sources.mongodb.series_shape import view_over
 from lifeboat.sources.mongodb.swap import TRIES_SECONDS, rename

@@ -10,8 +10,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.write_concern import WriteConcern
 
 from lifeboat.sources.mongodb.errors import LandingDiffers
+from lifeboat.sources.mongodb.landing import SERVER_SCRIPTS, Landing
 from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.restore_plan import SERVER_SCRIPTS, Landing
 from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer
 
 NAMESPACE_EXISTS = 48

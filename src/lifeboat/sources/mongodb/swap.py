@@ -9,8 +9,8 @@ from pymongo.read_concern import ReadConcern
 
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.errors import LandingDiffers, TargetNotEmpty
+from lifeboat.sources.mongodb.landing import Landing, Target
 from lifeboat.sources.mongodb.meaning import in_our_words
-from lifeboat.sources.mongodb.restore_plan import Landing, Target
 from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer
 
 SWAP_AT_MOST_MILLISECONDS = 5000
