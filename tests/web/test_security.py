@@ -6,9 +6,10 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from in_process import HOST
 from scene import NOW, Scene
-from starlette.testclient import TestClient
 from web_kit import PASSWORD, Steps, client_for, sign_in, small_scene, token_in, users_in
 
 from lifeboat.foundation.secret import Secret
@@ -34,16 +35,16 @@ def users(tmp_path: Path) -> Users:
 
 
 @pytest.fixture
-def client(scene: Scene, users: Users, clock: Steps) -> TestClient:
+def client(scene: Scene, users: Users, clock: Steps) -> httpx.Client:
     return client_for(scene, users, clock)
 
 
-def start(client: TestClient, job: str = "db", **more: str) -> Any:
+def start(client: httpx.Client, job: str = "db", **more: str) -> Any:
     token = token_in(client.get("/").text)
     return client.post("/start", data={"job": job, "token": token, **more})
 
 
-def test_nothing_is_shown_to_somebody_who_is_not_signed_in(client: TestClient) -> None:
+def test_nothing_is_shown_to_somebody_who_is_not_signed_in(client: httpx.Client) -> None:
     for page in PAGES:
         answer = client.get(page)
         assert (answer.status_code, answer.headers["location"], answer.text) == (303, "/signin", ""), page
@@ -53,7 +54,7 @@ def test_nothing_is_shown_to_somebody_who_is_not_signed_in(client: TestClient) -
     assert "shop-backups" not in client.get("/nowhere").text
 
 
-def test_every_page_is_shown_to_a_reader(client: TestClient) -> None:
+def test_every_page_is_shown_to_a_reader(client: httpx.Client) -> None:
     assert sign_in(client, "bob").headers["location"] == "/"
     for page in (*PAGES, *LIVE):
         assert client.get(page).status_code == 200, page
@@ -68,7 +69,7 @@ def test_without_any_user_it_shows_only_how_to_make_one(scene: Scene, tmp_path: 
     assert client.post("/signin", data={"name": "alice", "password": "x"}).headers["location"] == "/signin"
 
 
-def test_every_answer_carries_the_headers(client: TestClient) -> None:
+def test_every_answer_carries_the_headers(client: httpx.Client) -> None:
     sign_in(client)
     for page in ("/", "/signin", "/static/style.css", "/static/none", "/nowhere", "/live/first"):
         headers = client.get(page).headers
@@ -79,7 +80,7 @@ def test_every_answer_carries_the_headers(client: TestClient) -> None:
     assert refused.headers["x-frame-options"] == "DENY"
 
 
-def test_no_page_needs_what_its_own_policy_forbids(client: TestClient) -> None:
+def test_no_page_needs_what_its_own_policy_forbids(client: httpx.Client) -> None:
     sign_in(client)
     for page in PAGES:
         text = client.get(page).text
@@ -88,7 +89,7 @@ def test_no_page_needs_what_its_own_policy_forbids(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "shop:8765", "", "localhost, evil.example"])
-def test_a_name_that_was_pointed_here_gets_nothing(client: TestClient, host: str) -> None:
+def test_a_name_that_was_pointed_here_gets_nothing(client: httpx.Client, host: str) -> None:
     sign_in(client)
     answer = client.get("/", headers={"host": host})
     assert answer.status_code == 421 and "Safe" not in answer.text
@@ -110,14 +111,14 @@ def test_cookies_are_kept_from_scripts_and_other_sites(scene: Scene, users: User
     assert "max-age" in behind_https.get("/").headers["strict-transport-security"]
 
 
-def test_an_operator_begins_a_job_and_it_is_known_who_did(client: TestClient, scene: Scene) -> None:
+def test_an_operator_begins_a_job_and_it_is_known_who_did(client: httpx.Client, scene: Scene) -> None:
     sign_in(client)
     answer = start(client)
     assert (answer.status_code, answer.headers["location"]) == (303, "/jobs/db")
-    assert scene.began == [("db", "alice", "testclient")]
+    assert scene.began == [("db", "alice", HOST)]
 
 
-def test_a_reader_begins_nothing(client: TestClient, scene: Scene) -> None:
+def test_a_reader_begins_nothing(client: httpx.Client, scene: Scene) -> None:
     sign_in(client, "bob")
     token = token_in(client.get("/").text)
     assert client.post("/start", data={"job": "db", "token": token}).status_code == 403
@@ -125,14 +126,14 @@ def test_a_reader_begins_nothing(client: TestClient, scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("job", ["prune", "../etc", "", "stream", "db; rm -rf /"])
-def test_what_takes_something_away_or_is_no_job_is_not_begun(client: TestClient, scene: Scene, job: str) -> None:
+def test_what_takes_something_away_or_is_no_job_is_not_begun(client: httpx.Client, scene: Scene, job: str) -> None:
     sign_in(client)
     assert start(client, job).status_code == 400
     assert not scene.began
 
 
 @pytest.mark.parametrize("token", ["", "x", "é"])
-def test_a_form_without_the_sessions_token_begins_nothing(client: TestClient, scene: Scene, token: str) -> None:
+def test_a_form_without_the_sessions_token_begins_nothing(client: httpx.Client, scene: Scene, token: str) -> None:
     sign_in(client)
     assert client.post("/start", data={"job": "db", "token": token}).status_code == 403
     assert client.post("/signout", data={"token": token}).status_code == 403
@@ -157,21 +158,21 @@ def test_another_users_token_begins_nothing(scene: Scene, users: Users, clock: S
         {"sec-fetch-site": "same-site"},
     ],
 )
-def test_a_form_of_another_site_begins_nothing(client: TestClient, scene: Scene, headers: dict[str, str]) -> None:
+def test_a_form_of_another_site_begins_nothing(client: httpx.Client, scene: Scene, headers: dict[str, str]) -> None:
     sign_in(client)
     token = token_in(client.get("/").text)
     assert client.post("/start", data={"job": "db", "token": token}, headers=headers).status_code == 403
     assert not scene.began
 
 
-def test_a_sign_in_that_another_site_made_is_refused(client: TestClient) -> None:
+def test_a_sign_in_that_another_site_made_is_refused(client: httpx.Client) -> None:
     token = token_in(client.get("/signin").text)
     client.cookies.clear()
     answer = client.post("/signin", data={"name": "alice", "password": PASSWORD.reveal(), "token": token})
     assert answer.status_code == 403
 
 
-def test_a_session_ends_after_half_an_hour_without_a_click(client: TestClient, clock: Steps) -> None:
+def test_a_session_ends_after_half_an_hour_without_a_click(client: httpx.Client, clock: Steps) -> None:
     sign_in(client)
     clock.sleep(29 * 60)
     assert client.get("/").status_code == 200
@@ -181,7 +182,7 @@ def test_a_session_ends_after_half_an_hour_without_a_click(client: TestClient, c
     assert client.get("/").status_code == 303
 
 
-def test_a_session_ends_after_twelve_hours_whatever_happens(client: TestClient, clock: Steps) -> None:
+def test_a_session_ends_after_twelve_hours_whatever_happens(client: httpx.Client, clock: Steps) -> None:
     sign_in(client)
     for _ in range(12 * 3):
         clock.sleep(20 * 60 - 1)
@@ -190,7 +191,7 @@ def test_a_session_ends_after_twelve_hours_whatever_happens(client: TestClient, 
     assert client.get("/").status_code == 303
 
 
-def test_signing_out_ends_the_session_for_whoever_has_the_cookie(client: TestClient) -> None:
+def test_signing_out_ends_the_session_for_whoever_has_the_cookie(client: httpx.Client) -> None:
     sign_in(client)
     cookies = dict(client.cookies)
     client.post("/signout", data={"token": token_in(client.get("/").text)})
@@ -198,7 +199,7 @@ def test_signing_out_ends_the_session_for_whoever_has_the_cookie(client: TestCli
     assert client.get("/").status_code == 303
 
 
-def test_who_is_removed_or_gets_another_password_is_out_at_once(client: TestClient, users: Users) -> None:
+def test_who_is_removed_or_gets_another_password_is_out_at_once(client: httpx.Client, users: Users) -> None:
     sign_in(client)
     users.remove("alice")
     assert client.get("/").status_code == 303
@@ -207,7 +208,7 @@ def test_who_is_removed_or_gets_another_password_is_out_at_once(client: TestClie
     assert sign_in(client).status_code == 303 and client.get("/").status_code == 200
 
 
-def test_a_session_is_new_after_each_sign_in(client: TestClient) -> None:
+def test_a_session_is_new_after_each_sign_in(client: httpx.Client) -> None:
     sign_in(client)
     first = client.cookies["lifeboat-session"]
     client.cookies.delete("lifeboat-session")
@@ -215,7 +216,7 @@ def test_a_session_is_new_after_each_sign_in(client: TestClient) -> None:
     assert client.cookies["lifeboat-session"] != first
 
 
-def test_wrong_passwords_have_to_wait_twice_as_long_each_time(client: TestClient, clock: Steps, scene: Scene) -> None:
+def test_wrong_passwords_have_to_wait_twice_as_long_each_time(client: httpx.Client, clock: Steps, scene: Scene) -> None:
     waits = []
     for _ in range(7):
         answer = sign_in(client, password="not this one at all")
@@ -230,7 +231,7 @@ def test_wrong_passwords_have_to_wait_twice_as_long_each_time(client: TestClient
     assert sign_in(client).status_code == 303
 
 
-def test_a_name_that_nobody_has_waits_as_well_is_told_the_same_and_not_kept(client: TestClient, scene: Scene) -> None:
+def test_a_name_that_nobody_has_waits_as_well_is_told_the_same_and_not_kept(client: httpx.Client, scene: Scene) -> None:
     known = sign_in(client, "bob", "not this one at all").text
     unknown = sign_in(client, "eve", "not this one at all").text
     assert "Name or password is wrong" in known and "Name or password is wrong" in unknown
@@ -260,12 +261,12 @@ def test_what_others_named_is_text_and_never_a_tag(users: Users, clock: Steps) -
     "path",
     ["/static/../users.py", "/static/..%2fusers.py", "/static/%2e%2e/pages.py", "/static//etc/passwd", "/static/"],
 )
-def test_no_file_is_to_be_had_by_its_name(client: TestClient, path: str) -> None:
+def test_no_file_is_to_be_had_by_its_name(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code in (303, 404) and "import" not in answer.text
 
 
-def test_large_bodies_and_addresses_are_refused(client: TestClient) -> None:
+def test_large_bodies_and_addresses_are_refused(client: httpx.Client) -> None:
     def much() -> Any:
         for _ in range(100):
             yield b"a" * 1000
@@ -301,7 +302,7 @@ def test_a_file_of_users_that_others_can_read_is_refused(tmp_path: Path) -> None
         Users(tmp_path).list()
 
 
-def test_a_damaged_file_of_users_lets_nobody_in_and_tells_strangers_nothing(client: TestClient, users: Users) -> None:
+def test_a_damaged_file_of_users_lets_nobody_in_and_tells_strangers_nothing(client: httpx.Client, users: Users) -> None:
     sign_in(client)
     users.path.write_text("{")
     for page in ("/", "/signin"):

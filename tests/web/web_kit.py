@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from in_process import InProcess
 from scene import NOW, Scene
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from lifeboat.app.serve_web import WebServer
 from lifeboat.foundation.secret import Secret
@@ -49,16 +50,16 @@ def users_in(state: Path) -> Users:
     return users
 
 
-def client_for(facts: Facts, users: Users, clock: Any, **more: Any) -> TestClient:
+def client_for(facts: Facts, users: Users, clock: Any, **more: Any) -> httpx.Client:
     dashboard = Dashboard(facts, users, clock, **more)
-    return TestClient(dashboard.app, base_url="http://127.0.0.1:8765", follow_redirects=False)
+    return httpx.Client(transport=InProcess(dashboard.app), base_url="http://127.0.0.1:8765", follow_redirects=False)
 
 
 def token_in(text: str) -> str:
     return text.partition('name="token" value="')[2].partition('"')[0]
 
 
-def sign_in(client: TestClient, name: str = "alice", password: str = PASSWORD.reveal()) -> Any:
+def sign_in(client: httpx.Client, name: str = "alice", password: str = PASSWORD.reveal()) -> Any:
     token = token_in(client.get("/signin").text)
     return client.post("/signin", data={"name": name, "password": password, "token": token})
 
