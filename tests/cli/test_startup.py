@@ -73,4 +73,4 @@ def test_every_command_has_a_file_and_every_file_a_row() -> None:
     import lifeboat.cli.commands as commands
 
     folder = Path(commands.__file__).parent
-    assert {one.stem for one in folder.glob("*.py")} - {"__init__"} == set(COMMANDS)
+    assert {one.stem.replace("_", "-") for one in folder.glob("*.py")} - {"--init--"} == set(COMMANDS)

@@ -44,6 +44,11 @@ class Limited(Passing):
         self._may("s3:GetObject", name, self.rights.read)
         return super().read(name, span)
 
+    def copy_within(self, name: str, to_name: str) -> str | None:
+        self._may("s3:GetObject", name, self.rights.read)
+        self._may("s3:PutObject", to_name, (*self.rights.write, *self.rights.copy))
+        return super().copy_within(name, to_name)
+
     def list_under(self, prefix: str) -> Iterator[StoredObject]:
         self._may("s3:ListBucket", prefix, self.rights.list_under)
         return super().list_under(prefix)

@@ -30,15 +30,15 @@ from lifeboat.repository.record import read_time, show_time
 from lifeboat.services.schedule.child import BEGUN_BY, ON_BEHALF, SLOT
 
 ACTS = (
-    *("backup", "restore", "export", "import", "diff", "verify", "prune", "stream", "drill"),
+    *("backup", "restore", "export", "import", "diff", "verify", "prune", "carry-forward", "stream", "drill"),
     *("init", "writer", "keygen", "schedule", "serve", "dashboard", "aws"),
 )
 """By their first word. Those in the second line act without ``Run.lifeboat`` in part, and say so by ``Run.note``."""
-JOBS = ("backup", "restore", "export", "import", "verify", "prune", "stream", "drill")
+JOBS = ("backup", "restore", "export", "import", "verify", "prune", "carry-forward", "stream", "drill")
 """What the journal is told of: work that takes time and may fail, not every look."""
 LOOKS_AT_AWS = ("policy", "check", "plan", "simulate", "show")
 """Words behind ``aws`` that change nothing there."""
-WITH_REPORT = ("backup", "verify", "prune", "import", "export", "restore", "drill")
+WITH_REPORT = ("backup", "verify", "prune", "carry-forward", "import", "export", "restore", "drill")
 """Whose report the journal keeps. ``diff`` and ``restore --filter`` show documents."""
 NOT_IN_WORDS = ("--filter", "--set")
 SELDOM_SECONDS = 300.0

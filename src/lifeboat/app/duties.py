@@ -38,6 +38,14 @@ class _Rule:
 
 _SOURCES, _READING = frozenset({"sources"}), frozenset({"reading"})
 _RULES = {
+    # Before the backups: one that is due in the same minute must find what was carried.
+    "carry": _Rule(
+        "carry-forward",
+        frozenset({Role.SIMPLE, Role.KEEPER, Role.CUSTODIAN}),
+        _ON_KEEPER,
+        OFF,
+        _SOURCES | _READING,
+    ),
     "all": _Rule("backup of everything", _HOSTS, "", "0 2 * * *", _SOURCES),
     "db": _Rule("backup of the database", _HOSTS, "", "0 * * * *", _SOURCES, ("all",)),
     "files": _Rule("backup of the files", _HOSTS, "", OFF, _SOURCES, ("all",)),
@@ -145,6 +153,8 @@ def _why_not(job: str, rule: _Rule, settings: Settings, role: Role, time: str) -
     }
     if job in protects and not protects[job]():
         return None
+    if rule.time == OFF == time and job not in protects and job not in dict(settings.serve.jobs):
+        return None  # only for who asks for it
     if role not in rule.roles:
         return f"due elsewhere: {rule.elsewhere}" if rule.elsewhere else "due elsewhere: on the application's machine"
     if time == OFF:

@@ -41,6 +41,7 @@ from lifeboat.operations.key_escrow import remember_escrow
 from lifeboat.operations.prune.run import look, prune, report_of
 from lifeboat.operations.reports import (
     BackupReport,
+    CarryReport,
     CheckResult,
     ContentRow,
     DocumentsRequest,
@@ -196,6 +197,12 @@ class Lifeboat:
             plan = look(self._open(), rules, self._progress)
             return report_of(plan, rules, dry_run=True, removed=plan.removals)
         return prune(self._open(), rules, self._progress)
+
+    def carry_forward(self, *, dry_run: bool) -> CarryReport:
+        """Copy into this month what is still needed of the month before, in the store itself; or only say what that would be and save."""
+        from lifeboat.app.carrying import Carrying
+
+        return Carrying(self._settings, self._open(), self._progress).run(dry_run=dry_run)
 
     def looking_back(self) -> LookingBack:
         """What can be restored, and what should perhaps be undone."""

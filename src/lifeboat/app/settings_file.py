@@ -157,6 +157,7 @@ class ServeJobsTable(Table):
     verify: str | None = None
     scrub: str | None = None
     prune: str | None = None
+    carry: str | None = None
 
 
 class ServeTable(Table):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lifeboat.operations.find_suspects import SuspectsReport
     from lifeboat.operations.reports import (
         BackupReport,
+        CarryReport,
         CheckResult,
         ContentRow,
         DocumentsPlan,
@@ -107,6 +108,8 @@ class Facade(Protocol):
     def contents(self, snapshot: str, path: str = "") -> "Sequence[ContentRow]": ...
 
     def prune(self, *, dry_run: bool) -> "PruneReport": ...
+
+    def carry_forward(self, *, dry_run: bool) -> "CarryReport": ...
 
     def looking_back(self) -> "LooksBack": ...
 

@@ -28,7 +28,7 @@ from lifeboat.foundation.clock import SystemClock
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A command as the overview shows it; its code is ``commands/<name>.py``."""
+    """A command as the overview shows it; its code is ``commands/<name>.py``, with ``_`` for ``-``."""
 
     group: str
     line: str
@@ -49,12 +49,13 @@ COMMANDS = {
     "alerts": Row("Every day", "what is wrong now, and whether somebody would hear of it"),
     "dashboard": Row("Every day", "pages that answer: am I safe? and who may see them"),
     "prune": Row("Every day", "let old copies go, by rules; --dry-run says why of each"),
+    "carry-forward": Row("Every day", "a new month need not be sent anew: the store copies it"),
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
     "metrics": Row("Look", "how everything stands, for Prometheus and Grafana"),
     "timeline": Row("Look", "which moments can be restored; --suspects: what was dropped"),
     "snapshots": Row("Look", "list what is stored, and look inside"),
     "audit": Row("Look", "who did what, and whether that record is whole"),
-    "diff": Row("Look", "which documents differ between two instants, or from what is live"),
+    "diff": Row("Look", "documents that differ between two instants, or from what is live"),
     "export": Row("Look", "write a snapshot as a mongodump archive or a tar: you can leave"),
     "import": Row("Look", "take in what mongodump wrote, as a snapshot"),
     "restore": Row("On the bad day", "bring it back: beside the live data, or over it"),
@@ -89,7 +90,7 @@ class Overview(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = importlib.import_module(f"lifeboat.cli.commands.{cmd_name}").command
+        found: click.Command = importlib.import_module(f"lifeboat.cli.commands.{cmd_name.replace('-', '_')}").command
         return found
 
     def resolve_command(
@@ -110,7 +111,7 @@ class Overview(click.Group):
             formatter.write(f"\n{group}\n")
             for name, row in COMMANDS.items():
                 if row.group == group:
-                    formatter.write(f"  {name:<10} {row.line}\n")
+                    formatter.write(f"  {name:<13} {row.line}\n")
         formatter.write("\nExamples\n")
         for typed, why in EXAMPLES:
             formatter.write(f"  {typed}\n      {why}\n")

@@ -20,7 +20,7 @@ from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.file_groups import SMALL_FILE_BYTES, Group, Grouping
 from lifeboat.operations.large_files import LargeFile
 from lifeboat.operations.taking import Taken, Taking, finding_to_json
-from lifeboat.operations.tree_memory import Remembered, TreeMemory, memory_path
+from lifeboat.operations.tree_memory import Remembered, TreeMemory, memory_path, other_memories
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
 from lifeboat.repository.writing import Run
 from lifeboat.sources.files.entry import Entry, Piece, walk_order
@@ -85,14 +85,14 @@ def backup_trees(
         memories = []
         try:
             for number, root in enumerate(roots):
-                path = memory_path(
+                place = (
                     taking.repository.state.directory,
                     taking.writer.writer.hex(),
                     run.generation,
                     run.class_,
                     f"{root.path}",
                 )
-                memory = TreeMemory(path, walk_order)
+                memory = TreeMemory(memory_path(*place), walk_order, other_memories(*place))
                 memories.append(memory)
                 tree = _Tree(taking, run, root, f"tree/{number}", memory, troubles, progress)
                 trees.append(tree.back_up(patterns, one_filesystem))

@@ -10,11 +10,13 @@ stamp ‖ path ‖ chunk ids (32 bytes each) ‖ manifest line.
 import hashlib
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import zstandard
+
+from lifeboat.retention.periods import generation_before
 
 _MAGIC = b"lifeboat tree memory 1\n"
 _HEAD = struct.Struct(">HHII")
@@ -36,10 +38,13 @@ class TreeMemory:
 
     Args:
         order: A path's key in walk order.
+        others: Memories of earlier months or of the other class, the likeliest first: the first that is there is read where there is none of
+            this one yet. What they know counts where its chunks were carried forward (the run is asked for each), and nowhere else.
     """
 
-    def __init__(self, path: Path, order: Callable[[bytes], bytes]) -> None:
+    def __init__(self, path: Path, order: Callable[[bytes], bytes], others: Sequence[Path] = ()) -> None:
         self._path = path
+        self._read_from = next((one for one in (path, *others) if one.exists()), path)
         self._order = order
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}")
         self._old = self._read_old()
@@ -87,7 +92,7 @@ class TreeMemory:
     def _read_old(self) -> Iterator[Remembered]:
         """What the last run saw; ends early, without a word, where the file is missing or damaged."""
         try:
-            with open(self._path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+            with open(self._read_from, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
                 if stream.read(len(_MAGIC)) != _MAGIC:
                     return
                 yield from _rows(stream)
@@ -103,6 +108,14 @@ def memory_path(folder: Path, writer: str, generation: str, class_: str, stream:
     mark = "" if class_ == "short" else f"{class_}\n"
     key = hashlib.sha256(f"{mark}{writer}\n{generation}\n{stream}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return folder / f"tree-{generation}-{key}"
+
+
+def other_memories(folder: Path, writer: str, generation: str, class_: str, stream: str) -> list[Path]:
+    """Those of the same tree that may know chunks which were carried into this month: of its other class, and of the month before."""
+    other = "long" if class_ == "short" else "short"
+    before = generation_before(generation)
+    places = ((generation, other), (before, "short"), (before, "long"))
+    return [memory_path(folder, writer, month, one, stream) for month, one in places]
 
 
 def _rows(stream: zstandard.ZstdDecompressionReader) -> Iterator[Remembered]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.repository.carrying import Carry, open_carry
 from lifeboat.repository.catalog_format import Index, IndexedPack, open_index, open_record
 from lifeboat.repository.chain import Link, head_of_catalog, open_link
 from lifeboat.repository.chunk_table import ChunkTable
@@ -18,6 +19,7 @@ from lifeboat.repository.errors import (
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import (
     CATALOG,
+    KEYS,
     Class,
     Source,
     catalog_prefix,
@@ -133,18 +135,64 @@ class Catalog:
 
         Who may not list packs (a guarded writer) has to believe the indexes.
         """
-        place = packs_prefix(source, class_, generation)
-        spoilt = spoilt_in(quarantined(self.state, self.id), place)
-        sizes: dict[str | None, int] | None
-        try:
-            sizes = {stated_digest(stored.name): stored.size_bytes for stored in self.store.list_under(place)}
-        except StorageDenied:
-            sizes = None
+        sound = self._soundness(packs_prefix(source, class_, generation))
         table = ChunkTable()
         for pack in self._indexed_packs(writer, generation, source, class_, table.passed_over):
-            if pack.name not in spoilt and (sizes is None or sizes.get(pack.name.hex()) == pack.size_bytes):
+            if sound(pack):
                 table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
         return table
+
+    def carries(self, writer: str, generation: str = "") -> Iterator[tuple[str, Carry | LifeboatError]]:
+        """What was said to have been carried into one generation of a writer, or into any; what does not count comes out as its error."""
+        names = self._catalog_names(writer, "carry-", generation)
+        yield from self._opened(names, lambda raw, name: open_carry(raw, name, self.description))
+
+    def carried_packs(
+        self, writer: str, generation: str, source: Source, class_: Class, known: ChunkTable
+    ) -> Iterator[IndexedPack]:
+        """Packs that were carried into this place and that no index of it tells of yet, with what the writer's own indexes of the place they
+        came from say of them. None that is gone, cut or was found damaged here, as far as that may be seen.
+        """
+        indexed = {name for name, _, _ in known.packs()}
+        wanted: dict[tuple[Class, str], set[bytes]] = {}
+        for _, carry in self.carries(writer, generation):
+            if isinstance(carry, Carry) and (carry.lane.source, carry.lane.class_) == (source, class_):
+                origin = carry.lane.from_class, carry.lane.from_generation
+                wanted.setdefault(origin, set()).update(set(carry.packs) - indexed)
+        sound: Callable[[IndexedPack], bool] | None = None
+        for (from_class, from_generation), names in wanted.items():
+            if not names:
+                continue
+            sound = sound or self._soundness(packs_prefix(source, class_, generation), keys_in=generation)
+            for pack in self._indexed_packs(writer, from_generation, source, from_class, []):
+                if pack.name in names and pack.name not in indexed and sound(pack):
+                    indexed.add(pack.name)
+                    yield pack
+
+    def _soundness(self, place: str, keys_in: str | None = None) -> Callable[[IndexedPack], bool]:
+        """Whether a pack, as an index tells of it, is in its place and whole, as far as a listing and what this machine has found tell.
+
+        Args:
+            keys_in: Its data key must be in this generation, too.
+        """
+        spoilt = spoilt_in(quarantined(self.state, self.id), place)
+        sizes: dict[str | None, int] | None
+        keys: set[str | None] | None
+        try:
+            sizes = {stated_digest(stored.name): stored.size_bytes for stored in self.store.list_under(place)}
+            listed = self.store.list_under(f"{KEYS}{keys_in}/") if keys_in else ()
+            keys = {stated_digest(stored.name) for stored in listed} if keys_in else None
+        except StorageDenied:
+            sizes = keys = None
+
+        def is_sound(pack: IndexedPack) -> bool:
+            return (
+                pack.name not in spoilt
+                and (sizes is None or sizes.get(pack.name.hex()) == pack.size_bytes)
+                and (keys is None or pack.data_key_name.hex() in keys)
+            )
+
+        return is_sound
 
     def _indexed_packs(
         self, writer: str, generation: str, source: str, class_: str, passed_over: list[LifeboatError]

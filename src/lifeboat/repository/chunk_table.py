@@ -65,6 +65,20 @@ class ChunkTable:
         number = self._find_row(chunk)
         return None if number < 0 else self._place(number)
 
+    def number_of(self, chunk: bytes) -> int:
+        """Which row ``find`` finds, counted from 0; -1: none."""
+        return self._find_row(chunk)
+
+    def sealed_bytes(self, marked: bytes | bytearray) -> dict[bytes, int]:
+        """Of each pack the sealed bytes of those of its rows that are marked. Args: marked: One byte for each row."""
+        found: dict[bytes, int] = {}
+        first = marked.find(1)
+        while first >= 0:
+            place = self._place(first)
+            found[place.pack] = found.get(place.pack, 0) + place.row.sealed_bytes
+            first = marked.find(1, first + 1)
+        return found
+
     def places(self, chunk: bytes) -> Iterator[Place]:
         """Every place where this chunk is said to lie. Slow (it goes through all rows): for when the first one failed."""
         start = self._rows.find(chunk)

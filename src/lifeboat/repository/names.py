@@ -94,7 +94,7 @@ def pack_name(source: Source, class_: Class, generation: str, sha256: str) -> st
     return packs_prefix(source, class_, generation) + sha256
 
 
-def generation_in(name: str) -> str:
+def month_in(name: str) -> str:
     """The generation in a pack's name, or in the place where packs lie."""
     return name.split("/")[3]
 
@@ -123,6 +123,10 @@ def link_name(writer: str, generation: str, sequence: int, sha256: str) -> str:
 def anchor_name(writer: str, generation: str, number: int, log: str, first: int, last: int, sha256: str) -> str:
     """A listing alone shows which entries of which log are anchored, and that no anchor between two others is gone."""
     return f"catalog/{writer}/{generation}/audit-{number:08d}-{log}-{first:08d}-{last:08d}-{sha256}"
+
+
+def carry_name(writer: str, generation: str, sha256: str) -> str:
+    return f"catalog/{writer}/{generation}/carry-{sha256}"
 
 
 def statement_name(verb: str, writer: str, generation: str, sha256: str) -> str:

@@ -50,7 +50,7 @@ class Repository(Catalog):
     custodian: Identity | None = None
     notes: list[Finding] = field(default_factory=list)
     """What happened while this machine's writer was looked for, for the report."""
-    _data_keys: dict[bytes, AESGCM] = field(default_factory=dict, repr=False)
+    _data_keys: dict[tuple[str, bytes], AESGCM] = field(default_factory=dict, repr=False)
 
     def need_identity(self) -> Identity:
         """The key that opens content; raises ``KeyMissing``, ``OnlyACustodian``."""
@@ -213,12 +213,12 @@ class Repository(Catalog):
 
     def data_key(self, name: bytes, generation: str) -> AESGCM:
         """Open a data key with the identity; remembered. Raises ``KeyMissing``, ``KeyNotARecipient``, damage."""
-        if name not in self._data_keys:
+        if (generation, name) not in self._data_keys:
             identity = self.need_identity()
             where = key_name(generation, name.hex())
             stored = read_verified(self.store, where)
-            self._data_keys[name] = AESGCM(open_data_key(stored, identity, self.id, generation, where))
-        return self._data_keys[name]
+            self._data_keys[generation, name] = AESGCM(open_data_key(stored, identity, self.id, generation, where))
+        return self._data_keys[generation, name]
 
     def take_registrations(self) -> None:
         """Read them anew, and open what the key at hand opens."""

@@ -45,7 +45,7 @@ EVERYTHING = ("*",)
 PACKS = tuple(f"{source}/pack/*" for source in Source)
 OPLOG = "mongodb/oplog/*"
 SCRATCH = f"{PROBES}*"
-SAID_BY_CUSTODIANS = tuple(f"{CATALOG}*/{verb}-*" for verb in CUSTODIANS_MAY_SAY)
+SAID_BY_CUSTODIANS = tuple(f"{CATALOG}*/{said}-*" for said in (*CUSTODIANS_MAY_SAY, "carry"))
 LOCKABLE = (f"{CATALOG}*", *PACKS, OPLOG)
 """What Object Lock holds (``locking.py``): keys stay free, since deleting them is what destroys a generation for good."""
 NAMED_BY_HASH = (f"{KEYS}*", *LOCKABLE, *(f"{CONFIG}{kind}-*" for kind in ("repository", "writer", "rescue", "README")))

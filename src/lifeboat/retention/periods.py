@@ -16,6 +16,11 @@ def generation_of(moment: datetime) -> str:
     return f"{at.year:04d}-{at.month:02d}"
 
 
+def generation_before(generation: str) -> str:
+    """The month before. Raises ``ValueError``."""
+    return generation_of(begin_of(generation) - timedelta(days=1))
+
+
 def begin_of(generation: str) -> datetime:
     """The first instant of a generation's month; ``generation`` is ``YYYY-MM``, perhaps with ``.2`` behind it. Raises ``ValueError``."""
     return datetime(int(generation[:4]), int(generation[5:7]), 1, tzinfo=UTC)

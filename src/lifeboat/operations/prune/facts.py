@@ -80,6 +80,16 @@ class StoredPack:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCarry:
+    """A statement of what was carried into a month, unopened."""
+
+    name: str
+    writer: str
+    generation: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Front:
     """The clear front of a pack: whose it is, and the name of its data key."""
 
@@ -109,6 +119,7 @@ class Facts:
     """Of every writer who its snapshots count with, as ``StoredRecord.label``."""
     plain_labels: dict[str, str] = field(default_factory=dict)
     """The same without telling two machines of one name apart."""
+    carries: tuple[StoredCarry, ...] = ()
     committed_at: tuple[datetime, ...] = ()
     """When the store took records, links and segments, by its own clock, in order."""
 
@@ -190,6 +201,7 @@ def gather(repository: Repository, progress: Progress) -> Facts:
         odd_keys,
         labels,
         {writer: registration.label for writer, registration in repository.registrations.items()},
+        tuple(_carries(sizes)),
         tuple(sorted([*commits, *(one.modified for one in segments)])),
     )
     facts.fronts.update(_read_fronts(repository, _unclear(facts)))
@@ -215,6 +227,13 @@ def _place(name: str) -> tuple[str, str] | None:
     """Writer and generation of a catalog object; None for what is none of ours."""
     parts = name.split("/")
     return (parts[1], parts[2]) if len(parts) == 4 and _is_month(parts[2]) else None
+
+
+def _carries(sizes: dict[str, int]) -> Iterator[StoredCarry]:
+    for name, size in sizes.items():
+        place = _place(name)
+        if place is not None and name.rsplit("/", 1)[-1].startswith("carry-"):
+            yield StoredCarry(name, *place, size)
 
 
 def _does_not_open(name: str, error: LifeboatError) -> str:

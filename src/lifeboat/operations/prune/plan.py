@@ -199,6 +199,10 @@ def _removals(facts: Facts, judged: Sequence[Judged], archives: Sequence[Archive
         else:
             yield from _segment_removals(segments)
     yield from _idle_statements(facts, {one.key for one in staying})
+    for carry in facts.carries:
+        # Whoever was to be told has indexed what it needs, or has no use for it any more.
+        if facts.is_closed(carry.generation) and (carry.writer, carry.generation) not in facts.unread:
+            yield Removal(carry.generation, Kind.STATEMENT, carry.name, carry.size_bytes)
 
 
 def _removals_of(

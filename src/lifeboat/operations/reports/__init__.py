@@ -1,5 +1,6 @@
 """What the operations say of themselves: frozen facts that terminal, JSON, journal and alert all render."""
 
+from lifeboat.operations.reports.carrying import CarryReport, CarryRow, LeftBehind
 from lifeboat.operations.reports.checks import CheckResult, InitReport, LastVerify, Rotation, VerifyReport
 from lifeboat.operations.reports.documents import (
     ChangedField,
@@ -32,6 +33,8 @@ __all__ = [
     "ArchiveStatus",
     "ArchiveVerdict",
     "BackupReport",
+    "CarryReport",
+    "CarryRow",
     "ChangedField",
     "CheckResult",
     "ContentRow",
@@ -45,6 +48,7 @@ __all__ = [
     "ImportReport",
     "InitReport",
     "LastVerify",
+    "LeftBehind",
     "PlanStep",
     "PointRow",
     "PruneReport",

@@ -18,7 +18,7 @@ from lifeboat.operations.verify.segments import hurt_by_segment, look_into_segme
 from lifeboat.operations.verify.structure import Structure, damaged
 from lifeboat.repository.catalog_format import IndexedPack
 from lifeboat.repository.chunk_table import Place
-from lifeboat.repository.names import PROBES, At, digest, generation_in, key_name, stated_digest
+from lifeboat.repository.names import PROBES, At, digest, key_name, month_in, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import (
     HEADER_BYTES,
@@ -128,7 +128,7 @@ class Scrub:
 
     def _can_open(self, at: At, indexed: IndexedPack) -> bool:
         """Whether the keys at hand open the pack; a data key that was not wrapped for us has been told by the structure."""
-        key = key_name(generation_in(at[0]), indexed.data_key_name.hex())
+        key = key_name(month_in(at[0]), indexed.data_key_name.hex())
         is_ours = self._repository.identity is not None and key not in self._found.foreign_keys
         return is_ours and at in self._owners
 

@@ -18,7 +18,7 @@ from lifeboat.operations.verify.structure import Structure, readers
 from lifeboat.operations.verify.trees import TreeCheck
 from lifeboat.repository.catalog_format import IndexedPack
 from lifeboat.repository.errors import ObjectDamaged
-from lifeboat.repository.names import At, Source, generation_in, key_name
+from lifeboat.repository.names import At, Source, key_name, month_in
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
@@ -73,7 +73,7 @@ def _was_opened(found: Structure, memory: ScrubMemory, at: At, indexed: IndexedP
     """Whether every chunk of the pack opened once, by the table that all indexes state now, and its key still opens."""
     if at in found.damage.chunks or at in found.disputed:
         return False
-    key = key_name(generation_in(at[0]), indexed.data_key_name.hex())
+    key = key_name(month_in(at[0]), indexed.data_key_name.hex())
     last = memory.of(key_of(at[0] + at[1].hex()))
     return (
         not last.damaged

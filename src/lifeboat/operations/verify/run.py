@@ -24,7 +24,7 @@ from lifeboat.operations.verify.proving import prove_what_was_opened
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits, Unit, rotation
 from lifeboat.operations.verify.structure import Structure, check_structure
 from lifeboat.operations.verify.trees import TreeCheck, check_trees
-from lifeboat.repository.names import At, Source, generation_in, key_name, stated_digest, typed
+from lifeboat.repository.names import At, Source, key_name, month_in, stated_digest, typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.quarantine import change_quarantine
@@ -145,7 +145,7 @@ class _Content:
             | {
                 at
                 for at, indexed in self._found.every_pack()
-                if key_name(generation_in(at[0]), indexed.data_key_name.hex()) in bad_keys
+                if key_name(month_in(at[0]), indexed.data_key_name.hex()) in bad_keys
             }
         )
         with suppress(SettingsError):  # a hint: said again by the next run

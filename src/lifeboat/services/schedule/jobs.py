@@ -40,6 +40,7 @@ ARGUMENTS = {
     "verify": ("verify", "--level", "structure"),
     "scrub": ("verify", "--level", "full", "--max-minutes", str(SCRUB_MINUTES)),
     "prune": ("prune", "--yes"),
+    "carry": ("carry-forward",),
 }
 """What each job types; a unit or a crontab names the job only, so that a newer Lifeboat may type something better."""
 
