@@ -66,7 +66,7 @@ def parse(typed: str) -> None:
         chosen = dict(context.params)
         if chosen.pop("undo"):
             return
-        for beside in ("dry_run", "yes", "resume", "only", "bypass_validators"):
+        for beside in ("dry_run", "yes", "resume", "only", "bypass_validators", "tier", "wait"):
             chosen.pop(beside)
         wanted = chosen.pop("wanted")
         chosen["paths"] = tuple(chosen["paths"])
@@ -189,6 +189,9 @@ def test_every_exit_status_is_told() -> None:
         ("timeline --at`, `--before-op", timeline_report.MomentReport),
         ("restore --dry-run", reports.RestorePlanReport),
         ("restore --dry-run", reports.PlanStep),
+        ("retrieve", reports.RetrievalReport),
+        ("retrieve", reports.AwayRow),
+        ("retrieve", reports.Offer),
         ("restore", reports.RestoreReport),
         ("restore", reports.RestoredPart),
         ("restore --filter --dry-run", reports.DocumentsPlan),

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from lifeboat.app.build import build_limits
 from lifeboat.app.points import goal_of, open_point
+from lifeboat.app.retrieving import Retrieving
 from lifeboat.app.settings import Settings
-from lifeboat.app.source_names import SOURCES
+from lifeboat.app.source_names import SOURCES, TYPED
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations import export
@@ -16,7 +17,7 @@ from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.import_dump import import_dump, open_dump
 from lifeboat.operations.moments import writer_in
 from lifeboat.operations.put_back_documents import refuse_single_documents
-from lifeboat.operations.reports import ExportReport, ImportReport
+from lifeboat.operations.reports import ExportReport, ImportReport, RestoreRequest
 from lifeboat.operations.taking import Taking, new_point
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
@@ -48,6 +49,11 @@ class Exporting:
         repository = self._repository
         source = SOURCES.get(snapshot) or (Source.MONGODB if form in export.FORMATS[Source.MONGODB] else None)
         record = repository.find_snapshot("latest" if snapshot in SOURCES else snapshot, source)
+        wanted = RestoreRequest(TYPED[record.source], record.snapshot, namespaces=tuple(namespaces))
+        if at is not None or before_op is not None:
+            wanted = RestoreRequest("db", at=at, before_op=before_op)
+        # Before the first byte is written: half an export is worth nothing.
+        Retrieving(repository, self._clock).retrieval(wanted).make_sure()
         with ExitStack() as stack:
             what: SnapshotReader | DatabasePoint
             if at is None and before_op is None:

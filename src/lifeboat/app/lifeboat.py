@@ -24,6 +24,7 @@ from lifeboat.app.diagnosis import Diagnosis
 from lifeboat.app.enrolling import Enrolling, take_in
 from lifeboat.app.exporting import Exporting
 from lifeboat.app.looking_back import LookingBack
+from lifeboat.app.retrieving import Retrieving
 from lifeboat.app.settings import Settings
 from lifeboat.app.source_names import SOURCES, TYPED, objectives, set_up
 from lifeboat.crypto.identity import Identity, Recipient
@@ -73,6 +74,7 @@ from lifeboat.rescue.readme import README
 if TYPE_CHECKING:
     from lifeboat.app.single_documents import SingleDocuments
     from lifeboat.app.streaming import StreamRequest
+    from lifeboat.operations.retrieve.run import Retrieval
     from lifeboat.operations.stream.report import StreamReport, Watcher
 
 
@@ -219,6 +221,14 @@ class Lifeboat:
         from lifeboat.app.restoring import Restoring
 
         return Restoring(self._settings, self._open(), self._clock, self._progress).restore(request, resume=resume)
+
+    def retrieval(self, request: RestoreRequest, *, days: int | None = None, only_lists: bool = False) -> "Retrieval":
+        """What a restore of this request, whatever its target, needs from archive classes: told, asked for, waited for."""
+        from lifeboat.operations.retrieve.run import DAYS
+
+        repository = self._open()
+        repository.need_identity()
+        return Retrieving(repository, self._clock).retrieval(request, days=days or DAYS, only_lists=only_lists)
 
     def single_documents(self, request: DocumentsRequest) -> "AbstractContextManager[SingleDocuments]":
         """Find single documents in a snapshot and compare them with what is live; its ``put_back`` puts back the chosen."""

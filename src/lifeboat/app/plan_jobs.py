@@ -49,11 +49,7 @@ class PlanJobs:
         self._protecting = protecting
 
     def plan(self, request: RestoreRequest, stack: ExitStack, *, resume: bool) -> list[Job]:
-        if (request.to is None) == (not request.over_live):
-            raise TargetMissing(
-                "a restore needs exactly one target",
-                "--to a server, database or directory; or --over-live to replace what is there now",
-            )
+        refuse_no_target(request)
         if request.is_of_a_moment:
             return self._jobs_of_a_moment(request, stack, resume=resume)
         if request.source != "all":
@@ -61,10 +57,10 @@ class PlanJobs:
             return [self._job(request, record, stack, resume=resume)]
         if not request.over_live:
             raise _cannot_go_together()
-        together = self._together(request.snapshot)
+        found = together(self._repository, request.snapshot)
         jobs = []
         for name, source in ORDER.items():
-            for record in together:
+            for record in found:
                 if record.source == source:
                     jobs.append(self._job(replace(request, source=name), record, stack, resume=resume))
         return jobs
@@ -91,17 +87,6 @@ class PlanJobs:
             elif request.source != "all":
                 raise SnapshotUnknown(f"no snapshot of {name} is as old as that", "see `lifeboat snapshots`")
         return jobs
-
-    def _together(self, snapshot: str) -> list[Record]:
-        """``latest``: the newest of each source; else all snapshots of the recovery point to which the named one belongs."""
-        first = self._repository.find_snapshot(snapshot)
-        taken = [one for one in self._repository.snapshots() if one.purpose == first.purpose]
-        if snapshot != "latest":
-            return [one for one in taken if one.point == first.point]
-        newest: dict[str, Record] = {}
-        for one in taken:
-            newest.setdefault(one.source, one)
-        return list(newest.values())
 
     def _job(self, request: RestoreRequest, record: Record, stack: ExitStack, *, resume: bool) -> Job:
         reader = stack.enter_context(SnapshotReader(self._repository, record))
@@ -184,6 +169,29 @@ class PlanJobs:
                 **restore.choice.to_json(),
             },
         )
+
+
+def refuse_no_target(request: RestoreRequest) -> None:
+    """Raises:
+    TargetMissing: None is named, or two.
+    """
+    if (request.to is None) == (not request.over_live):
+        raise TargetMissing(
+            "a restore needs exactly one target",
+            "--to a server, database or directory; or --over-live to replace what is there now",
+        )
+
+
+def together(repository: Repository, snapshot: str) -> list[Record]:
+    """``latest``: the newest of each source; else all snapshots of the recovery point to which the named one belongs."""
+    first = repository.find_snapshot(snapshot)
+    taken = [one for one in repository.snapshots() if one.purpose == first.purpose]
+    if snapshot != "latest":
+        return [one for one in taken if one.point == first.point]
+    newest: dict[str, Record] = {}
+    for one in taken:
+        newest.setdefault(one.source, one)
+    return list(newest.values())
 
 
 def _cannot_go_together() -> TargetMissing:

@@ -7,17 +7,26 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from lifeboat.app.measured_rates import estimate, keep_rate
-from lifeboat.app.plan_jobs import PlanJobs
+from lifeboat.app.plan_jobs import PlanJobs, refuse_no_target
 from lifeboat.app.protecting import UNDO, Protecting
 from lifeboat.app.restore_job import Job
+from lifeboat.app.retrieving import Retrieving
 from lifeboat.app.settings import Settings
 from lifeboat.app.undoing import Undoing
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, any_problem
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.proofs import prove_restored
-from lifeboat.operations.reports import PointRow, RestoredPart, RestorePlanReport, RestoreReport, RestoreRequest
+from lifeboat.operations.reports import (
+    PointRow,
+    RestoredPart,
+    RestorePlanReport,
+    RestoreReport,
+    RestoreRequest,
+    RetrievalReport,
+)
 from lifeboat.operations.status import row_of
+from lifeboat.repository.errors import RetrievalNeeded
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
@@ -35,12 +44,27 @@ class Restoring:
         repository.need_identity()
         self._protecting = Protecting(settings, repository, clock, progress)
         self._jobs = PlanJobs(settings, repository, clock, progress, self._protecting)
+        self._retrieving = Retrieving(repository, clock)
 
     def plan(self, request: RestoreRequest) -> RestorePlanReport:
         """What ``restore`` would do; changes nothing."""
-        with ExitStack() as stack:
-            jobs = self._jobs.plan(request, stack, resume=True)
-            return _plan_report(request, jobs, self._repository.state)
+        refuse_no_target(request)
+        found = self._retrieving.retrieval(request).look()
+        retrieval = None if found.is_readable else found
+        try:
+            with ExitStack() as stack:
+                jobs = self._jobs.plan(request, stack, resume=True)
+                return replace(_plan_report(request, jobs, self._repository.state), retrieval=retrieval)
+        except RetrievalNeeded:
+            if retrieval is None:
+                raise
+            return self._without_lists(request, retrieval)
+
+    def _without_lists(self, request: RestoreRequest, retrieval: RetrievalReport) -> RestorePlanReport:
+        """What can be said of a restore while not even the lists of its snapshots can be read."""
+        rows = tuple(row_of(self._repository.find_snapshot(one)) for one in retrieval.snapshots)
+        target = request.to or "where it came from"
+        return RestorePlanReport(rows, target, (), 0, request.over_live, retrieval=retrieval)
 
     def restore(self, request: RestoreRequest, *, resume: bool, undoing: bool = False) -> RestoreReport:
         """Carry it out. Over live data a safety snapshot comes first, and ``undo`` goes back to it.
@@ -49,6 +73,8 @@ class Restoring:
             undoing: It is itself the going back: what ``undo`` goes by stays as it is.
         """
         began = self._clock.monotonic()
+        refuse_no_target(request)
+        self._retrieving.retrieval(request).make_sure()
         with ExitStack() as stack:
             jobs = self._jobs.plan(request, stack, resume=resume)
             for job in jobs:

@@ -62,10 +62,10 @@ def _asked(run: "Run") -> "Asked | None":
         return None
     command = context.command_path.partition(" ")[2]
     kind = context.params.get("what") or context.params.get("action")
-    return Asked(command, f"{command} {kind}" if kind else command, _words(run), dict(context.params))
+    return Asked(command, f"{command} {kind}" if kind else command, words_as_typed(run), dict(context.params))
 
 
-def _words(run: "Run") -> str:
+def words_as_typed(run: "Run") -> str:
     """As typed, without secrets and without what was looked for in documents."""
     from lifeboat.app.account import NOT_IN_WORDS
 

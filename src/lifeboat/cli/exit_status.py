@@ -24,6 +24,7 @@ class ExitStatus(IntEnum):
     USAGE = 2
     FINDINGS = 3
     INCOMPLETE = 4
+    LATER = 5
     SETTINGS = 10
     KEY = 11
     STORAGE = 12
@@ -39,6 +40,7 @@ MEANINGS = {
     ExitStatus.USAGE: "the command line cannot be understood, or a question could not be asked; nothing was done",
     ExitStatus.FINDINGS: "the command ran to its end and found a problem (verify, doctor, status, restore)",
     ExitStatus.INCOMPLETE: "the backup is stored, but something that should be in it is missing; the report names it",
+    ExitStatus.LATER: "copies were asked for from an archive class and are not there yet; the same command goes on later",
     ExitStatus.SETTINGS: "the settings, the environment or the arguments",
     ExitStatus.KEY: "the key",
     ExitStatus.STORAGE: "the place where the repository lies",

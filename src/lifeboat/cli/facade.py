@@ -35,14 +35,17 @@ if TYPE_CHECKING:
         RestorePlanReport,
         RestoreReport,
         RestoreRequest,
+        RetrievalReport,
         SnapshotRow,
         StatusReport,
         VerifyReport,
     )
+    from lifeboat.operations.retrieve.run import Waiting
     from lifeboat.operations.stream.report import StreamReport, Watcher
     from lifeboat.operations.timeline_report import MomentReport, TimelineReport
     from lifeboat.operations.writers import Enrolled, WriterAdded, WriterRow
     from lifeboat.repository.enrolment import Enrolment
+    from lifeboat.storage.archive import Tier
 
 
 class FoundDocuments(Protocol):
@@ -59,6 +62,16 @@ class FoundDocuments(Protocol):
         bypass_validators: bool = False,
         progress: "Progress | None" = None,
     ) -> "DocumentsReport": ...
+
+
+class Retrieves(Protocol):
+    """What one job needs from archive classes."""
+
+    def look(self, tier: "Tier | None" = None) -> "RetrievalReport": ...
+
+    def request(self, tier: "Tier", *, upgrade: bool = False) -> "RetrievalReport": ...
+
+    def wait(self, tell: "Callable[[Waiting], None]" = ...) -> "RetrievalReport": ...
 
 
 class LooksBack(Protocol):
@@ -116,6 +129,10 @@ class Facade(Protocol):
     def plan_restore(self, request: "RestoreRequest") -> "RestorePlanReport": ...
 
     def restore(self, request: "RestoreRequest", *, resume: bool = True) -> "RestoreReport": ...
+
+    def retrieval(
+        self, request: "RestoreRequest", *, days: int | None = None, only_lists: bool = False
+    ) -> "Retrieves": ...
 
     def single_documents(self, request: "DocumentsRequest") -> "AbstractContextManager[FoundDocuments]": ...
 

@@ -58,6 +58,7 @@ COMMANDS = {
     "diff": Row("Look", "documents that differ between two instants, or from what is live"),
     "export": Row("Look", "write a snapshot as a mongodump archive or a tar: you can leave"),
     "import": Row("Look", "take in what mongodump wrote, as a snapshot"),
+    "retrieve": Row("On the bad day", "from Glacier or Deep Archive: time and cost first"),
     "restore": Row("On the bad day", "bring it back: beside the live data, or over it"),
 }
 
@@ -73,9 +74,10 @@ UPLOADS_DIR, S3_BACKUP_BUCKET or LIFEBOAT_REPOSITORY (s3://bucket/prefix or a
 folder), BACKUP_ENCRYPTION_KEY, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 AWS_REGION.
 
-Exit status: 0 done, 3 a check found a problem, 4 the backup lacks something;
-with an error its family: 2 usage, 10 settings, 11 key, 12 storage, 13 database
-or files, 14 damaged, 15 target refused, 130 stopped.
+Exit status: 0 done, 3 a check found a problem, 4 the backup lacks something,
+5 asked for from an archive class: come back later; with an error its family:
+2 usage, 10 settings, 11 key, 12 storage, 13 database or files, 14 damaged,
+15 target refused, 130 stopped.
 
 `lifeboat COMMAND --help` explains a command.
 """

@@ -132,6 +132,10 @@ class TreeRestore:
         remove_mark(self._target)
         return parts, tuple(self._findings)
 
+    def chunks(self) -> Iterator[bytes]:
+        """Those that hold the content of what is chosen."""
+        return (chunk for root in self.roots for _, pieces in self._chosen(root) for chunk, _, _ in pieces)
+
     @property
     def _picky(self) -> bool:
         return not self.choice.is_everything

@@ -14,6 +14,7 @@ from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged, Setting
 from lifeboat.operations.believed_segments import believed
 from lifeboat.operations.recovery_points import Base, Hole, Span, base_of, holes_of, nearest, spans_of, ways_to
 from lifeboat.operations.segment_summary import read_summary
+from lifeboat.repository.errors import RetrievalNeeded
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -89,10 +90,14 @@ class Clockwork:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._details: dict[str, dict[str, Any] | None] = {}
+        self.archived: dict[str, RetrievalNeeded] = {}
+        """By record: those whose root lies in an archive class. Of their time no more than the second is known: its end counts."""
 
     def __call__(self, base: Base) -> Base | None:
         """None where the snapshot's root cannot be opened any more, so that an older one is taken; raises ``KeyMissing`` kinds."""
         found = self.details(base).get("cluster_time")
+        if base.record.object_name in self.archived:
+            return base.exactly(base.latest)
         if not isinstance(found, list) or len(found) != 2 or not all(isinstance(one, int) for one in found):
             return None
         return base.exactly(ClusterTime(*found))
@@ -106,6 +111,8 @@ class Clockwork:
                     self._details[name] = reader.details
             except RepositoryDamaged:
                 self._details[name] = None
+            except RetrievalNeeded as error:
+                self._details[name], self.archived[name] = None, error
         return self._details[name] or {}
 
 
@@ -187,6 +194,7 @@ def find_bases(
 
     Raises:
         MomentNotCovered: It cannot be reached.
+        RetrievalNeeded: It can, from snapshots in an archive class alone.
         KeyMissing, OnlyACustodian.
     """
     repository.need_identity()
@@ -197,13 +205,21 @@ def find_bases(
     if wanted is None:
         raise MomentNotCovered(*_nothing_to_begin_from(history))
     found = False
+    away: RetrievalNeeded | None = None
     for base, stretch in ways_to(wanted, history.bases, history.stretches, clockwork):
+        if base.record.object_name in clockwork.archived:
+            away = away or clockwork.archived[base.record.object_name]
+            continue
         if stretch is not None:
             _refuse_another_database(repository, clockwork.details(base), base, stretch, wanted)
         found = True
         yield base, stretch
     if not found:
-        raise _not_covered(histories, history, wanted, clockwork)
+        its_own = (one for one in history.bases if one.earliest.seconds == wanted.seconds)
+        archived = (clockwork.archived.get(one.record.object_name) for one in its_own)
+        raise (
+            away or next((one for one in archived if one), None) or _not_covered(histories, history, wanted, clockwork)
+        )
 
 
 @dataclass(frozen=True, slots=True)

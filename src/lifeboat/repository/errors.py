@@ -1,6 +1,7 @@
 """What can be wrong with a repository or with the key that is held to it."""
 
 from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged, SettingsError, StorageError
+from lifeboat.storage.errors import ObjectArchived
 
 
 class NoRepository(SettingsError):
@@ -103,3 +104,28 @@ class StoreClockMoved(StorageError):
     """The run crossed into times that make its generation unsafe."""
 
     code = "store-clock-moved"
+
+
+class RetrievalNeeded(ObjectArchived):
+    """Something that this needs lies in an archive class and has to be brought back before it can be read.
+
+    Args:
+        snapshot: Id of the snapshot that it is of; empty where it is of none.
+    """
+
+    code = "retrieval-needed"
+
+    def __init__(self, message: str, hint: str = "", snapshot: str = "") -> None:
+        super().__init__(message, hint)
+        self.snapshot = snapshot
+
+
+def lies_in_archive(snapshot: str, name: str) -> RetrievalNeeded:
+    """Args:
+    snapshot: Its id. name: The object that could not be read.
+    """
+    return RetrievalNeeded(
+        f"snapshot {snapshot[:8]} lies at least partly in an archive class and cannot be read yet ({name})",
+        f"`lifeboat retrieve {snapshot[:8]}` tells how long bringing it back takes and what it costs, and asks first; then try again",
+        snapshot,
+    )

@@ -33,12 +33,12 @@ from lifeboat.crypto.sealing import (
 from lifeboat.foundation.errors import KeyTrouble, RepositoryDamaged
 from lifeboat.foundation.sizes import MIB
 from lifeboat.repository.chunk_table import ChunkTable, Place
-from lifeboat.repository.errors import ChunkMissing, ObjectDamaged
-from lifeboat.repository.names import Class, Source, pack_name
+from lifeboat.repository.errors import ChunkMissing, ObjectDamaged, lies_in_archive
+from lifeboat.repository.names import Class, Source, key_name, pack_name
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import Row
 from lifeboat.repository.record import Record
-from lifeboat.storage.errors import ObjectMissing, ObjectTooShort
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing, ObjectTooShort
 
 SPAN_BYTES = 8 * MIB
 """One read at most: large enough that 50 ms there and back cost little, small enough that several fit in memory."""
@@ -82,6 +82,9 @@ class ChunkOpener:
                 f"{self.pack_object(place.pack)}: the data key it was sealed with is gone",
                 "`lifeboat verify --level structure` says what it hurts",
             ) from error
+        except ObjectArchived as error:
+            key = key_name(self._record.generation, place.data_key_name.hex())
+            raise lies_in_archive(self._record.snapshot, key) from error
         except (RepositoryDamaged, ValueError) as error:
             raise SealBroken(
                 f"{self.pack_object(place.pack)}: {error}", "`lifeboat verify --level full` says what it hurts"
@@ -209,6 +212,7 @@ class SnapshotReader:
 
         Raises:
             ChunkMissing: No index knows a chunk, or its pack is gone.
+            RetrievalNeeded: A pack lies in an archive class.
             SealBroken, Decompressed: Stored bytes are not what was written. Names pack and chunk.
         """
         ahead: deque[tuple[int, Future[list[bytes]]]] = deque()
@@ -275,6 +279,8 @@ class SnapshotReader:
             raw = self._repository.store.read(name, (first.offset, last.offset + last.sealed_bytes - first.offset))
         except ObjectMissing as error:
             raise ChunkMissing(f"{name} is gone", "`lifeboat verify --level structure` says what it hurts") from error
+        except ObjectArchived as error:
+            raise lies_in_archive(self.record.snapshot, name) from error
         except ObjectTooShort as error:
             raise ChunkMissing(f"{name} is cut", "`lifeboat verify --level structure` says what it hurts") from error
         view, opened = memoryview(raw), []

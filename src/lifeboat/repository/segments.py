@@ -14,13 +14,13 @@ from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.cluster_time import ClusterTime, read_hex
 from lifeboat.foundation.errors import RepositoryDamaged
 from lifeboat.foundation.sizes import KIB
-from lifeboat.repository.errors import ChunkMissing, ObjectDamaged
+from lifeboat.repository.errors import ChunkMissing, ObjectDamaged, RetrievalNeeded
 from lifeboat.repository.names import SEGMENTS, is_generation
 from lifeboat.repository.objects import read_verified
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import open_row
 from lifeboat.repository.segment_format import HEADER_BYTES, Statement, open_statement, read_front
-from lifeboat.storage.errors import ObjectMissing
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing
 
 _NAME = re.compile(
     SEGMENTS + r"(?P<generation>[^/]+)/(?P<key>[0-9a-f]{64})/(?P<after>[0-9a-f]{16})-(?P<through>[0-9a-f]{16})"
@@ -225,6 +225,8 @@ class Segment:
             raw = read_verified(self._repository.store, name)
         except ObjectMissing as error:
             raise _gone(name) from error
+        except ObjectArchived as error:
+            raise _archived(name) from error
         stored = read_segment_name(name, len(raw), self.stored.modified)
         if stored is None or not stored.is_part or stored.writer != self.stored.writer:
             raise ObjectDamaged(f"{self.stored.name} names a part that is none", "see `lifeboat verify`")
@@ -238,12 +240,16 @@ class Segment:
             return read_verified(self._repository.store, self.stored.name)
         except ObjectMissing as error:
             raise _gone(self.stored.name) from error
+        except ObjectArchived as error:
+            raise _archived(self.stored.name) from error
 
     def _read(self, span: tuple[int, int]) -> bytes:
         try:
             return self._repository.store.read(self.stored.name, span)
         except ObjectMissing as error:
             raise _gone(self.stored.name) from error
+        except ObjectArchived as error:
+            raise _archived(self.stored.name) from error
 
     def _open_row(self, number: int, sealed: bytes | memoryview, kind: Kind) -> bytes:
         self._repository.need_identity()
@@ -259,3 +265,10 @@ class Segment:
 
 def _gone(name: str) -> ChunkMissing:
     return ChunkMissing(f"{name} is gone", "`lifeboat timeline` shows what can still be restored")
+
+
+def _archived(name: str) -> RetrievalNeeded:
+    return RetrievalNeeded(
+        f"the archive of changes lies at least partly in an archive class and cannot be read yet ({name})",
+        "`lifeboat retrieve db --at TIME` tells how long bringing it back takes and what it costs, and asks first",
+    )

@@ -29,6 +29,18 @@ def no_jitter(seconds: float) -> float:
     return seconds
 
 
+def patiently(call: Callable[[], Answer], clock: Clock, pauses_seconds: Sequence[float] = PAUSES_SECONDS) -> Answer:
+    """Repeat one call as ``RetryingStore`` does, for what stores offer beyond ``ObjectStore``. It must be harmless to repeat."""
+    for pause in pauses_seconds:
+        try:
+            return call()
+        except StorageError as error:
+            if not error.worth_retrying:
+                raise
+        clock.sleep(pause)
+    return call()
+
+
 class RetryingStore:
     """A store that repeats each call that failed with an error ``worth_retrying``.
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import click
 
 from lifeboat.cli.ask import confirm, confirm_typing, must_be_confirmed
+from lifeboat.cli.bring_back import TIERS, HowToRetrieve, bring_back
 from lifeboat.cli.command import lifeboat_command
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.restore_documents import restore_documents
@@ -73,9 +74,13 @@ STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_
     help="How what landed is compared, before anything live is touched.",
 )
 @click.option("--users/--no-users", "with_users", default=None, help="Users and roles; else with --over-live only.")
+@click.option("--tier", type=click.Choice(TIERS), help="From archive classes: how fast, and how dear; else it asks.")
+@click.option("--wait/--no-wait", default=None, help="Wait for archive classes; else only at a terminal.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done and stop.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--resume/--no-resume", default=True, show_default=True, help="Go on from a restore that was stopped.")
+@click.option(
+    "--resume/--no-resume", default=True, show_default=True, help="Go on from a restore that was stopped, or waited."
+)
 @click.option("--undo", is_flag=True, help="Go back to what the last --over-live replaced.")
 def command(
     run: Run,
@@ -92,6 +97,8 @@ def command(
     wanted: str | None,
     only: str | None,
     bypass_validators: bool,
+    tier: str | None,
+    wait: bool | None,
     **chosen: object,
 ) -> ExitStatus:
     """Bring back the database, the files, the configuration, or all, as of SNAPSHOT (else the latest) or of any moment (--at);
@@ -117,6 +124,8 @@ def command(
     if wanted is not None:
         asked = check_documents(run.folder, what, snapshot, to, over_live, wanted, renames, {**chosen, "paths": paths})
         note_password(run, "db", to)
+        if tier is not None or wait is not None:
+            raise click.UsageError("with --filter nothing is brought back from archive classes: `lifeboat retrieve`")
         return restore_documents(run, asked, only, bypass_validators=bypass_validators, dry_run=dry_run, yes=yes)
     if only or bypass_validators:
         raise click.UsageError("--only and --bypass-validators go with --filter")
@@ -127,6 +136,12 @@ def command(
     asks = not dry_run and (must_be_confirmed(run, yes) if request.over_live else run.asks and not yes)
     with run.lifeboat() as lifeboat:
         plan = lifeboat.plan_restore(request)
+    if plan.retrieval is not None and not dry_run:
+        ended = _retrieve(run, request, plan, HowToRetrieve(tier, wait, yes))
+        if ended is not None:
+            return ended
+        with run.lifeboat() as lifeboat:
+            plan = lifeboat.plan_restore(request)
     if plan.point is not None and request.at is not None:
         # The newest of now, not of when the question is answered.
         _, at, name = request.at.partition("@")
@@ -142,6 +157,17 @@ def command(
     run.when_stopped = STOPPED
     with run.lifeboat() as lifeboat:
         return _finish(run, lifeboat.restore(request, resume=resume), with_origin=False)
+
+
+def _retrieve(run: Run, request: RestoreRequest, plan: RestorePlanReport, how: HowToRetrieve) -> ExitStatus | None:
+    """Bring back what lies in archive classes; None when all can be read and the restore goes on."""
+    from lifeboat.cli.show.restore import draw_plan
+
+    assert plan.retrieval is not None
+    if not run.json and not run.quiet:
+        run.draw(*draw_plan(plan, run.clock.now()), "")
+    with run.lifeboat(shows_itself=True) as lifeboat:
+        return bring_back(run, lifeboat.retrieval(request), plan.retrieval, how)
 
 
 def _pinned(request: RestoreRequest, run: Run) -> RestoreRequest:

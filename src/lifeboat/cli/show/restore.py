@@ -8,12 +8,14 @@ from rich.console import RenderableType
 from lifeboat.cli.show.console import BAD, DOUBTFUL, FAINT, GOOD, columns, facts, line, next_steps, safe, text
 from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.moments import show_age, show_moment, show_point
+from lifeboat.cli.show.retrieve import draw_retrieval
 from lifeboat.cli.show.words import short_id, typed_source
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
 from lifeboat.operations.reports import RestorePlanReport, RestoreReport
 
 STEPS_AT_MOST = 60
+NO_LISTS = "what will be restored is shown once its lists can be read; nothing is replaced before that"
 _NUMBERS = ("items", "size")
 _NAMES = ("what", "where", "restored", "compared")
 _ACTION_STYLES = {"replace": DOUBTFUL, "leave": FAINT}
@@ -21,6 +23,8 @@ _ACTION_STYLES = {"replace": DOUBTFUL, "leave": FAINT}
 
 def draw_plan(plan: RestorePlanReport, now: datetime) -> list[RenderableType]:
     """Everything the restore would do, before any of it."""
+    if plan.retrieval is not None and not plan.steps:
+        return [_origin(plan, now), "", *draw_retrieval(plan.retrieval), "", text(NO_LISTS, FAINT)]
     moved = any(step.what != step.where for step in plan.steps)
     table = columns("action", "what", *["where"] * moved, "items", "size", right=_NUMBERS, fold=_NAMES)
     for step in plan.steps[:STEPS_AT_MOST]:
@@ -46,6 +50,8 @@ def draw_plan(plan: RestorePlanReport, now: datetime) -> list[RenderableType]:
         drawn.append(text("replaced: the target is not empty, and without --over-live the restore is refused", BAD))
     if shown := draw_findings(list(dict.fromkeys(plan.findings))):
         drawn += ["", *shown]
+    if plan.retrieval is not None:
+        drawn += ["", text("not all of it can be read yet:", DOUBTFUL), *draw_retrieval(plan.retrieval)]
     return drawn
 
 

@@ -85,6 +85,9 @@ def draw_verified(report: VerifyReport) -> list[RenderableType]:
         rows.append(("opened", f"{report.chunks:,} chunks, {show_bytes(report.bytes_read)} read"))
     if report.rotation is not None:
         rows.append(("packs", say_rotation(report.rotation)))
+    if report.archived:
+        are = f"{count(report.archived, 'object')}, {show_bytes(report.archived_bytes)}, in archive classes"
+        rows.append(("not read", f"{are}: there by name and size; `lifeboat retrieve` brings them back"))
     if report.stopped_by:
         limit = {"bytes": "--max-bytes", "minutes": "--max-minutes"}.get(report.stopped_by, report.stopped_by)
         rows.append(("stopped by", f"{limit}; the next run goes on from here"))

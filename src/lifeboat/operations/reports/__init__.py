@@ -19,6 +19,7 @@ from lifeboat.operations.reports.restores import (
     RestoreReport,
     RestoreRequest,
 )
+from lifeboat.operations.reports.retrievals import AwayRow, Offer, RetrievalReport
 from lifeboat.operations.reports.snapshots import (
     BackupReport,
     ContentRow,
@@ -32,6 +33,7 @@ from lifeboat.operations.reports.standing import ArchiveStatus, SourceStatus, St
 __all__ = [
     "ArchiveStatus",
     "ArchiveVerdict",
+    "AwayRow",
     "BackupReport",
     "CarryReport",
     "CarryRow",
@@ -49,6 +51,7 @@ __all__ = [
     "InitReport",
     "LastVerify",
     "LeftBehind",
+    "Offer",
     "PlanStep",
     "PointRow",
     "PruneReport",
@@ -57,6 +60,7 @@ __all__ = [
     "RestoreReport",
     "RestoreRequest",
     "RestoredPart",
+    "RetrievalReport",
     "Rotation",
     "SnapshotReport",
     "SnapshotRow",

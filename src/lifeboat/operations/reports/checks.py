@@ -48,6 +48,9 @@ class VerifyReport:
     """Packs that this machine wrote and this run found spoilt: its next backup stores what they held again."""
     segments: int = 0
     """Of the archive, as far as they lead to moments of its window."""
+    archived: int = 0
+    """Objects in archive classes that the levels that read did not read: there by name and size."""
+    archived_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.operations.reports.retrievals import RetrievalReport
 from lifeboat.operations.reports.snapshots import SnapshotRow
 
 
@@ -80,6 +81,8 @@ class RestorePlanReport:
     """By the rate of the last restore of this source on this machine; None when none was measured yet."""
     point: PointRow | None = None
     """Of the database, where it is none of a snapshot."""
+    retrieval: RetrievalReport | None = None
+    """Where something lies in an archive class. What the restore would do is told (``steps``) as soon as its lists can be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from lifeboat.repository.segment_format import Statement
 from lifeboat.repository.segments import Segment, StoredSegment, read_segment_name
 from lifeboat.repository.statements import NOTHING_SAID, record_digest
 from lifeboat.retention.rules import Rules
-from lifeboat.storage.errors import ObjectMissing, StorageDenied
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing, StorageDenied
 
 AT_ONCE = 8
 BATCH = 512
@@ -226,6 +226,8 @@ def _keys(repository: Repository, found: Structure, segments: Iterable[StoredSeg
         elif repository.identity is not None:
             try:
                 repository.data_key(under[0].data_key, under[0].generation)
+            except ObjectArchived:
+                found.foreign_keys.add(name)
             except LifeboatError as error:
                 if error.worth_retrying:
                     raise
@@ -258,6 +260,8 @@ def _read(
                     denied = True
                 elif isinstance(outcome, ObjectMissing):
                     continue  # pruned since it was listed
+                elif isinstance(outcome, ObjectArchived):
+                    found.away.add(stored.name)
                 elif isinstance(outcome, LifeboatError):
                     damaged(found, stored.name, outcome, (_moments(stored),))
                 yield Said(stored, statement, isinstance(outcome, DAMAGE))

@@ -32,7 +32,7 @@ from lifeboat.repository.reading import ChunkOpener
 from lifeboat.repository.record import Record, show_time
 from lifeboat.repository.segments import StoredSegment
 from lifeboat.retention.periods import closes
-from lifeboat.storage.errors import ObjectMissing
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing
 
 AT_ONCE = 3
 """Objects in memory at once, each read whole."""
@@ -56,6 +56,9 @@ class ContentCheck:
     """Packs that are wrong or gone."""
     stopped_by: str | None = None
     """``bytes`` or ``minutes`` when a limit ended it."""
+    archived: int = 0
+    """Objects in archive classes, which were not read; what is known of them is their name and size."""
+    archived_bytes: int = 0
 
 
 class Scrub:
@@ -161,7 +164,9 @@ class Scrub:
         for unit in units:
             if unit.at in gone:  # told by the structure already: cut, or not there
                 self._memory.note(unit.key, Checked(self.now_seconds, NEVER_OPENED, True))
-        there = [unit for unit in units if unit.at not in gone]
+        away = [unit for unit in units if unit.name in self._found.away and unit.at not in gone]
+        check.archived, check.archived_bytes = len(away), sum(unit.size_bytes for unit in away)
+        there = [unit for unit in units if unit.at not in gone and unit.name not in self._found.away]
         due = beside_each_other(
             in_order([unit for unit in there if unit.segment is None], self.last),
             in_order([unit for unit in there if unit.segment is not None], self.last),
@@ -194,6 +199,10 @@ class Scrub:
 
     def _take(self, check: ContentCheck, outcome: "_Outcome") -> None:
         unit = outcome.unit
+        if outcome.away:
+            self._found.away.add(unit.name)
+            check.archived, check.archived_bytes = check.archived + 1, check.archived_bytes + unit.size_bytes
+            return
         check.objects += 1
         check.bytes_read += outcome.size
         check.chunks += outcome.chunks
@@ -254,6 +263,9 @@ class Scrub:
                 raw, outcome.hash_is_right = self._read(unit)
         except ObjectMissing:
             return self._missing(outcome)
+        except ObjectArchived:
+            outcome.away = True
+            return outcome
         outcome.size = len(raw)
         sentence = "" if outcome.hash_is_right else "its bytes do not have the hash in its name"
         if unit.indexed is not None:
@@ -324,6 +336,8 @@ class _Outcome:
     hash_is_right: bool = False
     bad: list[bytes] = field(default_factory=list)
     trouble: Finding | None = None
+    away: bool = False
+    """It lies in an archive class: neither right nor wrong."""
 
 
 def _code_of(unit: Unit) -> str | None:

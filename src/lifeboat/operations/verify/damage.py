@@ -12,7 +12,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader, StreamEntry
 from lifeboat.repository.record import Record, show_time
 from lifeboat.sources.files.manifest import decode
-from lifeboat.storage.errors import ObjectMissing
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing
 
 NAMED_AT_MOST = 20
 """Files named for each snapshot and pack: enough to act on, and a page stays a page."""
@@ -83,7 +83,10 @@ class Consequences:
         if self._repository.identity is None:
             return None
         if record.snapshot not in self._named:
-            self._named[record.snapshot] = self._name_all(record)
+            try:
+                self._named[record.snapshot] = self._name_all(record)
+            except ObjectArchived:
+                return None
         known = self._named[record.snapshot]
         if b"" in known:
             return ["its lists: nothing of it can be restored"] if bad else None

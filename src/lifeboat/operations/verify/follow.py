@@ -15,6 +15,7 @@ from lifeboat.operations.verify.structure import DAMAGE
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.segments import Segment, Stretch
+from lifeboat.storage.errors import ObjectArchived
 
 BEGIN_ANEW = "`lifeboat backup db`: moments after that snapshot are within reach again; and please tell us of it"
 
@@ -52,7 +53,7 @@ def _follow(repository: Repository, label: str, stretch: Stretch, base: Base, af
     except LifeboatError as error:
         if error.worth_retrying:
             raise
-        if isinstance(error, DAMAGE):
+        if isinstance(error, (*DAMAGE, ObjectArchived)):
             return []
         hurts = (f"moments of {label} from {say_moment(base.latest)} to {say_moment(goal)}",)
         return [Finding(Level.PROBLEM, error.code, f"archive of {label}", error.message, BEGIN_ANEW, hurts)]

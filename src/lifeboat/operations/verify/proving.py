@@ -22,6 +22,7 @@ from lifeboat.repository.names import At, Source, key_name, month_in
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record
+from lifeboat.storage.errors import ObjectArchived
 
 
 def prove_what_was_opened(
@@ -45,7 +46,10 @@ def prove_what_was_opened(
     ]
     proved = []
     for record, reader in readers(repository, due):
-        trouble = _what_keeps_it_from_coming_back(reader, trees)
+        try:
+            trouble = _what_keeps_it_from_coming_back(reader, trees)
+        except ObjectArchived:
+            continue
         if trouble is None:
             proved.append(record)
         elif record.object_name not in found.unsound:
@@ -91,6 +95,8 @@ def _what_keeps_it_from_coming_back(reader: SnapshotReader, trees: TreeCheck) ->
         else:
             stored_roots(reader)
             return trees.first_trouble(reader)
+    except ObjectArchived:
+        raise
     except LifeboatError as error:
         if error.worth_retrying:
             raise

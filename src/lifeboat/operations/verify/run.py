@@ -93,6 +93,8 @@ def verify(
         rotation=content.rotation,
         quarantined=quarantined,
         segments=len(found.segments),
+        archived=content.check.archived,
+        archived_bytes=content.check.archived_bytes,
     )
     _remember(repository, report, now)
     return report
@@ -134,7 +136,8 @@ class _Content:
             self.proved, said = prove_what_was_opened(repository, found, memory, trees, self._now)
             self.check.findings += said
         self.check.findings += strangers
-        self.rotation = rotation(units, scrub.last, self.check.checked, scrub.now_seconds)
+        within_reach = [unit for unit in units if unit.name not in found.away]
+        self.rotation = rotation(within_reach, scrub.last, self.check.checked, scrub.now_seconds)
 
     def put_into_quarantine(self) -> int:
         """Tell this machine's next backup what not to count on; returns how many of the spoilt packs are its own."""

@@ -13,6 +13,7 @@ from sys import intern
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.retrieve.needs import away_under
 from lifeboat.operations.verify.claims import Claim, Claims
 from lifeboat.operations.verify.damage import Damage, name_snapshot
 from lifeboat.operations.verify.lists import ListCheck
@@ -29,7 +30,8 @@ from lifeboat.repository.record import Record
 from lifeboat.repository.segments import StoredSegment
 from lifeboat.repository.statements import NOTHING_SAID, Standing, record_digest
 from lifeboat.retention.periods import GRACE, closes
-from lifeboat.storage.errors import ObjectMissing
+from lifeboat.storage.archive import ARCHIVE_CLASSES
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing
 
 DAMAGE = (RepositoryDamaged, ObjectMissing)
 """What says that something is wrong with what is stored, and not only that it cannot be read from here."""
@@ -58,6 +60,8 @@ class Structure:
     """Records (names of objects) of which not everything could be looked at, or not everything is there."""
     broken: set[str] = field(default_factory=set)
     """Those of them that lack something, or have it damaged."""
+    away: set[str] = field(default_factory=set)
+    """Names of what lies in an archive class and cannot be read now: known by name and size alone, which is no damage."""
     segments: list[StoredSegment] = field(default_factory=list)
     """Of the archive, as far as they lead to moments of the window."""
 
@@ -251,10 +255,14 @@ def _indexes(repository: Repository, found: Structure) -> None:
 
 def _packs(repository: Repository, found: Structure) -> None:
     sizes: dict[str, int] = {}
+    archived: set[str] = set()
     places = {(record.source, record.class_, record.generation) for record in found.records}
     for source, class_, generation in sorted(places):
-        for stored in repository.store.list_under(packs_prefix(Source(source), Class(class_), generation)):
+        prefix = packs_prefix(Source(source), Class(class_), generation)
+        for stored in repository.store.list_under(prefix):
             sizes[stored.name] = stored.size_bytes
+            if stored.storage_class in ARCHIVE_CLASSES:
+                archived.add(prefix)
     needed: dict[str, set[bytes]] = {}
     for record in found.records:
         indexed_here = found.packs_of(record)
@@ -267,6 +275,9 @@ def _packs(repository: Repository, found: Structure) -> None:
                     found, where, "pack-not-indexed", "no index says what is in this pack", (name_snapshot(record),)
                 )
     now = repository.store.time_there()
+    for prefix in sorted(archived):
+        away = away_under(repository.store, prefix, now)
+        found.away |= {one.name for one in away}
     for at, indexed in list(found.every_pack()):
         (place, pack), where = at, at[0] + at[1].hex()
         is_needed = pack in needed.get(place, ())
@@ -302,6 +313,9 @@ def _keys(repository: Repository, found: Structure) -> None:
         elif repository.identity is not None:
             try:
                 repository.data_key(bytes.fromhex(name.rsplit("/", 1)[-1]), name.split("/")[1])
+            except ObjectArchived as error:
+                found.foreign_keys.add(name)
+                found.findings.append(_archived_key(name, error, tuple(sorted(hurt))))
             except LifeboatError as error:
                 if error.worth_retrying:
                     raise
@@ -351,6 +365,14 @@ def _not_there(name: str, carry: Carry, count: int) -> Finding:
     )
 
 
+def _archived_key(name: str, error: ObjectArchived, hurts: tuple[str, ...]) -> Finding:
+    message = (
+        "the wrapped data key lies in an archive class: nothing sealed under it can be read before it is brought back"
+    )
+    hint = "does an age rule cover more than packs? Keys and catalog must have none"
+    return Finding(Level.WARNING, error.code, name, message, hint, hurts)
+
+
 def _lists(repository: Repository, found: Structure, progress: Progress) -> None:
     progress.begin("checking lists", total_items=len(found.records))
     lists, table = ListCheck(), None
@@ -364,6 +386,8 @@ def _lists(repository: Repository, found: Structure, progress: Progress) -> None
                 sentence = f"chunk {chunk.hex()[:16]} of {stream} is in no pack that the snapshot names"
                 breaks(found, record)
                 _report(found, record.object_name, "chunk-missing", sentence, (name_snapshot(record),))
+        except ObjectArchived:
+            found.unsound.add(record.object_name)  # not looked at, which is no finding
         except LifeboatError as error:
             if error.worth_retrying:
                 raise

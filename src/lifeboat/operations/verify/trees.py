@@ -17,7 +17,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.files.entry import Entry, Piece, show
 from lifeboat.sources.files.manifest import decode
-from lifeboat.storage.errors import ObjectMissing
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing
 
 
 class TreeCheck:
@@ -55,7 +55,7 @@ def check_trees(repository: Repository, found: Structure, trees: TreeCheck, prog
     progress.begin("checking lines of files", total_items=len(found.records))
     for record, reader in readers(repository, found.records):
         # What cannot be read at all has been told already, with its list, pack or key.
-        with suppress(RepositoryDamaged, KeyTrouble, ObjectMissing):
+        with suppress(RepositoryDamaged, KeyTrouble, ObjectMissing, ObjectArchived):
             trouble = trees.first_trouble(reader)
             if trouble is not None:
                 breaks(found, record)

@@ -22,6 +22,7 @@ from lifeboat.storage.content import buffers_of, joined
 from lifeboat.storage.errors import ObjectExists, ObjectMissing, ObjectTooShort, StorageBusy, StorageDenied
 from lifeboat.storage.names import PREFIX_LONGEST_CHARACTERS, check_name, check_prefix, is_name
 from lifeboat.storage.object_store import Content, StoredObject
+from lifeboat.storage.s3.archive import S3Archive
 from lifeboat.storage.s3.client import S3Settings, make_client
 from lifeboat.storage.s3.upload import choose_part_size, hash_told, put_in_parts, put_whole
 from lifeboat.storage.s3.words import date_of, in_our_words, is_not_implemented
@@ -29,7 +30,7 @@ from lifeboat.storage.s3.words import date_of, in_our_words, is_not_implemented
 ONLY_IF_NEW = {"IfNoneMatch": "*"}
 
 
-class S3Store:
+class S3Store(S3Archive):
     """Objects in S3; safe to call from many threads. Opening asks the network nothing."""
 
     def __init__(self, settings: S3Settings, clock: Clock) -> None:
@@ -49,6 +50,7 @@ class S3Store:
         self._bucket = settings.bucket
         self._before = settings.prefix + "/" if settings.prefix else ""
         self._creates_once = True
+        self._listing_tells_all = settings.endpoint_url is None
 
     def write(self, name: str, content: Content) -> None:
         check_name(name)

@@ -17,6 +17,7 @@ from botocore.parsers import ResponseParserError
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.storage.archive import ExpeditedUnavailable
 from lifeboat.storage.errors import (
     BucketMissing,
     ClockSkewed,
@@ -57,7 +58,12 @@ MEANING: dict[str, tuple[type[StorageError], str, str]] = {
     "InvalidObjectState": (
         ObjectArchived,
         "the object lies in an archive class",
-        "bring it back first (S3 RestoreObject), which takes minutes to hours",
+        "`lifeboat retrieve` tells how long it takes to bring a snapshot back, and what it costs",
+    ),
+    "GlacierExpeditedRetrievalNotAvailable": (
+        ExpeditedUnavailable,
+        "there is no room for expedited retrievals now",
+        "ask at another tier, `--tier standard`, or try again in an hour",
     ),
     "InvalidRange": (ObjectTooShort, "the object ends before the span", ""),
     "BadDigest": (ContentRefused, "other bytes arrived than were sent", ""),
@@ -100,6 +106,7 @@ _RIGHTS = {
     "HeadBucket": "s3:ListBucket",
     "DeleteObject": "s3:DeleteObject",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "RestoreObject": "s3:RestoreObject",
 }
 
 _WRONG_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301")
