@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lifeboat.cloud.prices.load import load_prices
 from lifeboat.foundation.sizes import GIB
 from lifeboat.operations.retrieve.journal import Asked, RetrievalJournal
 from lifeboat.operations.retrieve.plan import SHOWS_WITHIN, offers_of, plan_retrieval, ready_at, to_prolong
-from lifeboat.operations.retrieve.tariff import UsEast1, dollars_for
 from lifeboat.storage.archive import ARCHIVE_CLASSES, ArchivedObject, Tier
 
+PRICES = load_prices()
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 MOMENTS = st.integers(-20 * 24 * 60, 20 * 24 * 60).map(lambda minutes: NOW + timedelta(minutes=minutes))
 TIERS = st.sampled_from(Tier)
@@ -62,7 +63,7 @@ def test_a_faster_tier_is_never_slower_and_what_is_offered_can_be_had(
     given_: tuple[list[ArchivedObject], dict[str, Asked]],
 ) -> None:
     found, asked = given_
-    rows, offers = offers_of(found, UsEast1(), 7)
+    rows, offers = offers_of(found, PRICES, 7)
     assert sum(one.objects for one in rows) == len(found)
     assert sum(one.bytes for one in rows) == sum(one.size_bytes for one in found)
     assert [one.tier for one in offers] == (list(Tier) if found else [])
@@ -70,19 +71,18 @@ def test_a_faster_tier_is_never_slower_and_what_is_offered_can_be_had(
     assert possible == sorted(possible, reverse=True)
     deep = any(one.storage_class == "DEEP_ARCHIVE" for one in found)
     assert [one.refused_for for one in offers if one.seconds is None] == (["DEEP_ARCHIVE"] if deep else [])
-    latest = ready_at(found, asked, UsEast1())
+    latest = ready_at(found, asked, PRICES)
     assert latest is None or latest >= min(one.at for one in asked.values())
 
 
-def test_prices_are_those_of_the_table() -> None:
-    """By hand: 1 TiB in 42,000 packs from Deep Archive, readable for a week."""
-    copies = 1024 * 0.023 * 7 / 30.4
-    standard = dollars_for(UsEast1(), "DEEP_ARCHIVE", Tier.STANDARD, 42_000, 1024 * GIB, 7)
-    bulk = dollars_for(UsEast1(), "DEEP_ARCHIVE", Tier.BULK, 42_000, 1024 * GIB, 7)
-    assert standard == pytest.approx(1024 * 0.02 + 42 * 0.10 + copies)
-    assert bulk == pytest.approx(1024 * 0.0025 + 42 * 0.025 + copies)
-    assert dollars_for(UsEast1(), "GLACIER", Tier.BULK, 42_000, 1024 * GIB, 7) == pytest.approx(copies)
-    assert dollars_for(UsEast1(), "DEEP_ARCHIVE", Tier.EXPEDITED, 1, 1, 1) is None
+def test_the_dollars_are_those_of_the_price_list() -> None:
+    """By hand: 1 TiB in 42,000 packs from Deep Archive, readable for a week; requests are priced by the thousand."""
+    packs = [ArchivedObject(f"pack/{number}", 1024 * GIB // 42_000, "DEEP_ARCHIVE") for number in range(42_000)]
+    _, offers = offers_of(packs, PRICES, 7)
+    copies, reading = 1024 * 0.023 * 7 / 30.4, 42 * 0.0004
+    standard, bulk = 1024 * 0.02 + 42 * 0.10 + copies + reading, 1024 * 0.0025 + 42 * 0.025 + copies + reading
+    assert [one.dollars for one in offers] == [pytest.approx(bulk, rel=1e-3), pytest.approx(standard, rel=1e-3), None]
+    assert [one.seconds for one in offers] == [48 * 3600, 12 * 3600, None]
 
 
 def test_copies_that_go_within_two_days_are_prolonged_and_no_others() -> None:

@@ -53,7 +53,7 @@ class Exporting:
         if at is not None or before_op is not None:
             wanted = RestoreRequest("db", at=at, before_op=before_op)
         # Before the first byte is written: half an export is worth nothing.
-        Retrieving(repository, self._clock).retrieval(wanted).make_sure()
+        Retrieving(self._settings, repository, self._clock).retrieval(wanted).make_sure()
         with ExitStack() as stack:
             what: SnapshotReader | DatabasePoint
             if at is None and before_op is None:

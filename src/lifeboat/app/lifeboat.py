@@ -228,7 +228,9 @@ class Lifeboat:
 
         repository = self._open()
         repository.need_identity()
-        return Retrieving(repository, self._clock).retrieval(request, days=days or DAYS, only_lists=only_lists)
+        return Retrieving(self._settings, repository, self._clock).retrieval(
+            request, days=days or DAYS, only_lists=only_lists
+        )
 
     def single_documents(self, request: DocumentsRequest) -> "AbstractContextManager[SingleDocuments]":
         """Find single documents in a snapshot and compare them with what is live; its ``put_back`` puts back the chosen."""

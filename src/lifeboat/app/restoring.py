@@ -44,7 +44,7 @@ class Restoring:
         repository.need_identity()
         self._protecting = Protecting(settings, repository, clock, progress)
         self._jobs = PlanJobs(settings, repository, clock, progress, self._protecting)
-        self._retrieving = Retrieving(repository, clock)
+        self._retrieving = Retrieving(settings, repository, clock)
 
     def plan(self, request: RestoreRequest) -> RestorePlanReport:
         """What ``restore`` would do; changes nothing."""

@@ -2,6 +2,9 @@
 
 from lifeboat.app.plan_jobs import ORDER, together
 from lifeboat.app.points import goal_of, newest_until
+from lifeboat.app.settings import Settings
+from lifeboat.cloud.prices.load import load_prices
+from lifeboat.cloud.prices.prices import Prices
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.operations.moments import writer_in
@@ -20,7 +23,8 @@ from lifeboat.repository.record import Record
 class Retrieving:
     """For one repository. Where the store has no archive classes nothing is asked of it."""
 
-    def __init__(self, repository: Repository, clock: Clock) -> None:
+    def __init__(self, settings: Settings, repository: Repository, clock: Clock) -> None:
+        self._settings = settings
         self._repository = repository
         self._clock = clock
         self.may_be_any = ArchivedObjects(repository.store, clock).may_be_any
@@ -28,11 +32,11 @@ class Retrieving:
     def retrieval(self, request: RestoreRequest, *, days: int = DAYS, only_lists: bool = False) -> Retrieval:
         """Of what a restore of this request reads, whatever its target; ``source`` may be empty where the snapshot says it."""
         wanted = self._wanted(request) if self.may_be_any else []
-        return Retrieval(self._repository, wanted, self._clock, days=days, only_lists=only_lists)
+        return Retrieval(self._repository, wanted, self._clock, days=days, only_lists=only_lists, prices=self._prices)
 
-    def of_records(self, *records: Record) -> Retrieval:
-        """Of whole snapshots."""
-        return Retrieval(self._repository, [Wanted(one) for one in records], self._clock)
+    def _prices(self) -> Prices:
+        said = self._settings
+        return load_prices(said.repository.region, said.aws.prices)
 
     def _wanted(self, request: RestoreRequest) -> list[Wanted | WantedChanges]:
         if request.is_of_a_moment:

@@ -98,9 +98,7 @@ def _offers(report: RetrievalReport) -> list[RenderableType]:
             table.add_row(one.tier, text(f"not from {class_words(one.refused_for or '')}", FAINT), "")
         else:
             table.add_row(one.tier, show_goal(one.seconds), show_dollars(one.dollars or 0))
-    about = (
-        f"copies can be read for {report.days} days; prices of us-east-1, without what AWS takes for the way out of it"
-    )
+    about = f"copies can be read for {report.days} days; {report.prices}; the way out of AWS comes on top"
     return [table, "", text(about, FAINT)]
 
 

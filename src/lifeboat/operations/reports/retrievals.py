@@ -53,6 +53,8 @@ class RetrievalReport:
     """Of what is away, slowest first."""
     days: int
     """For how long a copy that is asked for now can be read."""
+    prices: str = ""
+    """Whose prices the dollars are, in words."""
     only_lists: bool = False
     """Only what says where everything is: what the chosen part needs besides is known when that can be read."""
     all_for_a_part: bool = False

@@ -3,13 +3,14 @@
 Invariant: nothing is asked for that is coming already, unless a faster tier is wanted than it was asked for; nothing that can be read is asked for.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lifeboat.cloud.prices.prices import Prices
+from lifeboat.cloud.prices.retrieval import Held, retrieval_cost
 from lifeboat.operations.reports.retrievals import AwayRow, Offer
 from lifeboat.operations.retrieve.journal import Asked
-from lifeboat.operations.retrieve.tariff import Tariff, dollars_for
 from lifeboat.storage.archive import ARCHIVE_CLASSES, ArchivedObject, Tier
 
 SHOWS_WITHIN = timedelta(minutes=2)
@@ -56,7 +57,7 @@ def plan_retrieval(
 
 
 def offers_of(
-    away: Iterable[ArchivedObject], tariff: Tariff, days: int
+    away: Iterable[ArchivedObject], prices: Prices, days: int
 ) -> tuple[tuple[AwayRow, ...], tuple[Offer, ...]]:
     """What is away, by class, and what each tier takes and costs for all of it."""
     objects, sizes = dict.fromkeys(ARCHIVE_CLASSES, 0), dict.fromkeys(ARCHIVE_CLASSES, 0)
@@ -64,18 +65,18 @@ def offers_of(
         objects[one.storage_class] += 1
         sizes[one.storage_class] += one.size_bytes
     rows = tuple(AwayRow(each, objects[each], sizes[each]) for each in ARCHIVE_CLASSES if objects[each])
-    return rows, tuple(_offer(rows, tier, tariff, days) for tier in Tier) if rows else ()
+    return rows, tuple(_offer(rows, tier, prices, days) for tier in Tier) if rows else ()
 
 
-def ready_at(coming: Iterable[ArchivedObject], asked: Mapping[str, Asked], tariff: Tariff) -> datetime | None:
+def ready_at(coming: Iterable[ArchivedObject], asked: Mapping[str, Asked], prices: Prices) -> datetime | None:
     """By when all of it should be there; None where it is not known of any when it was asked for."""
     latest: datetime | None = None
     for one in coming:
         before = asked.get(one.name)
-        fare = tariff.fare(one.storage_class, before.tier) if before else None
-        if before is None or fare is None:
+        speed = prices.of(one.storage_class).restore.get(before.tier) if before else None
+        if before is None or speed is None:
             continue
-        ready = before.at + timedelta(hours=fare.hours)
+        ready = before.at + timedelta(minutes=speed.minutes[1])
         latest = max(latest, ready) if latest else ready
     return latest
 
@@ -85,12 +86,9 @@ def to_prolong(readable: Iterable[ArchivedObject], now: datetime) -> list[Archiv
     return [one for one in readable if one.readable_until is not None and one.readable_until - now < LASTS_AT_LEAST]
 
 
-def _offer(rows: Iterable[AwayRow], tier: Tier, tariff: Tariff, days: int) -> Offer:
-    hours, dollars = 0.0, 0.0
-    for row in rows:
-        fare = tariff.fare(row.storage_class, tier)
-        cost = dollars_for(tariff, row.storage_class, tier, row.objects, row.bytes, days)
-        if fare is None or cost is None:
-            return Offer(tier, None, None, row.storage_class)
-        hours, dollars = max(hours, fare.hours), dollars + cost
-    return Offer(tier, hours * 3600, dollars)
+def _offer(rows: Sequence[AwayRow], tier: Tier, prices: Prices, days: int) -> Offer:
+    refusing = next((one.storage_class for one in rows if tier not in prices.of(one.storage_class).restore), None)
+    if refusing is not None:
+        return Offer(tier, None, None, refusing)
+    found = retrieval_cost([Held(one.storage_class, one.objects, one.bytes) for one in rows], tier, prices, days=days)
+    return Offer(tier, found.hours_most * 3600, found.dollars)

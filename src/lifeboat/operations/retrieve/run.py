@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
+from lifeboat.cloud.prices.load import load_prices
+from lifeboat.cloud.prices.prices import Prices
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.sizes import show_seconds
@@ -15,7 +18,6 @@ from lifeboat.operations.reports.retrievals import Offer, RetrievalReport
 from lifeboat.operations.retrieve.journal import NAME, RetrievalJournal
 from lifeboat.operations.retrieve.needs import Needed, Wanted, WantedChanges, needed_objects
 from lifeboat.operations.retrieve.plan import RetrievalPlan, offers_of, plan_retrieval, ready_at, to_prolong
-from lifeboat.operations.retrieve.tariff import Tariff, UsEast1
 from lifeboat.repository.errors import RetrievalNeeded
 from lifeboat.repository.open_repository import Repository
 from lifeboat.storage.archive import Answer, ArchivedObject, BringsBack, Tier
@@ -81,6 +83,7 @@ class Retrieval:
         wanted: What it reads.
         days: For how long copies are to be readable.
         only_lists: Ask for the lists alone, from which follows what the chosen part needs.
+        prices: Asked for where something has to be brought back, and not before: a list that cannot be read stops no other restore.
     """
 
     def __init__(
@@ -91,14 +94,14 @@ class Retrieval:
         *,
         days: int = DAYS,
         only_lists: bool = False,
-        tariff: Tariff | None = None,
+        prices: Callable[[], Prices] = load_prices,
     ) -> None:
         self._repository = repository
         self._wanted = wanted
         self._clock = clock
         self._days = days
         self._only_lists = only_lists
-        self._tariff = tariff or UsEast1()
+        self._load_prices = prices
         self._journal = RetrievalJournal(repository.state.directory / NAME, repository.id)
 
     def look(self, tier: Tier | None = None) -> RetrievalReport:
@@ -119,7 +122,7 @@ class Retrieval:
             TierRefused: Nothing was asked for. ExpeditedUnavailable, StorageDenied: What was asked for until then comes.
         """
         _, plan, now = self._plan(tier if upgrade else None)
-        refuse_tier(tier, offers_of(plan.away, self._tariff, self._days)[1])
+        refuse_tier(tier, offers_of(plan.away, self._prices, self._days)[1])
         taken = 0
         for batch in _batches(plan.away):
             taken += self._ask(batch, tier, now)
@@ -148,7 +151,7 @@ class Retrieval:
                     _bytes(every),
                     self._clock.monotonic() - began,
                     ready - first,
-                    ready_at(plan.coming, self._journal.asked(), self._tariff),
+                    ready_at(plan.coming, self._journal.asked(), self._prices),
                     pause,
                 )
             )
@@ -171,6 +174,10 @@ class Retrieval:
             self._ask(batch, Tier.STANDARD, now)
         return replace(report, prolonged=len(soon))
 
+    @cached_property
+    def _prices(self) -> Prices:
+        return self._load_prices()
+
     def _plan(self, tier: Tier | None) -> tuple[Needed, RetrievalPlan, datetime]:
         now = self._repository.store.time_there()
         needed = needed_objects(self._repository, self._wanted, self._clock, now)
@@ -178,7 +185,7 @@ class Retrieval:
         return needed, plan_retrieval(meant.values(), self._journal.asked(), now, tier), now
 
     def _report(self, needed: Needed, plan: RetrievalPlan, now: datetime) -> RetrievalReport:
-        away, offers = offers_of(plan.away, self._tariff, self._days)
+        away, offers = offers_of(plan.away, self._prices, self._days) if plan.away else ((), ())
         every = (*plan.away, *plan.coming, *plan.readable)
         lists = needed.lists if needed.all_for_a_part and not self._only_lists else {}
         return RetrievalReport(
@@ -188,11 +195,12 @@ class Retrieval:
             readable=len(plan.readable),
             coming=len(plan.coming),
             coming_bytes=_bytes(plan.coming),
-            ready_at=ready_at(plan.coming, self._journal.asked(), self._tariff),
+            ready_at=ready_at(plan.coming, self._journal.asked(), self._prices) if plan.coming else None,
             readable_until=min((one.readable_until for one in plan.readable if one.readable_until), default=None),
             away=away,
             offers=offers,
             days=self._days,
+            prices=self._prices.words if plan.away else "",
             only_lists=self._only_lists,
             all_for_a_part=needed.all_for_a_part,
             lists=len(lists),
