@@ -30,7 +30,19 @@ from lifeboat.repository.record import read_time, show_time
 from lifeboat.services.schedule.child import BEGUN_BY, ON_BEHALF, SLOT
 
 ACTS = (
-    *("backup", "restore", "retrieve", "export", "import", "diff", "verify", "prune", "carry-forward", "stream", "drill"),
+    *(
+        "backup",
+        "restore",
+        "retrieve",
+        "export",
+        "import",
+        "diff",
+        "verify",
+        "prune",
+        "carry-forward",
+        "stream",
+        "drill",
+    ),
     *("init", "writer", "keygen", "schedule", "serve", "dashboard", "aws"),
 )
 """By their first word. Those in the second line act without ``Run.lifeboat`` in part, and say so by ``Run.note``."""
