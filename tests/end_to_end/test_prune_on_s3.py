@@ -36,6 +36,11 @@ class OnS3(Passing):
         super().write(name, content)
         self.written[name] = self.clock.now()
 
+    def copy_within(self, name: str, to_name: str) -> str | None:
+        told = super().copy_within(name, to_name)
+        self.written[to_name] = self.clock.now()
+        return told
+
     def list_under(self, prefix: str) -> Iterator[StoredObject]:
         for stored in super().list_under(prefix):
             yield StoredObject(stored.name, stored.size_bytes, self.written[stored.name])

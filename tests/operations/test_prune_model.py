@@ -4,6 +4,7 @@ wrong for a while, and a thief with a writer's secret. Whatever happens, what wa
 
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from prune_kit import World, some_bytes
 
+from lifeboat.foundation.progress import Silent
 from lifeboat.operations.annotate import annotate
+from lifeboat.operations.carry.plan import Worth
+from lifeboat.operations.carry.run import carry_forward
 from lifeboat.repository.catalog_format import Index, IndexedPack, seal_index, seal_record
 from lifeboat.repository.names import Class, Source, digest, index_name, snapshot_name
 from lifeboat.repository.record import Record
@@ -26,6 +30,7 @@ from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.faults import CrashAtCall, Killed, Passing, When
 
 RULES = Rules(hourly=2, daily=2, monthly=2)
+ANY = Worth(living_short=0.3, living_long=0.3, smallest_pack_bytes=0, smallest_lot_bytes=0)
 LABELS = st.sampled_from(["host", "host", "twin"])
 SOURCES = st.sampled_from([Source.FILES, Source.FILES, Source.MONGODB])
 CLASSES = st.sampled_from([Class.SHORT, Class.SHORT, Class.LONG])
@@ -194,6 +199,23 @@ class Months(RuleBasedStateMachine):
     def write_once(self, name: str, raw: bytes) -> None:
         if name not in self.world.names():
             self.world.store.write(name, raw)
+
+    @rule(nth=st.integers(0, 30), when=st.sampled_from(list(When)))
+    def packs_are_carried(self, nth: int, when: When) -> None:
+        """By the owner, who may be killed at it; 0: is not."""
+        store = CrashAtCall(self.world.store, nth, when, frozenset({"write", "copy"})) if nth else self.world.store
+        with suppress(Killed):
+            carry_forward(self.world.open(store), RULES, Silent(), ANY)
+        self.what_is_listed_comes_back()
+
+    @rule(nth=st.integers(0, 30), when=st.sampled_from(list(When)))
+    def the_month_turns_and_packs_are_carried(self, nth: int, when: When) -> None:
+        now = self.world.clock.moment
+        self.take("host", Source.FILES, Class.SHORT, 3)
+        self.world.clock.moment = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
+        self.packs_are_carried(nth, when)
+        self.take("host", Source.FILES, Class.SHORT, 3)
+        self.what_is_listed_comes_back()
 
     def count_in(self, record: Record) -> None:
         self.honest[record.snapshot] = record

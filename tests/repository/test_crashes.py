@@ -80,7 +80,7 @@ def test_the_crash_sweep_would_notice_a_record_published_before_its_packs(tmp_pa
 def test_an_interrupted_first_backup_resumes_from_what_was_indexed(tmp_path: Path) -> None:
     holder = Identity.generate()
     repository, store, clock = make(tmp_path, identities=[holder])
-    killing = CrashAtCall(store, 10, When.AFTER)
+    killing = CrashAtCall(store, 11, When.AFTER)
     with pytest.raises((Killed, RunAborted)):
         back_up(reopen(killing, tmp_path, holder), clock, SECOND)
     assert any("index-" in one.name for one in store.list_under("catalog/")), "an index was flushed on the way"

@@ -10,7 +10,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lifeboat.compression.zstd import decompress
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.crypto.sealing import Compression, Kind, chunk_id, open_chunk
+from lifeboat.crypto.signed import envelope, to_be_signed
 from lifeboat.foundation.clock import SystemClock
+from lifeboat.foundation.errors import RepositoryDamaged
+from lifeboat.repository.carrying import open_carry, write_carry
 from lifeboat.repository.catalog_format import open_index, open_record
 from lifeboat.repository.chain import open_link
 from lifeboat.repository.data_keys import open_data_key
@@ -149,6 +152,61 @@ def test_the_frozen_statements_count_from_those_who_may_say_them(identity: Ident
     (standing,) = standings(heard).values()
     assert (standing.proved, standing.forgotten, standing.kept) == (None, None, None)
     assert standing.released == heard[-1].time
+
+
+def test_the_frozen_carries_count_from_those_who_may_say_them(identity: Identity) -> None:
+    """And what is said today has the very bytes of the frozen ones."""
+    description = open_description(VECTORS["custodian"]["description"]["file"].encode(), "description")
+    signers = {"recipient": identity, "custodian": Identity(raw(VECTORS["custodian"]["seed"]))}
+    packs = sorted(raw(name[-64:]) for name in VECTORS["names"] if "/pack/" in name)
+    for one in VECTORS["carries"]:
+        content = one["file"].encode()
+        if not one["counts"]:
+            with pytest.raises(SaidByNobody):
+                open_carry(content, one["name"], description)
+            continue
+        said, store = open_carry(content, one["name"], description), MemoryStore(SystemClock())
+        assert said.packs == tuple(packs)
+        assert (said.lane.source, said.lane.generation) == ("mongodb", "2026-12")
+        assert (said.lane.from_class, said.lane.from_generation) == ("short", "2026-11")
+        (name,) = write_carry(store, description, signers[one["signer"]], said.lane, said.packs, said.time)
+        assert (name, store.read(name)) == (one["name"], content)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"generation": "2026-13.x"},
+        {"from": {"class": "short", "generation": "2027-01"}},
+        {"from": {"class": "short", "generation": "2026-12"}},
+        {"from": {"class": "../..", "generation": "2026-11"}},
+        {"from": {"class": "short", "generation": "../../x"}},
+        {"from": []},
+        {"source": "tapes"},
+        {"packs": "AAAA"},
+        {"repository": "00" * 16},
+        {"writer": "ff" * 16},
+        {"format": 2},
+        {"time": "yesterday"},
+    ],
+)
+def test_a_carry_that_makes_no_sense_counts_for_nothing(identity: Identity, changes: dict[str, Any]) -> None:
+    description = open_description(VECTORS["description"]["file"].encode(), "description")
+    first = VECTORS["carries"][0]
+    body = json.loads(first["file"])["body"] | changes
+    raw_ = envelope(body, {identity.recipient.fingerprint.hex(): identity.sign(to_be_signed("lifeboat carry 1", body))})
+    with pytest.raises(RepositoryDamaged):
+        open_carry(raw_, first["name"][:-64] + digest(raw_), description)
+
+
+def test_a_carried_key_opens_where_it_lies_and_not_before_it_was_made(identity: Identity) -> None:
+    frozen = VECTORS["data_key"]
+    stored, repository = raw(frozen["object"]), raw(VECTORS["repository"])
+    for later in ("2026-11.2", "2026-12", "2031-01"):
+        assert open_data_key(stored, identity, repository, later, "key").hex() == frozen["data_key"]
+    for earlier in ("2026-10", "2025-12"):
+        with pytest.raises(RepositoryDamaged):
+            open_data_key(stored, identity, repository, earlier, "key")
 
 
 def test_the_frozen_segment_opens_with_its_part(identity: Identity, tmp_path: Path) -> None:

@@ -236,6 +236,25 @@ class RepositoryWriter:
         content = sign("lifeboat statement 1", body, signers)
         return f"catalog/{self.id.hex()}/{generation}/{verb}-{hashlib.sha256(content).hexdigest()}", content
 
+    def carry(
+        self, packs: list[str], origin: tuple[str, str], signers: dict[str, Ed25519PrivateKey], **changes: Any
+    ) -> tuple[str, bytes]:
+        """Section 17: name and content of a carry statement; ``origin``: class and generation."""
+        body = {
+            "format": 1,
+            "repository": self.repository.hex(),
+            "writer": self.id.hex(),
+            "generation": "2026-12",
+            "source": "mongodb",
+            "class": "short",
+            "from": {"class": origin[0], "generation": origin[1]},
+            "packs": b64(b"".join(sorted(bytes.fromhex(pack) for pack in packs))),
+            "time": "2026-12-01T00:01:00Z",
+        } | changes
+        content = sign("lifeboat carry 1", body, signers)
+        generation = body["generation"]
+        return f"catalog/{self.id.hex()}/{generation}/carry-{hashlib.sha256(content).hexdigest()}", content
+
     def begin(self, source: str, storage_class: str = "short", generation: str = "2026-11") -> "Run":
         """Begin a snapshot whose parts you make yourself."""
         return Run(self, source, storage_class, generation)

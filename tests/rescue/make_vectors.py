@@ -180,6 +180,22 @@ def make_statements(folder: Path, vectors: dict[str, Any]) -> list[dict[str, Any
     return made
 
 
+def make_carries(folder: Path, vectors: dict[str, Any]) -> list[dict[str, Any]]:
+    """The snapshot's packs, carried into the next month, by those who may say it and by one who may not."""
+    writer = RepositoryWriter(folder, SEED, writer_seed=b"lifeboat format vectors")
+    recipient, custodian = Recipient(SEED), Recipient(CUSTODIAN_SEED)
+    packs = [name[-64:] for name in vectors["names"] if "/pack/" in name]
+    made = []
+    for who, signers, changes in (
+        ("recipient", {recipient.fingerprint.hex(): recipient.signing}, {}),
+        ("custodian", {custodian.fingerprint.hex(): custodian.signing}, {"class": "long"}),
+        ("writer", {"writer": writer.signing}, {}),
+    ):
+        name, content = writer.carry(packs, ("short", "2026-11"), signers, **changes)
+        made.append({"name": name, "signer": who, "counts": who != "writer"} | signed_file("lifeboat carry 1", content))
+    return made
+
+
 def make_custodian(folder: Path, vectors: dict[str, Any]) -> dict[str, Any]:
     """The same repository's second revision, which names a custodian, and the registration that opens the catalog to it."""
     writer, custodian = (
@@ -253,7 +269,12 @@ def objects_of(vectors: dict[str, Any]) -> dict[str, bytes]:
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    parts = {"custodian": make_custodian, "statements": make_statements, "segments": make_segments}
+    parts = {
+        "custodian": make_custodian,
+        "statements": make_statements,
+        "segments": make_segments,
+        "carries": make_carries,
+    }
     with tempfile.TemporaryDirectory() as folder:
         if sys.argv[2:]:
             vectors = json.loads(path.read_text())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from in_process import fresh_rescue, rescue_here
-from make_vectors import make, make_statements, objects_of
+from make_vectors import make, make_carries, make_statements, objects_of
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs/format-vectors.json").read_text())
 SEED = bytes.fromhex(VECTORS["identity"]["seed"])
@@ -125,3 +125,26 @@ def test_statements_of_every_kind_are_passed_over_and_made_the_same_again(tmp_pa
     for one in frozen:
         held = rescue.signers_of(b"lifeboat statement 1", json.loads(one["file"]), mine)
         assert held == (set(mine) if one["signer"] == "recipient" else set()), one["name"]
+
+
+def test_packs_and_keys_that_were_carried_are_read_where_they_lie(tmp_path: Path) -> None:
+    """The frozen snapshot's packs and key, in the next month too: checked in both places, and the word for it is passed over."""
+    frozen, rescue = VECTORS["carries"], fresh_rescue()
+    assert make_carries(tmp_path / "again", VECTORS) == frozen
+    home = tmp_path / "home"
+    contents = objects_of(VECTORS) | {one["name"]: one["file"].encode() for one in frozen}
+    copies = {name: content for name, content in contents.items() if "/pack/" in name or name.startswith("keys/")}
+    contents |= {name.replace("/2026-11/", "/2026-12/"): content for name, content in copies.items()}
+    for name, content in contents.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_bytes(content)
+    outcome = rescue_here(SEED, "check", home)
+    assert outcome.code == 0 and "problems: 0" in outcome.err, outcome.err
+    mine = {VECTORS["identity"]["fingerprint"]: raw("identity", "recipient")[-32:]}
+    for one in frozen:
+        held = rescue.signers_of(b"lifeboat carry 1", json.loads(one["file"]), mine)
+        assert held == (set(mine) if one["signer"] == "recipient" else set()), one["name"]
+    for name in copies:
+        (home / name.replace("/2026-11/", "/2026-10/")).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).rename(home / name.replace("/2026-11/", "/2026-10/"))
+    assert rescue_here(SEED, "check", home).code != 0, "a key does not go back in time"
