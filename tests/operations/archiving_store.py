@@ -1,5 +1,6 @@
 """A store with archive classes that takes as long as Amazon says it may, by the clock of the test."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -39,6 +40,7 @@ class ArchivingStore(MemoryStore):
         self.denies = False
         self.is_full = False
         self.busy_times = 0
+        self._asking = threading.Lock()
 
     def freeze(self, part: str, storage_class: str = "DEEP_ARCHIVE") -> list[str]:
         """Move what has this in its name; returns the names."""
@@ -70,6 +72,10 @@ class ArchivingStore(MemoryStore):
         return ArchivedObject(name, 0, self.classes[name], coming, self._until(name))
 
     def bring_back(self, name: str, days: int, tier: Tier) -> Answer:
+        with self._asking:
+            return self._bring_back(name, days, tier)
+
+    def _bring_back(self, name: str, days: int, tier: Tier) -> Answer:
         self.tried += 1
         if self.denies:
             raise StorageDenied("the right s3:RestoreObject is missing")
