@@ -74,8 +74,8 @@ class Vault:
 
     def holds_back(self) -> None:
         """What is asked for from now on comes when ``lets_go`` is called."""
-        self.takes(4)
-        time.sleep(4.1)
+        self.takes(2.5)
+        time.sleep(2.6)
 
     def lets_go(self) -> None:
         self.takes(0)
