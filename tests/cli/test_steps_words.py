@@ -79,7 +79,7 @@ def test_a_plan_says_what_would_change_and_why_and_is_no_failure() -> None:
     assert desk.plan(valve, Valve("right", is_open=True)) == 0
     for words in (
         "the left valve",
-        "is shut, wanted open",
+        "valve: shut, wanted: open",
         "why: without it",
         "it is open",
         "1 to change",

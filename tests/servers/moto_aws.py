@@ -26,7 +26,9 @@ START_SECONDS = 60
 
 _SERVER = (
     "import os, sys, threading\n"
+    "from moto.iam.models import AccountSummary\n"
     "from moto.server import main\n"
+    "AccountSummary._account_mfa_enabled = property(lambda self: 1, lambda self, value: None)\n"  # root: no other way
     "threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()\n"
     "main(['-H', '127.0.0.1', '-p', sys.argv[1]])\n"
 )

@@ -42,6 +42,7 @@ class Aws:
         self._access = access
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._who: tuple[str, str] | None = None
+        self._session: boto3.session.Session | None = None
 
     @property
     def is_amazon(self) -> bool:
@@ -51,7 +52,7 @@ class Aws:
     @property
     def region(self) -> str | None:
         """As the settings or this machine's AWS settings name it."""
-        return self._access.region or boto3.session.Session().region_name
+        return self._access.region or self._boto().region_name
 
     def client(self, service: str, region: str | None = None) -> Any:
         """The client of a service: ``client("s3")``, ``client("budgets", EVERYWHERE)``; raises ``SettingsError``."""
@@ -85,8 +86,8 @@ class Aws:
             inject_host_prefix=said.endpoint_url is None,
             user_agent_appid="lifeboat",
         )
+        make: Any = self._boto().client
         try:
-            make: Any = boto3.session.Session().client
             return make(
                 service,
                 region_name=region,
@@ -97,7 +98,20 @@ class Aws:
                 config=config,
             )
         except (BotoCoreError, ValueError) as error:
-            raise SettingsError(
-                f"the settings for AWS's {service} cannot be used: {str(error).rstrip('.')}",
-                "check AWS_REGION, AWS_ENDPOINT_URL, AWS_PROFILE and the key pair",
-            ) from error
+            raise _cannot_be_used(f"AWS's {service}", error) from error
+
+    def _boto(self) -> boto3.session.Session:
+        """One for all clients: it reads the descriptions of services, which are large, once."""
+        if self._session is None:
+            try:
+                self._session = boto3.session.Session()
+            except BotoCoreError as error:  # such as a profile that is not there
+                raise _cannot_be_used("AWS", error) from error
+        return self._session
+
+
+def _cannot_be_used(what: str, error: Exception) -> SettingsError:
+    return SettingsError(
+        f"the settings for {what} cannot be used: {str(error).rstrip('.')}",
+        "check AWS_REGION, AWS_ENDPOINT_URL, AWS_PROFILE and the key pair",
+    )

@@ -10,9 +10,14 @@ import click
 from lifeboat.cli.command import common_options
 
 ACTIONS = {
+    "setup": "make the bucket, or bring it in order; --dry-run shows what would change",
+    "check": "is the bucket as the settings want it? changes nothing",
     "policy": "the least rights each machine needs, as JSON to paste",
 }
-EXAMPLES = (("lifeboat aws policy writer", "the least rights of a machine that only backs up"),)
+EXAMPLES = (
+    ("lifeboat aws setup --dry-run", "what the bucket needs, and why"),
+    ("lifeboat aws policy writer", "the least rights of a machine that only backs up"),
+)
 
 
 class AwsGroup(click.Group):

@@ -2,10 +2,22 @@
 
 from collections import Counter
 
+from rich.cells import cell_len
 from rich.console import RenderableType
 
 from lifeboat.app.aws_steps import Action, StepsReport
-from lifeboat.cli.show.console import BAD, DOUBTFUL, FAINT, GOOD, STRONG, indented, line, next_steps, text
+from lifeboat.cli.show.console import (
+    BAD,
+    DOUBTFUL,
+    FAINT,
+    GOOD,
+    STRONG,
+    USUAL_COLUMNS,
+    indented,
+    line,
+    next_steps,
+    text,
+)
 from lifeboat.cloud.steps import Difference, State, StepReport
 
 _STATES = {
@@ -69,13 +81,14 @@ def draw_step(report: StepReport, action: Action, explain: bool = False) -> list
     head: list[str | tuple[str, str]] = [(words.ljust(_WIDTH), style), (report.title, STRONG)]
     short = report.state in (State.AS_WANTED, State.CHANGED, State.WAITS)
     below: list[tuple[str, str]] = []
-    if report.said and short and not report.differences:
-        below.append((report.said, FAINT))
-    elif report.said and not short:
+    beside = f"  {report.said}" if short and not report.differences and report.said else ""
+    if beside and _WIDTH + cell_len(report.title + beside) <= USUAL_COLUMNS:
+        head.append((beside, FAINT))
+    elif report.said and not report.differences:
+        below.append((report.said, FAINT if short else ""))
+    elif report.said and report.state not in (State.DIFFERS, State.CHANGED):
         below.append((report.said, ""))
     below += [(_change(one, report.state), "") for one in report.differences]
-    if report.state is State.CHANGED and report.said:
-        below.append((f"now: {report.said}", FAINT))
     if report.why and (explain or report.state not in (State.AS_WANTED, State.CHANGED, State.WAITS)):
         below.append((f"why: {report.why}", FAINT))
     if report.hint:
@@ -100,8 +113,8 @@ def _mark(report: StepReport, action: Action) -> tuple[str, str]:
 
 def _change(one: Difference, state: State) -> str:
     if state is State.CHANGED:
-        return f"{one.what}: was {one.now}, is {one.wanted}"
-    return f"{one.what}: is {one.now}, wanted {one.wanted}"
+        return f"{one.what}: {one.wanted} (was: {one.now})"
+    return f"{one.what}: {one.now}, wanted: {one.wanted}"
 
 
 def _counted(report: StepsReport) -> str:

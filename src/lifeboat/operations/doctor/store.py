@@ -3,6 +3,7 @@
 import os
 from urllib.parse import urlsplit
 
+from lifeboat.cloud.regions import NOT_LEGAL_ADVICE, where_it_lies
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.repository.names import CONFIG, PROBES
@@ -11,27 +12,6 @@ from lifeboat.storage.object_store import ObjectStore
 
 CLOCK_WARNING_SECONDS = 60.0
 """S3 refuses requests that are 15 minutes off; a minute off already makes ages and instants doubtful."""
-REGIONS = {
-    "me-south-1": "Bahrain",
-    "me-central-1": "the United Arab Emirates",
-    "us-east-1": "the United States",
-    "us-east-2": "the United States",
-    "us-west-1": "the United States",
-    "us-west-2": "the United States",
-    "eu-central-1": "Germany",
-    "eu-west-1": "Ireland",
-    "eu-west-2": "the United Kingdom",
-    "eu-west-3": "France",
-    "eu-north-1": "Sweden",
-    "ap-south-1": "India",
-}
-"""Countries of regions that are often chosen. ``me-south-1`` and ``me-central-1`` are near Saudi Arabia, not in it."""
-SAUDI_REGION = "me-west-1"
-"""As AWS's own list of partitions names it (botocore 1.44)."""
-NOT_LEGAL_ADVICE = (
-    "personal data of people in Saudi Arabia that lies outside it has been transferred abroad, which PDPL article 29 allows on "
-    "conditions only; encrypted copies count too. Who decides that for you? (This is no legal advice)"
-)
 
 
 def check_answers(store: ObjectStore) -> list[Finding]:
@@ -80,9 +60,4 @@ def check_residency(where: str, region: str | None, endpoint: str | None, in_a_f
     if region is None:
         message = "no region is named, so where the copies lie depends on this machine's own AWS settings"
         return [Finding(Level.WARNING, "residency-unknown", where, message, "set AWS_REGION to the bucket's region")]
-    if region == SAUDI_REGION:
-        message = f"the copies lie in {region}, which AWS lists as Saudi Arabia"
-        return [Finding(Level.OK, "residency", where, message)]
-    country = REGIONS.get(region)
-    named = f"{region} ({country}), outside Saudi Arabia" if country else f"{region}. Is that in Saudi Arabia?"
-    return [Finding(Level.OK, "residency", where, f"the copies lie in {named}; {NOT_LEGAL_ADVICE}")]
+    return [Finding(Level.OK, "residency", where, where_it_lies(region))]
