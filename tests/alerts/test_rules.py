@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lifeboat.services.alerts.condition import Severity
-from lifeboat.services.alerts.facts import ArchiveFacts, Facts, RunFacts, SaidFinding, SourceFacts, Thresholds
+from lifeboat.services.alerts.facts import (
+    ArchiveFacts,
+    Facts,
+    ReplicaFacts,
+    RunFacts,
+    SaidFinding,
+    SourceFacts,
+    Thresholds,
+)
 from lifeboat.services.alerts.rules import RULES, conditions
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -39,6 +47,7 @@ HEALTHY = Facts(
     disk_free=50_000_000_000,
     disk_bytes=100_000_000_000,
     cost_month=12.0,
+    replicas=(ReplicaFacts("riyadh", 25 * HOUR), ReplicaFacts("not seen", None)),
 )  # fmt: skip
 
 
@@ -73,6 +82,8 @@ CASES = [
     ("budget", "repository", Severity.WARNING, {"cost_month": 50.01}),
     ("disk-filling", "disk", Severity.WARNING, {"disk_free": 9_000_000_000}),
     ("disk-filling", "disk", Severity.CRITICAL, {"disk_free": 1_000_000_000}),
+    ("replica-late", "riyadh", Severity.WARNING, {"replicas": (ReplicaFacts("riyadh", 27 * HOUR),)}),
+    ("replica-problems", "riyadh", Severity.WARNING, {"replicas": (ReplicaFacts("riyadh", 5.0, 2),)}),
     ("drill-overdue", "restore", Severity.INFO, {"rehearsed": ago(days=93)}),
     ("key-trouble", "key", Severity.CRITICAL, {"findings": (SaidFinding("key-not-a-recipient", "key", "m", "h", True),)}),
     ("clock-trouble", "s3", Severity.WARNING, {"findings": (SaidFinding("clock-apart", "s3", "m", "h", False),)}),

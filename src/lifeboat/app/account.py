@@ -40,17 +40,18 @@ ACTS = (
         "verify",
         "prune",
         "carry-forward",
+        "replicate",
         "stream",
         "drill",
     ),
     *("init", "writer", "keygen", "schedule", "serve", "dashboard", "aws"),
 )
 """By their first word. Those in the second line act without ``Run.lifeboat`` in part, and say so by ``Run.note``."""
-JOBS = ("backup", "restore", "export", "import", "verify", "prune", "carry-forward", "stream", "drill")
+JOBS = ("backup", "restore", "export", "import", "verify", "prune", "carry-forward", "replicate", "stream", "drill")
 """What the journal is told of: work that takes time and may fail, not every look."""
 LOOKS_AT_AWS = ("policy", "check", "plan", "simulate", "show")
 """Words behind ``aws`` that change nothing there."""
-WITH_REPORT = ("backup", "verify", "prune", "carry-forward", "import", "export", "restore", "drill")
+WITH_REPORT = ("backup", "verify", "prune", "carry-forward", "replicate", "import", "export", "restore", "drill")
 """Whose report the journal keeps. ``diff`` and ``restore --filter`` show documents."""
 NOT_IN_WORDS = ("--filter", "--set")
 SELDOM_SECONDS = 300.0

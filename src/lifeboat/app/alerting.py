@@ -19,12 +19,13 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Level
 from lifeboat.journal.journal import NAME, Journal
 from lifeboat.journal.rows import AlertRow, RunRow
+from lifeboat.operations.replicate.lag import behind_seconds
 from lifeboat.operations.reports import StatusReport
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.record import read_time
 from lifeboat.services.alerts.condition import Condition, Severity
 from lifeboat.services.alerts.engine import AlertEngine, Step, Told
-from lifeboat.services.alerts.facts import ArchiveFacts, Facts, RunFacts, SaidFinding, SourceFacts
+from lifeboat.services.alerts.facts import ArchiveFacts, Facts, ReplicaFacts, RunFacts, SaidFinding, SourceFacts
 from lifeboat.services.alerts.rules import conditions
 from lifeboat.services.notify.channel import NoticeNotSent
 from lifeboat.services.notify.notice import Kind, Notice
@@ -154,6 +155,7 @@ class Alerting:
             stored_bytes=report.stored_bytes,
             disk_free=free,
             disk_bytes=total,
+            replicas=tuple(ReplicaFacts(one.name, behind_seconds(one, now), one.problems) for one in report.replicas),
         )  # fmt: skip
 
     def _state(self) -> LocalState:

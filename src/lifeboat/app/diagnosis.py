@@ -16,11 +16,14 @@ from lifeboat.app.source_names import SOURCES, set_up
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.progress import Silent
 from lifeboat.operations.doctor import database, keys, places, repository, store, trees
 from lifeboat.operations.doctor.archive import check_archive
 from lifeboat.operations.doctor.checks import Check, examine
 from lifeboat.operations.doctor.proof import check_proved
+from lifeboat.operations.doctor.replicas import check_second_copies
 from lifeboat.operations.doctor.stream import check_stream
+from lifeboat.operations.replicate.lag import standing
 from lifeboat.operations.reports import CheckResult
 from lifeboat.operations.rights import check_rights
 from lifeboat.repository.names import Source
@@ -112,6 +115,7 @@ class Diagnosis:
                 repository_opens,
             ),
             Check("archive", "the archive of every moment", opened(check_archive), repository_opens),
+            Check("replicas", "second copies", opened(self._replicas), repository_opens),
             Check("other-machine", "on another machine", opened(repository.check_other_machine), repository_opens),
             Check(
                 "residency",
@@ -120,6 +124,15 @@ class Diagnosis:
             ),
             Check("space", "free space", self._space),
         ]
+
+    def _replicas(self, repository: Repository) -> list[Finding]:
+        from lifeboat.app.replicating import Replicating
+
+        now = repository.store.time_there()
+        records = [] if self._settings.as_replica else repository.snapshots()
+        seen = [] if self._settings.as_replica else Replicating(self._settings, self._clock, Silent()).seen(repository)
+        allowed = self._settings.alerts.thresholds.replica_seconds
+        return check_second_copies(repository, [standing(one, records, now) for one in seen], allowed, now)
 
     def _of_database(self) -> list[Check]:
         databases = self._databases_meant

@@ -55,6 +55,7 @@ _RULES = {
         "verification", frozenset({Role.SIMPLE, Role.KEEPER, Role.CUSTODIAN}), _ON_KEEPER, "0 8 * * *", _READING
     ),
     "scrub": _Rule("rolling scrub", _READERS, _ON_KEEPER, "30 3 * * *", _READING),
+    "replicate": _Rule("second copies", _READERS, _ON_KEEPER, "30 4 * * *", _READING),
     "prune": _Rule("prune", _PRUNERS, _ON_CUSTODIAN, "30 5 * * 0", _READING),
 }
 """In the order in which they begin when several are due."""
@@ -150,6 +151,7 @@ def _why_not(job: str, rule: _Rule, settings: Settings, role: Role, time: str) -
         "files": lambda: bool(settings.files.paths),
         "config": lambda: bool(settings.config.paths),
         "all": lambda: settings.mongodb.uri is not None or bool(settings.files.paths),
+        "replicate": lambda: bool(settings.replicas),
     }
     if job in protects and not protects[job]():
         return None

@@ -49,7 +49,9 @@ from lifeboat.operations.reports import (
     ExportReport,
     ImportReport,
     InitReport,
+    PromoteReport,
     PruneReport,
+    ReplicateReport,
     RestorePlanReport,
     RestoreReport,
     RestoreRequest,
@@ -72,6 +74,7 @@ from lifeboat.rescue import rescue_script
 from lifeboat.rescue.readme import README
 
 if TYPE_CHECKING:
+    from lifeboat.app.replicating import HowToReplicate, Replicating
     from lifeboat.app.single_documents import SingleDocuments
     from lifeboat.app.streaming import StreamRequest
     from lifeboat.operations.retrieve.run import Retrieval
@@ -206,6 +209,19 @@ class Lifeboat:
 
         return Carrying(self._settings, self._open(), self._progress).run(dry_run=dry_run)
 
+    def replicate(self, replicas: Sequence[str], how: "HowToReplicate") -> ReplicateReport:
+        """Bring second copies up to date.
+
+        Args:
+            replicas: Names or locations; empty: all that are set.
+        """
+        return self._replicating().run(replicas, how)
+
+    def promote_replica(self) -> PromoteReport:
+        """Make the replica that the settings name the repository."""
+        place = self._replicating().promote()
+        return PromoteReport(build_store(self._settings, self._clock).describe(), place)
+
     def looking_back(self) -> LookingBack:
         """What can be restored, and what should perhaps be undone."""
         return LookingBack(self._open(), self._clock, self._progress)
@@ -327,7 +343,14 @@ class Lifeboat:
     def status(self) -> StatusReport:
         """How safe everything is right now."""
         repository = self._open()
-        return status(repository, self._objectives(repository), self._settings.objectives.proved_seconds)
+        replicas = () if self._settings.as_replica else self._replicating().seen(repository)
+        return status(
+            repository,
+            self._objectives(repository),
+            self._settings.objectives.proved_seconds,
+            replicas,
+            self._settings.alerts.thresholds.replica_seconds,
+        )
 
     def verify_audit(self, since: str | None = None) -> AuditReport:
         """Whether the audit log, and what is anchored of every machine's, is as it was written.
@@ -362,6 +385,11 @@ class Lifeboat:
     def _open(self, *, with_key: bool = True) -> Repository:
         settings = self._settings if with_key else replace(self._settings, key=None)
         return build_repository(settings, self._clock)
+
+    def _replicating(self) -> "Replicating":
+        from lifeboat.app.replicating import Replicating
+
+        return Replicating(self._settings, self._clock, self._progress)
 
     def _objectives(self, repository: Repository) -> dict[str, float]:
         """By source: of what this machine protects, else (a keeper, a custodian) of what others have stored."""

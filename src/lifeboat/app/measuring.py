@@ -13,7 +13,15 @@ from lifeboat.app.source_names import TYPED
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.journal.journal import Journal
-from lifeboat.services.metrics.exposition import ArchiveMetrics, JobMetrics, MetricsFacts, SourceMetrics, render
+from lifeboat.operations.replicate.lag import behind_seconds
+from lifeboat.services.metrics.exposition import (
+    ArchiveMetrics,
+    JobMetrics,
+    MetricsFacts,
+    ReplicaMetrics,
+    SourceMetrics,
+    render,
+)
 
 RUNS_OF = timedelta(days=35)
 
@@ -60,6 +68,10 @@ def gather(settings: Settings, clock: Clock) -> MetricsFacts:
         jobs=jobs,
         archives=tuple(
             ArchiveMetrics(one.label, one.newest, one.lag_seconds, one.stalled, one.gaps) for one in report.archives
+        ),
+        replicas=tuple(
+            ReplicaMetrics(one.name, one.as_of, behind_seconds(one, now), one.missing_snapshots, one.problems)
+            for one in report.replicas
         ),
         alerts=alerts,
         stored_bytes=report.stored_bytes,

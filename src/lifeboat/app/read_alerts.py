@@ -15,6 +15,7 @@ def read_alerts(table: AlertsTable) -> AlertSettings:
         archive_lag_seconds=table.archive_lag,
         verify_seconds=table.verify,
         rehearsal_seconds=table.rehearsal,
+        replica_seconds=table.replica,
         growth_factor=table.growth_factor,
         cost_month=table.cost_month,
         disk_free_share=table.disk_free_percent / 100,

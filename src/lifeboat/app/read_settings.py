@@ -61,6 +61,8 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
     Raises:
         SettingsError: Something said cannot be done; the message names the file, the line or the variable.
     """
+    from lifeboat.app.read_replicas import read_replicas  # it reads locations as this does
+
     dotenv = folder / DOTENV
     variables = Variables(environment, dotenv)
     path = _find_settings_file(config, variables, folder)
@@ -69,9 +71,10 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
     state = state_folder(variables, folder)
     key, key_from = _find_key(variables, said, state, folder, base)
     read = tuple(one for one in (path, dotenv if dotenv.is_file() else None) if one)
+    repository = _repository(variables, said, folder, base)
     return Settings(
         state=state,
-        repository=_repository(variables, said, folder, base),
+        repository=repository,
         mongodb=MongodbSettings(
             variables.secret("MONGODB_URI") or _follow_uri(said.mongodb.uri, variables, base),
             tuple(said.mongodb.databases),
@@ -94,6 +97,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         notify=read_notify(config, environment, folder),
         alerts=read_alerts(said.alerts),
         aws=read_aws(said.aws, base),
+        replicas=read_replicas(said.replica, repository, variables, base),
         folder=folder,
         mongod=variables.text("LIFEBOAT_MONGOD"),
         log_form=_log_form(variables, said),
@@ -169,13 +173,17 @@ def _log_form(variables: Variables, said: SettingsFile) -> str | None:
     return named.text.lower()
 
 
+def check_endpoint(url: str | None, where: str) -> str | None:
+    if url and (not re.match(r"https?://[^/@\s]+(/|$)", url)):
+        raise SettingsError(f"{where} is not the address of a server", "write it like https://s3.example.com:9000")
+    return url
+
+
 def _endpoint(variables: Variables, said: SettingsFile) -> str | None:
     named = variables.find("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     url = named.text if named else said.repository.endpoint
     where = named.where if named else f"repository.endpoint in {SETTINGS_FILE}"
-    if url and (not re.match(r"https?://[^/@\s]+(/|$)", url)):
-        raise SettingsError(f"{where} is not the address of a server", "write it like https://s3.example.com:9000")
-    return url
+    return check_endpoint(url, where)
 
 
 def _files(variables: Variables, said: SettingsFile, folder: Path, base: Path) -> FilesSettings:

@@ -175,7 +175,9 @@ class Scheduling:
             raise ScheduleRefused("only root installs for the whole system", "say it with sudo, or leave --system away")
         if environment_file and manager == "cron":
             raise ScheduleRefused("cron reads no file of variables", "put them into .env in this folder")
-        writable = [settings.state, *([place] if isinstance(place, Path) else [])]
+        copies = [one.place.location for one in settings.replicas]
+        folders = [one for one in copies if isinstance(one, Path) and one.is_dir()]  # of another a unit would not start
+        writable = [settings.state, *([place] if isinstance(place, Path) else []), *folders]
         touched = [*writable, *settings.files.paths, *settings.config.paths, self._folder]
         root = system and user == "root"
         is_others = isinstance(place, Path) and place.exists() and place.stat().st_uid != 0
@@ -189,6 +191,7 @@ class Scheduling:
                     objectives.db_seconds if settings.mongodb.uri else None,
                     objectives.files_seconds if settings.files.paths else None,
                     can_prune=settings.key is not None,
+                    has_replicas=bool(settings.replicas),
                 )
             ),
             environment=environment,
@@ -298,6 +301,7 @@ class Scheduling:
             settings.objectives.db_seconds if settings.mongodb.uri else None,
             settings.objectives.files_seconds if settings.files.paths else None,
             can_prune=settings.key is not None,
+            has_replicas=bool(settings.replicas),
         )
         return {job.name: job.every_seconds for job in jobs}
 

@@ -65,6 +65,7 @@ def plan_cluster(settings: Settings, folder: Path, request: ClusterRequest) -> C
                 settings.objectives.db_seconds if settings.mongodb.uri else None,
                 settings.objectives.files_seconds if settings.files.paths else None,
                 can_prune=settings.key is not None,
+                has_replicas=bool(settings.replicas),
             )
         ),
         stream=request.stream,

@@ -68,6 +68,18 @@ class RepositorySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaSettings:
+    """A second copy. Args: place: where it lies and how that is entered; what was not said is as for the repository."""
+
+    name: str
+    place: RepositorySettings
+    follow_prune: bool = False
+    """Every run also removes what prune has removed from the repository."""
+    trouble: SettingsError | None = None
+    """Why it cannot be used from here."""
+
+
+@dataclass(frozen=True, slots=True)
 class MongodbSettings:
     """The database to protect."""
 
@@ -169,6 +181,10 @@ class Settings:
     notify: NotifySettings = field(default_factory=NotifySettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     aws: AwsSettings = field(default_factory=AwsSettings)
+    replicas: tuple[ReplicaSettings, ...] = ()
+    """Second copies, elsewhere."""
+    as_replica: str | None = None
+    """The replica that ``repository`` now stands for; None: the repository itself is meant."""
     folder: Path = Path()
     """In which the command was called."""
     mongod: str | None = None
@@ -233,6 +249,11 @@ class Settings:
             repository.session_token,
             self.mongodb.uri,
             self.key,
+            *(
+                secret
+                for one in self.replicas
+                for secret in (one.place.access_key_id, one.place.secret_access_key, one.place.session_token)
+            ),
         )
         texts = {secret.reveal() for secret in secrets if secret} | self.notify.hidden_texts()
         if self.mongodb.uri:

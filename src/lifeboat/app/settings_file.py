@@ -10,7 +10,7 @@ value from it.
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -92,6 +92,12 @@ def _account(text: str) -> str:
     return text
 
 
+def _replica_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", text):
+        raise ValueError("a replica's name has at most 40 letters, digits and dashes: riyadh")
+    return text
+
+
 Span = Annotated[float, BeforeValidator(read_span)]
 Reference = Annotated[str, AfterValidator(_only_a_reference)]
 
@@ -158,6 +164,7 @@ class ServeJobsTable(Table):
     scrub: str | None = None
     prune: str | None = None
     carry: str | None = None
+    replicate: str | None = None
 
 
 class ServeTable(Table):
@@ -216,6 +223,7 @@ class AlertsTable(Table):
     archive_lag: Span = Thresholds().archive_lag_seconds
     verify: Span = Thresholds().verify_seconds
     rehearsal: Span = Thresholds().rehearsal_seconds
+    replica: Span = Thresholds().replica_seconds
     growth_factor: Annotated[float, Field(gt=1, le=1000, strict=False)] = Thresholds().growth_factor
     cost_month: Annotated[float, Field(gt=0, strict=False)] = Thresholds().cost_month
     disk_free_percent: Annotated[float, Field(gt=0, lt=100, strict=False)] = 100 * Thresholds().disk_free_share
@@ -242,6 +250,20 @@ class AwsTable(Table):
     prices: str | None = None
 
 
+class ReplicaTable(Table):
+    """A second copy; what is left out is as for the repository."""
+
+    name: Annotated[str, AfterValidator(_replica_name)]
+    location: str
+    endpoint: str | None = None
+    region: str | None = None
+    checksums: Literal["when_required", "when_supported"] | None = None
+    access_key_id: Reference | None = None
+    secret_access_key: Reference | None = None
+    session_token: Reference | None = None
+    follow_prune: bool = False
+
+
 class SettingsFile(Table):
     """The whole of ``lifeboat.toml``."""
 
@@ -257,6 +279,7 @@ class SettingsFile(Table):
     notify: NotifyTable = NotifyTable()
     alerts: AlertsTable = AlertsTable()
     aws: AwsTable = AwsTable()
+    replica: list[ReplicaTable] = []
     retention: RetentionTable = RetentionTable()
 
 
@@ -322,6 +345,7 @@ def _allowed_beside(names: list[str]) -> list[str]:
     if len(names) == 1:
         return list(SettingsFile.model_fields)
     table = SettingsFile.model_fields[names[0]].annotation
+    table = next(iter(get_args(table)), table)  # of [[replica]] there may be several
     return list(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
 
 
@@ -329,7 +353,7 @@ def _find_line(content: str, names: list[str]) -> int | None:
     """The line that sets the name, found as a reader would: by its table's heading, then by the name."""
     table: list[str] = []
     for number, line in enumerate(content.splitlines(), 1):
-        heading = re.match(r"\s*\[([A-Za-z0-9_.\-\s\"']+)\]", line)
+        heading = re.match(r"\s*\[\[?([A-Za-z0-9_.\-\s\"']+)\]", line)
         assignment = re.match(r"\s*([A-Za-z0-9_.\-\"']+)\s*=", line)
         if heading:
             table = [part.strip(" \"'") for part in heading.group(1).split(".")]

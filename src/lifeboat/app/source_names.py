@@ -22,7 +22,9 @@ def objectives(settings: Settings, names: Iterable[str]) -> dict[str, float]:
     """How old the newest copy of each may be, in seconds, by what the repository calls it. Args: names: As people type them."""
     said = settings.objectives
     seconds = {"db": said.db_seconds, "files": said.files_seconds, "config": said.config_seconds}
-    return {str(SOURCES[name]): seconds[name] for name in names}
+    # A replica may be so much older than the repository.
+    more = settings.alerts.thresholds.replica_seconds if settings.as_replica else 0.0
+    return {str(SOURCES[name]): seconds[name] + more for name in names}
 
 
 def sources_of(settings: Settings, what: str) -> list[Source]:

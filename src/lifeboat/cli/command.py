@@ -66,6 +66,14 @@ def common_options() -> list[click.Parameter]:
             help="Print warnings and errors only.",
         ),
         click.Option(
+            ["--replica"],
+            metavar="NAME",
+            expose_value=False,
+            is_eager=True,
+            callback=remember,
+            help="Work on this second copy instead of the repository.",
+        ),
+        click.Option(
             ["--config"],
             type=click.Path(path_type=Path),
             metavar="FILE",

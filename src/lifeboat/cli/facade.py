@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from lifeboat.app.replicating import HowToReplicate
     from lifeboat.app.settings import Settings
     from lifeboat.app.streaming import StreamRequest
     from lifeboat.foundation.clock import Clock
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
         ExportReport,
         ImportReport,
         InitReport,
+        PromoteReport,
         PruneReport,
+        ReplicateReport,
         RestorePlanReport,
         RestoreReport,
         RestoreRequest,
@@ -123,6 +126,10 @@ class Facade(Protocol):
     def prune(self, *, dry_run: bool) -> "PruneReport": ...
 
     def carry_forward(self, *, dry_run: bool) -> "CarryReport": ...
+
+    def replicate(self, replicas: "Sequence[str]", how: "HowToReplicate") -> "ReplicateReport": ...
+
+    def promote_replica(self) -> "PromoteReport": ...
 
     def looking_back(self) -> "LooksBack": ...
 

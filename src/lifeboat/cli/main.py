@@ -50,6 +50,7 @@ COMMANDS = {
     "dashboard": Row("Every day", "pages that answer: am I safe? and who may see them"),
     "prune": Row("Every day", "let old copies go, by rules; --dry-run says why of each"),
     "carry-forward": Row("Every day", "a new month need not be sent anew: the store copies it"),
+    "replicate": Row("Every day", "a second copy elsewhere, byte for byte"),
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
     "metrics": Row("Look", "how everything stands, for Prometheus and Grafana"),
     "timeline": Row("Look", "which moments can be restored; --suspects: what was dropped"),

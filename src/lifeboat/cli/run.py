@@ -48,6 +48,8 @@ class Run:
         self.json = False
         self.quiet = False
         self.config: Path | None = None
+        self.replica: str | None = None
+        """The second copy that stands for the repository in this run."""
         self.when_stopped = "nothing was changed"
         """Said after Ctrl-C; a command that changes something says what that means for it."""
         self.hidden: set[str] = set()
@@ -76,6 +78,10 @@ class Run:
             from lifeboat.app.read_settings import read_settings
 
             self.use(read_settings(self.config, self.environment, self.folder))
+            if self.replica is not None and self._settings is not None:
+                from lifeboat.app.read_replicas import as_replica
+
+                self.use(as_replica(self._settings, self.replica, self.folder))
         assert self._settings is not None
         return self._settings
 

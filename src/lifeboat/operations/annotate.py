@@ -82,13 +82,15 @@ def after_the_last_word(now: datetime, standings: Iterable[Standing]) -> datetim
     return max([now, *said])
 
 
-def need_signer(repository: Repository, what: str) -> Identity:
-    """The key that may make statements; raises ``KeyMissing``."""
+def need_signer(repository: Repository, what: str, *, in_replica: bool = False) -> Identity:
+    """The key that may make statements; raises ``KeyMissing``, and ``IsAReplica`` unless that is meant."""
     if repository.signer is None:
         raise KeyMissing(
             f"{what} needs a recipient's or a custodian's key, and none is set",
             "set BACKUP_ENCRYPTION_KEY or LIFEBOAT_KEY_FILE; a guarded writer may not decide what is kept",
         )
+    if not in_replica:
+        repository.refuse_replica(what)
     return repository.signer
 
 

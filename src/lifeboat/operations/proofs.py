@@ -14,6 +14,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.quarantine import quarantined, spoilt_in
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.record import Record, read_time, show_time
+from lifeboat.repository.replica import read_marks
 from lifeboat.repository.statements import Standing, Verb, record_digest, write_statements
 from lifeboat.storage.errors import StorageDenied
 
@@ -86,14 +87,20 @@ def prove_restored(repository: Repository, records: Sequence[Record]) -> None:
 def _say(repository: Repository, verb: Verb, records: list[Record], text: str, now: datetime) -> list[Finding]:
     identity = repository.need_identity()
     denied: StorageDenied | None = None
+    is_replica = repository.state.load_writer() is None and bool(read_marks(repository.store))
     try:
-        write_statements(repository.store, repository.description, identity, verb, records, text[:SAID_AT_MOST], now)
+        if (
+            not is_replica
+        ):  # what is known of a replica's bytes is no word on the repository's, and would make it differ
+            write_statements(
+                repository.store, repository.description, identity, verb, records, text[:SAID_AT_MOST], now
+            )
     except StorageDenied as error:
         denied = error
     local = _read_local(repository)
     for record in records:
         local.pop(record_digest(record), None)
-        if denied is not None and verb is Verb.PROOF:
+        if (denied is not None or is_replica) and verb is Verb.PROOF:
             local[record_digest(record)] = now
     with suppress(SettingsError):  # a hint: the next verify says it again
         _write_local(repository, local)

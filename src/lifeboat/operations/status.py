@@ -1,5 +1,6 @@
 """The answer to "am I safe?": the newest recovery point of each source against its objective, measured, not asserted."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from lifeboat.operations.archive_status import archives, check_archives, is_fres
 from lifeboat.operations.doctor.stream import check_stream
 from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
+from lifeboat.operations.replicate.lag import Seen, check_replicas, standing
 from lifeboat.operations.reports import ArchiveStatus, SnapshotRow, SourceStatus, StatusReport
 from lifeboat.operations.verify.run import check_ages, last_verify
 from lifeboat.repository.names import Source, typed
@@ -44,11 +46,18 @@ RETIRED_SECONDS = 35 * 86_400.0
 """Who has stored nothing for so long has no daily snapshot left: it is taken for a machine that is no more."""
 
 
-def status(repository: Repository, objectives: Mapping[str, float], proved_seconds: float) -> StatusReport:
+def status(
+    repository: Repository,
+    objectives: Mapping[str, float],
+    proved_seconds: float,
+    replicas: Sequence[Seen] = (),
+    replica_seconds: float = math.inf,
+) -> StatusReport:
     """Look at the catalog and the size of the store; opens no content.
 
     Args:
         proved_seconds: The age that the newest proved snapshot of a source may reach before there is a warning.
+        replicas: What is known of second copies; replica_seconds: how far one may be behind before there is a warning.
     """
     now = repository.store.time_there()
     opened = list(repository.records())
@@ -92,6 +101,7 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
             )
         )
         unproved += check_proofs(source, of_source, proved, proved_seconds, now)
+    copies = tuple(standing(one, records, now) for one in replicas)
     findings = [
         *check_ages(judged, objectives, now, archive),
         *check_archives(one for one in found if not one.stalled or not _is_retired(one)),
@@ -103,6 +113,7 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
         ),
         *unproved,
         *(one for one in check_stream(repository.state, now) if one.level is not Level.OK),
+        *check_replicas(copies, replica_seconds, now),
         *same_machine_warning(repository),
     ]
     restored = repository.state.read_json("last-restore.json") or {}
@@ -117,6 +128,7 @@ def status(repository: Repository, objectives: Mapping[str, float], proved_secon
         last_restore_seconds=restored.get("seconds"),
         last_verify=last_verify(repository),
         archives=tuple(found),
+        replicas=copies,
     )
 
 

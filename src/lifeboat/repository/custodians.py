@@ -86,6 +86,7 @@ def open_catalogs(repository: Repository) -> int:
 
 def _publish(repository: Repository, custodians: tuple[NamedRecipient, ...]) -> None:
     signer = repository.need_identity()
+    repository.refuse_replica("another description")
     before = repository.description
     after = replace(before, revision=before.revision + 1, custodians=custodians)
     write_description(repository.store, after, [signer])

@@ -16,6 +16,12 @@ class RepositoryExists(SettingsError):
     code = "repository-exists"
 
 
+class IsAReplica(SettingsError):
+    """The place is marked as a second copy of a repository: nothing of its own is written there."""
+
+    code = "is-a-replica"
+
+
 class KeyMissing(KeyTrouble):
     """This needs a key, and none was given."""
 

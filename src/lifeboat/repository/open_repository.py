@@ -27,6 +27,7 @@ from lifeboat.repository.names import (
 )
 from lifeboat.repository.objects import read_verified
 from lifeboat.repository.record import Record, show_time
+from lifeboat.repository.replica import refuse_replica
 from lifeboat.repository.writers import CatalogKey, Registration, WriterSecret, read_registrations, register_writer
 from lifeboat.storage.object_store import ObjectStore
 
@@ -73,11 +74,12 @@ class Repository(Catalog):
         return self.identity or self.custodian
 
     def writer(self, now: datetime) -> WriterSecret:
-        """This installation's writer; recovered or registered when the key permits. Raises ``WriterUnknown``."""
+        """This installation's writer; recovered or registered when the key permits. Raises ``WriterUnknown``, ``IsAReplica``."""
         secret = self.state.load_writer()
         if secret is not None and secret.writer.hex() in self.registrations:
             self.secrets.setdefault(secret.writer.hex(), secret)
             return secret
+        self.refuse_replica("a backup")
         if self.identity is None:
             raise WriterUnknown(
                 "this machine is not a registered writer of the repository",
@@ -107,10 +109,21 @@ class Repository(Catalog):
         return secret
 
     def register(self, secret: WriterSecret, label: str, now: datetime, machine: str = "") -> None:
-        """Make a writer known, for every recipient and custodian there is; raises ``KeyMissing``."""
+        """Make a writer known, for every recipient and custodian there is; raises ``KeyMissing``, ``IsAReplica``."""
+        self.refuse_replica("a new writer")
         register_writer(self.store, self.description, secret, label, show_time(now), self.need_identity(), machine)
         self.take_registrations()
         self.secrets[secret.writer.hex()] = secret
+
+    def refuse_replica(self, what: str) -> None:
+        """Stop what would make a replica differ; raises ``IsAReplica``. A machine that was a writer here already goes on: whoever can
+        write to the store could otherwise stop all its backups with one object.
+
+        Args:
+            what: As for ``replica.refuse_replica``.
+        """
+        if self.state.load_writer() is None:
+            refuse_replica(self.store, what)
 
     def writer_secret(self, writer: str) -> WriterSecret:
         """The whole secret of a writer; raises ``KeyMissing`` kinds when no more than its catalog key is at hand."""

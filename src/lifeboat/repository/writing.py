@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lifeboat.compression.zstd import DEFAULT_LEVEL, compress
 from lifeboat.crypto.sealing import LARGEST_CHUNK_BYTES, Compression, Kind, chunk_id, seal_chunk
+from lifeboat.foundation.byte_budget import ByteBudget
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.sizes import MIB
@@ -79,26 +80,6 @@ class RunAborted(RuntimeError):
     """The run is over: an earlier step failed (the cause) and nothing is committed."""
 
 
-class _Budget:
-    """Bytes that may be in flight; whoever wants more waits. One piece larger than all of it passes alone."""
-
-    def __init__(self, total_bytes: int) -> None:
-        self._total = total_bytes
-        self._used = 0
-        self._changed = threading.Condition()
-
-    def take(self, count: int) -> None:
-        with self._changed:
-            while self._used and self._used + count > self._total:
-                self._changed.wait()
-            self._used += count
-
-    def give_back(self, count: int) -> None:
-        with self._changed:
-            self._used -= count
-            self._changed.notify_all()
-
-
 class _OpenPack:
     """Sealed chunks that wait to become a pack."""
 
@@ -143,7 +124,7 @@ class Run:
         self._fresh: set[bytes] = set()
         self._needed: set[bytes] = set()
         self._open = {True: _OpenPack(), False: _OpenPack()}
-        self._budget = _Budget(self._limits.in_flight_bytes)
+        self._budget = ByteBudget(self._limits.in_flight_bytes)
         self._upload_slots = threading.Semaphore(self._limits.uploads)
         self._sealers = ThreadPoolExecutor(self._limits.sealers, thread_name_prefix="seal")
         self._uploaders = ThreadPoolExecutor(self._limits.uploads, thread_name_prefix="upload")

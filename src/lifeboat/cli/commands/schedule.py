@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lifeboat.app.schedule_install import Scheduling
     from lifeboat.app.schedule_run import ScheduledRuns
 
-JOBS = ("db", "files", "config", "all", "age", "verify", "scrub", "prune", "carry")
+JOBS = ("db", "files", "config", "all", "age", "verify", "scrub", "replicate", "prune", "carry")
 
 
 class ScheduleGroup(click.Group):

@@ -13,7 +13,7 @@ from lifeboat.cli.show.verify import say_rotation
 from lifeboat.cli.show.words import count, short_id, typed_source
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import ArchiveStatus, SourceStatus, StatusReport
+from lifeboat.operations.reports import ArchiveStatus, ReplicaStatus, SourceStatus, StatusReport
 
 PROVING = "lifeboat verify --level full --max-minutes 20"
 
@@ -27,6 +27,7 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
         ("last restore took", rto),
         ("last verify", _last_verify(report, now)),
         *_archives(report),
+        *_replicas(report, now),
     ]
     table = columns("source", "newest", "age (RPO)", "goal", "snapshots", "proved", "state", right=("snapshots",))
     for one in report.sources:
@@ -92,6 +93,33 @@ def _archive(one: ArchiveStatus) -> Text:
     if one.by_memory:
         said.append("as this machine's stream remembers it")
     return text("; ".join(said), DOUBTFUL if one.stalled or one.gaps else GOOD)
+
+
+def _replicas(report: StatusReport, now: datetime) -> list[tuple[str, str | Text]]:
+    """Each second copy and how far it is behind."""
+    return [(f"replica {one.name}", _replica(one, now)) for one in report.replicas]
+
+
+def _replica(one: ReplicaStatus, now: datetime) -> Text:
+    if one.trouble is not None:
+        return text("not to be seen from here; see below", DOUBTFUL)
+    said = []
+    if one.as_of is not None:
+        said.append(f"complete as of {show_age((now - one.as_of).total_seconds())}")
+    if one.missing_snapshots:
+        said.append(
+            f"{count(one.missing_snapshots, 'snapshot')} behind, the oldest by {show_seconds(one.lag_seconds or 0.0)}"
+        )
+    else:
+        said.append("every snapshot is in it")
+    said += [
+        f"newest {typed_source(row.source)} {'none' if row.there is None else show_moment_short(row.there, now)}"
+        for row in one.newest
+        if row.there != row.here
+    ]
+    if one.missing_objects:
+        said.append(f"{count(one.missing_objects, 'object')} could not be copied")
+    return text("; ".join(said), DOUBTFUL if one.problems or one.missing_objects else GOOD)
 
 
 def _last_verify(report: StatusReport, now: datetime) -> str:

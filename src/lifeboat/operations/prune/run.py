@@ -68,17 +68,28 @@ def prune(repository: Repository, rules: Rules, progress: Progress) -> PruneRepo
     heard = {*plan.heard, *_take_back(repository, signer, plan)}
     _say(repository, signer, Verb.FORGET, plan.forget, _words(rules), plan)
     _still(repository, plan)
-    progress.begin("removing", total_bytes=plan.freed_bytes, total_items=len(plan.removals))
+    removed, stopped = remove_in_order(repository, plan.removals, heard, progress)
+    return report_of(plan, rules, dry_run=False, removed=removed, findings=[*plan.findings, *stopped])
+
+
+def remove_in_order(
+    repository: Repository, removals: Sequence[Removal], heard: Collection[str], progress: Progress
+) -> tuple[list[Removal], list[Finding]]:
+    """Remove what a plan, or some whole generations of one, says; returns what is gone, and what stopped the rest.
+
+    Args:
+        heard: Names of the statements that the plan knows.
+    """
+    progress.begin("removing", total_bytes=sum(one.size_bytes for one in removals), total_items=len(removals))
     removed: list[Removal] = []
     stops: list[_Refused | _SaidMeanwhile] = []
-    for outcome in _remove(repository, plan.removals, heard):
+    for outcome in _remove(repository, removals, heard):
         if isinstance(outcome, Removal):
             removed.append(outcome)
             progress.advance(outcome.size_bytes, 1)
         else:
             stops.append(outcome)
-    findings = [*plan.findings, *_what_stopped(stops, set(plan.removals) - set(removed))]
-    return report_of(plan, rules, dry_run=False, removed=removed, findings=findings)
+    return removed, list(_what_stopped(stops, set(removals) - set(removed)))
 
 
 def _take_back(repository: Repository, signer: Identity, plan: PrunePlan) -> list[str]:

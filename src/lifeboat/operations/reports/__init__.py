@@ -11,6 +11,13 @@ from lifeboat.operations.reports.documents import (
     FoundDocuments,
 )
 from lifeboat.operations.reports.pruning import ArchiveVerdict, FreedLater, PruneReport, PruneVerdict
+from lifeboat.operations.reports.replicas import (
+    PromoteReport,
+    ReplicaNewest,
+    ReplicaReport,
+    ReplicaStatus,
+    ReplicateReport,
+)
 from lifeboat.operations.reports.restores import (
     PlanStep,
     PointRow,
@@ -54,8 +61,13 @@ __all__ = [
     "Offer",
     "PlanStep",
     "PointRow",
+    "PromoteReport",
     "PruneReport",
     "PruneVerdict",
+    "ReplicaNewest",
+    "ReplicaReport",
+    "ReplicaStatus",
+    "ReplicateReport",
     "RestorePlanReport",
     "RestoreReport",
     "RestoreRequest",

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from lifeboat.foundation.finding import Finding
 from lifeboat.operations.reports.checks import LastVerify
+from lifeboat.operations.reports.replicas import ReplicaStatus
 from lifeboat.operations.reports.snapshots import SnapshotRow
 
 
@@ -69,3 +70,4 @@ class StatusReport:
     last_verify: LastVerify | None = None
     """None: this machine never verified the repository."""
     archives: tuple[ArchiveStatus, ...] = ()
+    replicas: tuple[ReplicaStatus, ...] = ()

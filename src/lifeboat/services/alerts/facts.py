@@ -50,6 +50,15 @@ class ArchiveFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaFacts:
+    """Args: behind_seconds: how far the second copy is behind; None: not known. problems: that the last run found."""
+
+    name: str
+    behind_seconds: float | None
+    problems: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SaidFinding:
     """A problem or warning that ``status``, ``doctor`` or ``verify`` found."""
 
@@ -90,6 +99,7 @@ class Facts:
     cost_month: float | None = None
     stored_bytes: int | None = None
     unreachable: SaidFinding | None = None
+    replicas: Sequence[ReplicaFacts] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +117,5 @@ class Thresholds:
     disk_free_share: float = 0.1
     verify_seconds: float = 2 * 86_400
     rehearsal_seconds: float = 92 * 86_400
+    replica_seconds: float = 26 * 3_600
+    """A daily run, and two hours in which it may take its time."""

@@ -249,6 +249,28 @@ def rehearsal(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
         )
 
 
+def replica(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
+    for one in facts.replicas:
+        if one.behind_seconds is not None and one.behind_seconds > thresholds.replica_seconds:
+            yield Condition(
+                "replica-late",
+                Severity.WARNING,
+                one.name,
+                f"the replica is {show_seconds(one.behind_seconds)} behind; {show_seconds(thresholds.replica_seconds)} are meant",
+                "If the repository were lost now, what was stored since would be lost with it.",
+                f"`lifeboat replicate {one.name}`; `lifeboat serve` does it every day",
+            )
+        if one.problems:
+            yield Condition(
+                "replica-problems",
+                Severity.WARNING,
+                one.name,
+                f"the last run of the replica found {'a problem' if one.problems == 1 else f'{one.problems} problems'}",
+                "Something in the repository or in its second copy is damaged or gone; the other one may still have it.",
+                f"`lifeboat replicate {one.name}` says what",
+            )
+
+
 def _from_finding(rule: str, one: SaidFinding, means: str) -> Condition:
     severity = Severity.CRITICAL if one.is_problem else Severity.WARNING
     return Condition(rule, severity, one.subject, one.message, means, one.hint, {"code": one.code})
@@ -271,4 +293,5 @@ RULES: tuple[Rule, ...] = (
     budget,
     disk,
     rehearsal,
+    replica,
 )

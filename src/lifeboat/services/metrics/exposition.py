@@ -51,6 +51,17 @@ class ArchiveMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaMetrics:
+    """A second copy. Args: as_of: the last run of this machine that went to its end."""
+
+    name: str
+    as_of: datetime | None
+    behind_seconds: float | None
+    missing_snapshots: int | None
+    problems: int
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsFacts:
     """Args: up: Whether the repository could be looked at; else most is empty. alerts: Open ones by severity."""
 
@@ -61,6 +72,7 @@ class MetricsFacts:
     sources: Sequence[SourceMetrics] = ()
     jobs: Sequence[JobMetrics] = ()
     archives: Sequence[ArchiveMetrics] = ()
+    replicas: Sequence[ReplicaMetrics] = ()
     alerts: Mapping[str, int] = field(default_factory=dict)
     stored_bytes: int | None = None
     verified: datetime | None = None
@@ -86,6 +98,7 @@ def families(facts: MetricsFacts) -> Iterable[Metric]:
     yield from _of_sources(facts.sources)
     yield from _of_jobs(facts.jobs)
     yield from _of_archives(facts.archives)
+    yield from _of_replicas(facts.replicas)
     open_now = [((severity,), float(facts.alerts.get(severity, 0))) for severity in ("critical", "warning", "info")]
     yield _gauge("lifeboat_alerts_open", "Open alerts.", open_now, ["severity"])
     single = [
@@ -143,6 +156,20 @@ def _of_archives(archives: Sequence[ArchiveMetrics]) -> Iterable[Metric]:
         samples = [((one.label,), float(value)) for one, value in pairs if value is not None]
         if samples:
             yield _gauge(f"lifeboat_{name}", words, samples, ["writer"])
+
+
+def _of_replicas(replicas: Sequence[ReplicaMetrics]) -> Iterable[Metric]:
+    table: Table = [
+        ("replica_timestamp_seconds", "Up to when the second copy is complete, by this machine's last run.", [_time(one.as_of) for one in replicas]),
+        ("replica_lag_seconds", "How far the second copy is behind.", [one.behind_seconds for one in replicas]),
+        ("replica_missing_snapshots", "Snapshots that are not in it.", [one.missing_snapshots for one in replicas]),
+        ("replica_problems", "Problems that the last run found.", [one.problems for one in replicas]),
+    ]  # fmt: skip
+    for name, words, values in table:
+        pairs = zip(replicas, values, strict=True)
+        samples = [((one.name,), float(value)) for one, value in pairs if value is not None]
+        if samples:
+            yield _gauge(f"lifeboat_{name}", words, samples, ["replica"])
 
 
 def _gauge(

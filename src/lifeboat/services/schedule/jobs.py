@@ -1,8 +1,8 @@
 """The jobs of one installation, made from what it protects and how much may be lost. Pure.
 
 Every hour the database; at 02:00 everything as one recovery point; at 03:30 an hour's share of reading and opening all that is stored;
-at 08:00 a verification of its structure; on Sundays a prune. An objective that is shorter or longer moves the first; one of the files that
-is shorter than a day gives them a job of their own. A machine without a key can do no more than look at ages.
+at 04:30 second copies, if any are set; at 08:00 a verification of its structure; on Sundays a prune. An objective that is shorter or longer
+moves the first; one of the files that is shorter than a day gives them a job of their own. A machine without a key can do no more than look at ages.
 """
 
 from dataclasses import dataclass
@@ -41,15 +41,19 @@ ARGUMENTS = {
     "scrub": ("verify", "--level", "full", "--max-minutes", str(SCRUB_MINUTES)),
     "prune": ("prune", "--yes"),
     "carry": ("carry-forward",),
+    "replicate": ("replicate",),
 }
 """What each job types; a unit or a crontab names the job only, so that a newer Lifeboat may type something better."""
 
 
-def plan_jobs(db_seconds: float | None, files_seconds: float | None, *, can_prune: bool) -> list[Job]:
+def plan_jobs(
+    db_seconds: float | None, files_seconds: float | None, *, can_prune: bool, has_replicas: bool = False
+) -> list[Job]:
     """The jobs for these objectives; None for what is not protected.
 
     Args:
         can_prune: Whether this machine has a key that may: in the guarded profile somebody else prunes.
+        has_replicas: Whether there are second copies to be kept up to date.
     """
     jobs = []
     for name, title, objective in (("db", "the database", db_seconds), ("files", "the files", files_seconds)):
@@ -61,6 +65,8 @@ def plan_jobs(db_seconds: float | None, files_seconds: float | None, *, can_prun
         jobs.append(Job("age", "look at the ages", DAY, "0 8 * * *", "*-*-* 08:00:00", "every day at 08:00"))
     else:
         jobs.append(Job("scrub", "rolling scrub", DAY, "30 3 * * *", "*-*-* 03:30:00", "every day at 03:30"))
+        if has_replicas:
+            jobs.append(Job("replicate", "second copies", DAY, "30 4 * * *", "*-*-* 04:30:00", "every day at 04:30"))
         jobs.append(Job("verify", "verification", DAY, "0 8 * * *", "*-*-* 08:00:00", "every day at 08:00"))
         jobs.append(Job("prune", "prune", WEEK, "30 5 * * 0", "Sun *-*-* 05:30:00", "Sundays at 05:30"))
     return jobs

@@ -1,0 +1,211 @@
+"""Second copies for one set of settings: made, verified, made the repository when that is lost; and how far each is behind."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lifeboat.app.build import build_identity, build_repository, build_store, label, machine
+from lifeboat.app.read_replicas import replicas_meant
+from lifeboat.app.settings import ReplicaSettings, Settings
+from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import LifeboatError, SettingsError
+from lifeboat.foundation.finding import Level
+from lifeboat.foundation.progress import Progress
+from lifeboat.operations.replicate.lag import Seen, look_at, recall, remember
+from lifeboat.operations.replicate.places import Place, look_at_place, promote
+from lifeboat.operations.replicate.removing import follow_prune
+from lifeboat.operations.replicate.run import Hurts, look, repair_named, replicate
+from lifeboat.operations.reports import ReplicaReport, ReplicateReport
+from lifeboat.operations.verify.damage import name_snapshot
+from lifeboat.operations.verify.rolling import Limits
+from lifeboat.operations.verify.run import verify
+from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.names import stated_digest
+from lifeboat.repository.open_repository import Repository, open_repository
+from lifeboat.repository.record import Record
+from lifeboat.storage.errors import BucketMissing, StorageDenied
+from lifeboat.storage.object_store import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class HowToReplicate:
+    """What was asked for besides copying.
+
+    Args:
+        dry_run: Say what would be done.
+        delete: Remove from the replica what prune removed from the repository.
+        adopt: A copy by another tool becomes the replica.
+        repair: Replace what is damaged in the replica.
+        verify: Read all of the replica afterwards.
+    """
+
+    dry_run: bool = False
+    delete: bool = False
+    adopt: bool = False
+    repair: bool = False
+    verify: bool = False
+
+
+class Replicating:
+    def __init__(self, settings: Settings, clock: Clock, progress: Progress) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._progress = progress
+
+    def run(self, words: Sequence[str], how: HowToReplicate) -> ReplicateReport:
+        """Bring these replicas up to date; none named: all that are set. One that cannot be does not keep the others from it."""
+        if self._settings.as_replica is not None:
+            raise SettingsError(
+                "a replica is not replicated through --replica",
+                f"`lifeboat replicate {self._settings.as_replica}` copies the repository to it",
+            )
+        meant = replicas_meant(self._settings, words, self._settings.folder)
+        repository = build_repository(self._settings, self._clock)
+        done: list[ReplicaReport] = []
+        failures: list[LifeboatError] = []
+        for one in meant:
+            try:
+                done.append(self._one(repository, one, how))
+            except LifeboatError as error:
+                failures.append(_denied_in_words(error))
+                if len(meant) > 1:
+                    self._progress.note(f"replica {one.name}: {error.message}")
+        if failures:
+            for report in done:
+                self._progress.note(f"replica {report.name} was brought up to date all the same")
+            raise failures[0]
+        return ReplicateReport(repository.store.describe(), tuple(done))
+
+    def promote(self) -> int:
+        """Make the place that the settings name the repository, if it is marked as a replica; returns how many marks it had."""
+        return promote(build_store(self._settings, self._clock))
+
+    def seen(self, repository: Repository) -> list[Seen]:
+        """How each replica that is set stands: by memory where this machine makes it, else by a look."""
+        found = []
+        for one in self._settings.replicas:
+            where = str(one.place.location)
+            try:
+                if one.trouble is not None:
+                    raise one.trouble
+                store = self._store(one, patient=False)
+                known = recall(repository.state, one.name, store.describe())
+                found.append(known or look_at(repository.store, store, one.name))
+            except BucketMissing:
+                found.append(Seen(one.name, where, trouble="nothing was ever copied there"))
+            except LifeboatError as error:
+                found.append(Seen(one.name, where, trouble=error.message))
+        return found
+
+    def _one(self, repository: Repository, one: ReplicaSettings, how: HowToReplicate) -> ReplicaReport:
+        how = replace(how, delete=how.delete or one.follow_prune)
+        place = self._place(repository, one, how)
+        if how.dry_run:
+            where = str(one.place.location) if place is None else place.store.describe()
+            report = look(one.name, repository.store, place, where, self._progress)
+            return (
+                self._follow_prune(repository, one, report, dry_run=True) if how.delete and not report.first else report
+            )
+        assert place is not None
+        report, through = replicate(
+            one.name,
+            repository.store,
+            repository.description,
+            place,
+            repair=how.repair,
+            hurts=_hurts(repository) if repository.secrets else None,
+            clock=self._clock,
+            progress=self._progress,
+        )
+        if how.delete:
+            report = self._follow_prune(repository, one, report, dry_run=False)
+        if how.verify:
+            report = self._verified(repository, one, report, how)
+        found = [*report.findings, *(report.verified.findings if report.verified else ())]
+        with suppress(SettingsError):
+            remember(repository.state, report, through, sum(finding.level is Level.PROBLEM for finding in found))
+        return report
+
+    def _place(self, repository: Repository, one: ReplicaSettings, how: HowToReplicate) -> Place | None:
+        is_folder = isinstance(one.place.location, Path)
+        try:
+            store = self._store(one, create=is_folder and not how.dry_run)
+        except BucketMissing:
+            if is_folder and how.dry_run:
+                return None
+            raise
+        return look_at_place(repository.store, repository.description, store, adopt=how.adopt)
+
+    def _follow_prune(
+        self, repository: Repository, one: ReplicaSettings, report: ReplicaReport, *, dry_run: bool
+    ) -> ReplicaReport:
+        removed, findings = follow_prune(
+            repository.store, self._opened(one), self._settings.retention, self._progress, dry_run=dry_run
+        )
+        count, size = len(removed), sum(removal.size_bytes for removal in removed)
+        return replace(
+            report,
+            removed_objects=count,
+            removed_bytes=size,
+            kept_on_objects=report.kept_on_objects - count,
+            kept_on_bytes=report.kept_on_bytes - size,
+            findings=(*report.findings, *findings),
+        )
+
+    def _verified(
+        self, repository: Repository, one: ReplicaSettings, report: ReplicaReport, how: HowToReplicate
+    ) -> ReplicaReport:
+        """Read all of it; with ``repair`` mend what is damaged there, and read that again."""
+        replica = self._opened(one)
+        checked = verify(
+            replica,
+            "full",
+            objectives={},
+            sample_percent=100.0,
+            limits=Limits(None, None),
+            rules=self._settings.retention,
+            clock=self._clock,
+            progress=self._progress,
+        )
+        damaged = sorted({finding.subject for finding in checked.findings if stated_digest(finding.subject)})
+        if how.repair and damaged:
+            mended, _ = repair_named(repository.store, replica.store, damaged)
+            if mended:
+                report = replace(report, repaired_objects=report.repaired_objects + mended)
+                return self._verified(repository, one, report, replace(how, repair=False))
+        return replace(report, verified=checked)
+
+    def _opened(self, one: ReplicaSettings) -> Repository:
+        """The replica, as a repository."""
+        store = self._store(one)
+        return open_repository(
+            store,
+            identity=build_identity(self._settings),
+            state=LocalState(self._settings.state, store.describe()),
+            label=label(self._settings),
+            machine=machine(self._settings),
+        )
+
+    def _store(self, one: ReplicaSettings, *, create: bool = False, patient: bool = True) -> ObjectStore:
+        return build_store(replace(self._settings, repository=one.place), self._clock, create=create, patient=patient)
+
+
+def _hurts(repository: Repository) -> Hurts:
+    def told(names: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        wanted = {bytes.fromhex(digest): name for name in names if (digest := stated_digest(name)) is not None}
+        found: dict[str, list[str]] = {}
+        for _, record in repository.records():
+            if isinstance(record, Record):
+                for pack in wanted.keys() & set(record.packs):
+                    found.setdefault(wanted[pack], []).append(name_snapshot(record))
+        return {name: tuple(snapshots) for name, snapshots in found.items()}
+
+    return told
+
+
+def _denied_in_words(error: LifeboatError) -> LifeboatError:
+    if not isinstance(error, StorageDenied):
+        return error
+    hint = "replicate lists and reads everything in the repository (no key is needed), and lists and puts everything in the replica"
+    return StorageDenied(error.message, f"{hint}; {error.hint}" if error.hint else hint)

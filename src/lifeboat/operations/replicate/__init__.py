@@ -1,0 +1,1 @@
+"""A second copy of the repository, byte for byte: ``survey`` (what lies where), ``copying``, ``run``; ``removing`` follows prune; ``lag``."""
