@@ -20,6 +20,7 @@ from lifeboat.services.metrics.exposition import (
     ArchiveMetrics,
     JobMetrics,
     MetricsFacts,
+    ReplicaMetrics,
     SourceMetrics,
     families,
     render,
@@ -34,6 +35,7 @@ FULL = MetricsFacts(
     (SourceMetrics("db", AT, AT, AT, 3600, True, 24, 10, 5), SourceMetrics("files", None, None, None, 86400, False, 0, None, None)),
     (JobMetrics("backup db", AT, 12.5, True, AT),),
     (ArchiveMetrics('app "1"\n', AT, 3.5, False, 0),),
+    (ReplicaMetrics("riyadh", AT, 90.0, 0, 0), ReplicaMetrics("not seen", None, None, None, 0)),
     {"critical": 1},
     1000,
     AT,
@@ -58,6 +60,7 @@ def test_the_page_is_read_by_prometheus_own_parser() -> None:
     assert page["lifeboat_snapshot_timestamp_seconds"] == [({"source": "db"}, AT.timestamp())], "no age of 1970"
     assert page["lifeboat_objective_met"] == [({"source": "db"}, 1.0), ({"source": "files"}, 0.0)]
     assert page["lifeboat_archive_lag_seconds"] == [({"writer": 'app "1"\n'}, 3.5)]
+    assert page["lifeboat_replica_lag_seconds"] == [({"replica": "riyadh"}, 90.0)], "what is not known is no zero"
     assert page["lifeboat_run_success"] == [({"job": "backup db"}, 1.0)]
     assert page["lifeboat_info"][0][0]["version"] == "0.1"
     assert page["lifeboat_up"] == [({}, 1.0)] and page["lifeboat_alerts_open"][0] == ({"severity": "critical"}, 1.0)

@@ -1,4 +1,4 @@
-"""The mark of a replica: a small object in ``config/`` of a second copy that says what it is a copy of (docs/format.md, section 17).
+"""The mark of a replica: a small object in ``config/`` of a second copy that says what it is a copy of (docs/format.md, section 18).
 
 It keeps people from backing up into a replica by accident: two copies that both take writes would never be one again. It protects
 against nobody who means harm, and nobody needs it to restore: readers ignore it, and it is never copied itself.
