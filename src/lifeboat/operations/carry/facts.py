@@ -3,52 +3,25 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from functools import cached_property
 
 from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.carry.home import HomePack, Told, home_packs, packs_in
 from lifeboat.operations.carry.living import count_living, guess_living
 from lifeboat.repository.carrying import Carry, Lane
-from lifeboat.repository.chunk_table import ChunkTable
-from lifeboat.repository.data_keys import read_wrapped_key
-from lifeboat.repository.names import KEYS, Class, Source, key_name, typed
-from lifeboat.repository.objects import read_many
+from lifeboat.repository.names import KEYS, Class, Source, typed
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.quarantine import quarantined, spoilt_in
 from lifeboat.repository.record import Record
 from lifeboat.retention.due import long_is_due
 from lifeboat.retention.periods import generation_of
 from lifeboat.retention.rules import Rules
-from lifeboat.storage.errors import ObjectMissing, StorageDenied
-from lifeboat.storage.object_store import StoredObject
+from lifeboat.retention.verdicts import AHEAD
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing
 
 AT_WORK = timedelta(days=8)
 """Who has stored nothing for longer (a weekly backup does) will hardly store something this month: nothing is copied for it."""
-ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-"""Storage classes from which nothing can be copied before it has been brought back."""
-
-
-class Hindrance(StrEnum):
-    """Why a pack cannot be copied, whatever it holds."""
-
-    NONE = ""
-    SPOILT = "gone, cut or found damaged"
-    ARCHIVED = "in an archive class"
-    OTHER_RECIPIENTS = "sealed for other recipients than today's"
-
-
-@dataclass(frozen=True, slots=True)
-class HomePack:
-    """A pack where it was first stored, or was carried to last."""
-
-    name: bytes
-    size_bytes: int
-    live_bytes: int
-    """Of it, what the newest snapshot needs."""
-    data_key: bytes
-    hindrance: Hindrance = Hindrance.NONE
-    storage_class: str = "STANDARD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +61,22 @@ def gather(repository: Repository, rules: Rules, progress: Progress) -> CarryFac
     progress.begin("reading catalogs")
     now = repository.store.time_there()
     generation = generation_of(now)
-    records = [one for one in repository.snapshots() if one.is_backup and one.finished <= now + timedelta(minutes=5)]
+    by_source: dict[tuple[str, str], list[Record]] = {}
+    for record in repository.snapshots():
+        if record.is_backup and record.finished <= now + AHEAD:
+            by_source.setdefault((record.writer, record.source), []).append(record)
     lots: list[Lot] = []
     findings: list[Finding] = []
-    for (writer, source), theirs in sorted(_by_source(records).items()):
-        base = max(theirs, key=lambda one: one.finished)
-        if now - base.finished > AT_WORK:
+    for _, theirs in sorted(by_source.items()):
+        one = _OneSource(repository, theirs)
+        if now - one.base.finished > AT_WORK:
             continue
         for class_ in _classes(theirs, generation, now, rules):
-            origin = (Class(base.class_), base.generation)
-            begun = any((one.class_, one.generation) == (class_, generation) for one in theirs)
-            lane = Lane(writer, Source(source), class_, generation, *origin)
             try:
-                lots += _lots(repository, lane, base, theirs, begun)
-            except (RepositoryDamaged, KeyTrouble, ObjectMissing) as error:
-                findings.append(_not_counted(base, error))
+                lots += one.lots(class_, generation)
+            except (RepositoryDamaged, KeyTrouble, ObjectMissing, ObjectArchived) as error:
+                findings.append(_not_counted(one.base, error))
     return CarryFacts(now, generation, tuple(lots), tuple(findings))
-
-
-def _by_source(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
-    found: dict[tuple[str, str], list[Record]] = {}
-    for one in records:
-        found.setdefault((one.writer, one.source), []).append(one)
-    return found
 
 
 def _classes(theirs: list[Record], generation: str, now: datetime, rules: Rules) -> Iterator[Class]:
@@ -121,91 +87,59 @@ def _classes(theirs: list[Record], generation: str, now: datetime, rules: Rules)
     yield Class.SHORT
 
 
-def _lots(repository: Repository, lane: Lane, base: Record, theirs: list[Record], begun: bool) -> Iterator[Lot]:
-    there = {bytes.fromhex(one.name[-64:]): one.size_bytes for one in _named(repository.store.list_under(lane.place))}
-    carries = [one for _, one in repository.carries(lane.writer, lane.generation) if isinstance(one, Carry)]
-    carries = [one for one in carries if one.lane.place == lane.place]
-    said = frozenset(name for one in carries for name in one.packs)
-    label, exact, rate = repository.label_of(base), repository.identity is not None, _rate(theirs)
-    keys_there = (
-        {one.name[-64:] for one in repository.store.list_under(f"{KEYS}{lane.generation}/")} if carries else set()
-    )
-    again: set[bytes] = set()
-    for way in dict.fromkeys(one.lane for one in carries):
-        table = repository.chunk_table(way.writer, way.from_generation, way.source, way.from_class)
-        told = {name: key.hex() in keys_there for name, key, _ in table.packs()}
-        names = {
-            name
-            for one in carries
-            if one.lane == way
-            for name in one.packs
-            if name not in there or not told.get(name, True)
-        }
-        if names:
-            whole = {name: size for name, _, size in table.packs()}
-            yield Lot(
-                way,
-                label,
-                base,
-                tuple(_home_packs(repository, way, names, whole, table)),
-                exact,
-                begun,
-                True,
-                there,
-                said,
-                rate,
-            )
-            again |= names
-    packs: tuple[HomePack, ...] = ()
-    if lane.leads_on() and not begun:
-        table = repository.chunk_table(
-            lane.writer, base.generation, base.source, base.class_, first=frozenset(base.packs)
-        )
-        live = count_living(repository, base, table) if exact else guess_living(base, table)
-        packs = tuple(_home_packs(repository, lane, set(base.packs) - again, live, table))
-    yield Lot(lane, label, base, packs, exact, begun, False, there, said, rate)
+class _OneSource:
+    """One writer's snapshots of one source. What its newest needs is counted once, for both classes."""
 
+    def __init__(self, repository: Repository, theirs: list[Record]) -> None:
+        self._repository = repository
+        self._theirs = theirs
+        self._exact = repository.identity is not None
+        self.base = max(theirs, key=lambda one: one.finished)
 
-def _named(listing: Iterable[StoredObject]) -> Iterator[StoredObject]:
-    return (one for one in listing if len(one.name.rsplit("/", 1)[-1]) == 64)
+    def lots(self, class_: Class, generation: str) -> Iterator[Lot]:
+        """What of it could be carried into this class and month; before that what had been, and is gone."""
+        base, store = self.base, self._repository.store
+        begun = any((one.class_, one.generation) == (class_, generation) for one in self._theirs)
+        lane = Lane(base.writer, Source(base.source), class_, generation, Class(base.class_), base.generation)
+        sizes = {name: one.size_bytes for name, one in packs_in(store, lane.place).items()}
+        carries = [one for _, one in self._repository.carries(lane.writer, generation) if isinstance(one, Carry)]
+        carries = [one for one in carries if one.lane.place == lane.place]
+        said = frozenset(name for one in carries for name in one.packs)
 
+        def lot(way: Lane, packs: Iterable[HomePack], again: bool) -> Lot:
+            label, rate = self._repository.label_of(base), _rate(self._theirs)
+            return Lot(way, label, base, tuple(packs), self._exact, begun, again, sizes, said, rate)
 
-def _home_packs(
-    repository: Repository, lane: Lane, names: set[bytes], live: dict[bytes, int], table: ChunkTable
-) -> Iterator[HomePack]:
-    stored = {bytes.fromhex(one.name[-64:]): one for one in _named(repository.store.list_under(lane.origin))}
-    spoilt = spoilt_in(quarantined(repository.state, repository.id), lane.origin)
-    told = {name: (key, size) for name, key, size in table.packs() if name in names}
-    sealed_alike = _for_todays_recipients(repository, lane.from_generation, {key for key, _ in told.values()})
-    for name, (key, size) in sorted(told.items()):
-        hindrance = Hindrance.NONE
-        if name in spoilt or name not in stored or stored[name].size_bytes != size:
-            hindrance = Hindrance.SPOILT
-        elif stored[name].storage_class in ARCHIVED:
-            hindrance = Hindrance.ARCHIVED
-        elif key not in sealed_alike:
-            hindrance = Hindrance.OTHER_RECIPIENTS
-        kept_as = stored[name].storage_class if name in stored else "STANDARD"
-        yield HomePack(name, size, min(size, live.get(name, 0)), key, hindrance, kept_as)
+        gone: set[bytes] = set()
+        for way, told in self._gone(carries, sizes):
+            gone |= told.keys()
+            yield lot(way, home_packs(self._repository, way, told), True)
+        wanted = lane.leads_on() and not begun
+        told = {name: one for name, one in self._needed.items() if name not in gone} if wanted else {}
+        yield lot(lane, home_packs(self._repository, lane, told) if told else (), False)
 
+    def _gone(self, carries: list[Carry], sizes: dict[bytes, int]) -> Iterator[tuple[Lane, dict[bytes, Told]]]:
+        """By lane: what is said to have been carried and does not lie there, or not with its key, as the index of its origin tells of it."""
+        for way in dict.fromkeys(one.lane for one in carries):
+            table = self._repository.chunk_table(way.writer, way.from_generation, way.source, way.from_class)
+            keys = {one.name[-64:] for one in self._repository.store.list_under(f"{KEYS}{way.generation}/")}
+            named = {name for one in carries if one.lane == way for name in one.packs}
+            told = {
+                name: Told(key, size, size)
+                for name, key, size in table.packs()
+                if name in named and (name not in sizes or key.hex() not in keys)
+            }
+            if told:
+                yield way, told
 
-def _for_todays_recipients(repository: Repository, generation: str, keys: Iterable[bytes]) -> set[bytes]:
-    """The data keys that exactly the present recipients open: a recipient who came or went since must find its will done this month."""
-    today = {named.recipient.fingerprint for named in repository.description.recipients}
-    names = {key_name(generation, key.hex()): key for key in keys}
-    found = set()
-    for name, raw in read_many(repository.store, sorted(names)):
-        if isinstance(raw, LifeboatError) and (raw.worth_retrying or isinstance(raw, StorageDenied)):
-            raise raw
-        if isinstance(raw, bytes):
-            try:
-                if read_wrapped_key(raw, repository.id, generation, name).wrapped_for.keys() == today:
-                    found.add(names[name])
-            except RepositoryDamaged:
-                continue
-        elif not isinstance(raw, LifeboatError):
-            raise raw
-    return found
+    @cached_property
+    def _needed(self) -> dict[bytes, Told]:
+        """The packs of the newest snapshot, and how much of each it needs."""
+        base = self.base
+        named = frozenset(base.packs)
+        table = self._repository.chunk_table(base.writer, base.generation, base.source, base.class_, first=named)
+        live = count_living(self._repository, base, table) if self._exact else guess_living(base, table)
+        return {name: Told(key, size, live.get(name, 0)) for name, key, size in table.packs() if name in named}
 
 
 def _rate(theirs: Iterable[Record]) -> float | None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from lifeboat.foundation.sizes import KIB, MIB
-from lifeboat.operations.carry.facts import Hindrance, HomePack, Lot
+from lifeboat.operations.carry.facts import Lot
+from lifeboat.operations.carry.home import Hindrance, HomePack
 from lifeboat.repository.names import Class
 
 MOSTLY_DEAD = "mostly not needed any more"

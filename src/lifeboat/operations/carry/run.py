@@ -17,7 +17,8 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.annotate import need_signer
-from lifeboat.operations.carry.facts import CarryFacts, HomePack, gather
+from lifeboat.operations.carry.facts import CarryFacts, gather
+from lifeboat.operations.carry.home import HomePack
 from lifeboat.operations.carry.plan import Choice, Worth, choose
 from lifeboat.operations.carry.saving import Saving, saving_of
 from lifeboat.operations.reports.carrying import CarryReport, CarryRow, LeftBehind

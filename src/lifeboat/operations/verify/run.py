@@ -16,6 +16,7 @@ from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.reports import ArchiveStatus, LastVerify, Rotation, VerifyReport
 from lifeboat.operations.verify.acts import check_acts
 from lifeboat.operations.verify.archive import check_archive
+from lifeboat.operations.verify.carried import check_carried
 from lifeboat.operations.verify.content import ContentCheck, Scrub, save_if_possible
 from lifeboat.operations.verify.damage import Consequences
 from lifeboat.operations.verify.follow import check_followed
@@ -64,6 +65,7 @@ def verify(
         findings = _check_ages_here(repository, records, objectives, now)
         return VerifyReport(level, len(records), 0, 0, 0, clock.monotonic() - began, tuple(findings))
     found = check_structure(repository, progress)
+    check_carried(repository, found)
     check_archive(repository, found, rules or Rules(), progress)
     if level == "full" and limits == NO_LIMITS:
         check_acts(repository, found)

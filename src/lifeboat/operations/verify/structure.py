@@ -17,12 +17,11 @@ from lifeboat.operations.retrieve.needs import away_under
 from lifeboat.operations.verify.claims import Claim, Claims
 from lifeboat.operations.verify.damage import Damage, name_snapshot
 from lifeboat.operations.verify.lists import ListCheck
-from lifeboat.repository.carrying import Carry
 from lifeboat.repository.catalog_format import Index, IndexedPack
 from lifeboat.repository.chain import Link, faults_in_chain
 from lifeboat.repository.description import strange_descriptions
 from lifeboat.repository.errors import SaidByNobody
-from lifeboat.repository.names import CONFIG, KEYS, At, Class, Source, key_name, pack_name, packs_prefix, stated_digest
+from lifeboat.repository.names import CONFIG, At, Class, Source, key_name, pack_name, packs_prefix, stated_digest
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.reading import SnapshotReader
@@ -85,7 +84,6 @@ def check_structure(repository: Repository, progress: Progress) -> Structure:
     _indexes(repository, found)
     _packs(repository, found)
     _keys(repository, found)
-    _carries(repository, found)
     if repository.identity is not None:
         _lists(repository, found, progress)
     return found
@@ -321,56 +319,6 @@ def _keys(repository: Repository, found: Structure) -> None:
                     raise
                 (found.bad_keys if isinstance(error, DAMAGE) else found.foreign_keys).add(name)
                 damaged(found, name, error, tuple(sorted(hurt)))
-
-
-def _carries(repository: Repository, found: Structure) -> None:
-    """Whether what is said to have been carried into a month that still takes backups lies there: a writer that may not look would lean on it."""
-    now = repository.store.time_there()
-    for writer in repository.secrets:
-        for name, carry in repository.carries(writer):
-            if isinstance(carry, SaidByNobody):
-                found.findings.append(
-                    Finding(Level.WARNING, carry.code, name, f"{carry.message}; it counts for nothing", carry.hint)
-                )
-            elif isinstance(carry, LifeboatError):
-                damaged(found, name, carry, ("what the next backup need not store again; nothing that is stored",))
-            elif closes(carry.lane.generation) > now:
-                lost = _lost_of(repository, found, carry)
-                if lost:
-                    found.findings.append(_not_there(name, carry, len(lost)))
-
-
-def _lost_of(repository: Repository, found: Structure, carry: Carry) -> list[bytes]:
-    """Of the packs that a statement names those that do not lie there whole, with their keys, as far as indexes tell what that is."""
-    lane, lost = carry.lane, []
-    sizes = {one.name[-64:]: one.size_bytes for one in repository.store.list_under(lane.place)}
-    keys = {one.name[-64:] for one in repository.store.list_under(f"{KEYS}{lane.generation}/")}
-    known = found.packs.get(lane.origin, {}) | found.packs.get(lane.place, {})
-    for pack in carry.packs:
-        told = known.get(pack)
-        whole = sizes.get(pack.hex()) == (sizes.get(pack.hex(), -1) if told is None else told.size_bytes)
-        if not whole or (told is not None and told.data_key_name.hex() not in keys):
-            lost.append(pack)
-    return lost
-
-
-def _not_there(name: str, carry: Carry, count: int) -> Finding:
-    said = f"{count} of the {len(carry.packs)} packs that it says were carried into {carry.lane.generation}"
-    return Finding(
-        Level.PROBLEM,
-        "carried-missing",
-        name,
-        f"{said} are not there, or cut: a guarded writer's next backup would lean on them",
-        "`lifeboat carry-forward` copies them again from where they were; who said so, and who could delete?",
-    )
-
-
-def _archived_key(name: str, error: ObjectArchived, hurts: tuple[str, ...]) -> Finding:
-    message = (
-        "the wrapped data key lies in an archive class: nothing sealed under it can be read before it is brought back"
-    )
-    hint = "does an age rule cover more than packs? Keys and catalog must have none"
-    return Finding(Level.WARNING, error.code, name, message, hint, hurts)
 
 
 def _lists(repository: Repository, found: Structure, progress: Progress) -> None:
