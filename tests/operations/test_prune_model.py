@@ -236,7 +236,11 @@ class Months(RuleBasedStateMachine):
             del self.honest[gone]
             self.proved.discard(gone)
         if not self.was_forged:
-            assert self.world.problems("structure") == []
+            found = self.world.problems("structure")
+            # By a clock that ran ahead the month was over: what nobody needs of it went, and its index stays for the rest.
+            assert [
+                one for one in found if not (self.was_skewed and one.code == "pack-missing" and one.level == "warning")
+            ] == []
         if not self.was_skewed:
             assert self.promised() <= names
 

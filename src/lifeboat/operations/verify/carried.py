@@ -58,11 +58,3 @@ def _not_there(name: str, carry: Carry, count: int) -> Finding:
         f"{said} are not there, or cut: a guarded writer's next backup would lean on them",
         "`lifeboat carry-forward` copies them again from where they were; who said so, and who could delete?",
     )
-
-
-def _archived_key(name: str, error: ObjectArchived, hurts: tuple[str, ...]) -> Finding:
-    message = (
-        "the wrapped data key lies in an archive class: nothing sealed under it can be read before it is brought back"
-    )
-    hint = "does an age rule cover more than packs? Keys and catalog must have none"
-    return Finding(Level.WARNING, error.code, name, message, hint, hurts)

@@ -321,6 +321,14 @@ def _keys(repository: Repository, found: Structure) -> None:
                 damaged(found, name, error, tuple(sorted(hurt)))
 
 
+def _archived_key(name: str, error: ObjectArchived, hurts: tuple[str, ...]) -> Finding:
+    message = (
+        "the wrapped data key lies in an archive class: nothing sealed under it can be read before it is brought back"
+    )
+    hint = "does an age rule cover more than packs? Keys and catalog must have none"
+    return Finding(Level.WARNING, error.code, name, message, hint, hurts)
+
+
 def _lists(repository: Repository, found: Structure, progress: Progress) -> None:
     progress.begin("checking lists", total_items=len(found.records))
     lists, table = ListCheck(), None
