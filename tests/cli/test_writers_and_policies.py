@@ -173,7 +173,10 @@ def test_what_is_locked_is_said_in_the_policies_and_bounded() -> None:
     locked = statement(role_policy(Role.WRITER, place, "ab" * 16), "Lock")
     assert locked["Resource"] == [
         f"arn:aws:s3:::b/prod/{rest}"
-        for rest in (f"catalog/{'ab' * 16}/*", "mongodb/pack/*", "files/pack/*", "config/pack/*", "mongodb/oplog/*")
+        for rest in (
+            *("keys/*", f"catalog/{'ab' * 16}/*", "mongodb/pack/*", "files/pack/*", "config/pack/*", "mongodb/oplog/*"),
+            *("config/repository-*", "config/writer-*", "config/rescue-*", "config/README-*"),
+        )
     ]
     bucket = bucket_policy(place)
     longest = statement(bucket, "NoEndlessLocks")

@@ -11,6 +11,7 @@ from lifeboat.operations.annotate import check_text
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
 from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
+from lifeboat.operations.hold_locks import hold_locks
 from lifeboat.operations.reports import BackupReport
 from lifeboat.operations.status import same_machine_warning
 from lifeboat.operations.taking import Taken, Taking, new_point
@@ -59,7 +60,7 @@ class BackingUp:
             for one in taken:
                 self._progress.note(f"{TYPED[one.source]} was backed up all the same, as snapshot {one.snapshot[:8]}")
             raise failures[0]
-        findings = (*repository.notes, *same_machine_warning(repository))
+        findings = (*repository.notes, *same_machine_warning(repository), *hold_locks(repository))
         return BackupReport(point, tuple(taken), repository.head(), findings)
 
     def _take(self, taking: Taking) -> Taken:

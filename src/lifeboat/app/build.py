@@ -8,6 +8,7 @@ import os
 import socket
 from pathlib import Path
 
+from lifeboat.app.aws_place import lock_periods
 from lifeboat.app.settings import S3Location, Settings
 from lifeboat.cloud.session import Aws, AwsAccess
 from lifeboat.crypto.identity import Identity
@@ -18,6 +19,7 @@ from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.open_repository import Repository, open_repository
 from lifeboat.repository.writing import WriteLimits
 from lifeboat.sources.mongodb.connect import Client, connect, database_of
+from lifeboat.storage.object_lock import ObjectLock
 from lifeboat.storage.object_store import ObjectStore
 from lifeboat.storage.open_store import open_store
 from lifeboat.storage.retrying import RetryingStore
@@ -43,8 +45,17 @@ def build_store(settings: Settings, clock: Clock, *, create: bool = False, patie
         session_token=said.session_token,
         checksum_mode=said.checksum_mode,
         create=create and isinstance(location, Path),
+        lock=build_lock(settings),
     )
     return RetryingStore(inner, clock) if patient and isinstance(location, S3Location) else inner
+
+
+def build_lock(settings: Settings) -> ObjectLock | None:
+    """How what is written is locked; None: the settings want no Object Lock."""
+    periods = lock_periods(settings)
+    if periods is None:
+        return None
+    return ObjectLock("COMPLIANCE" if settings.aws.object_lock == "compliance" else "GOVERNANCE", periods.until)
 
 
 def build_aws(settings: Settings) -> Aws:

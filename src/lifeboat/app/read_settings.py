@@ -91,7 +91,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         limits=Limits(said.limits.threads, said.limits.compression_level),
         stream=StreamSettings(float(said.stream.every), said.stream.outage_hours * HOUR_SECONDS),
         serve=read_serve(said.serve),
-        retention=Rules(**said.retention.model_dump()),
+        retention=_rules(said),
         key=key,
         key_from=key_from,
         notify=read_notify(config, environment, folder),
@@ -151,6 +151,18 @@ def _repository(variables: Variables, said: SettingsFile, folder: Path, base: Pa
         secret_from=secret.where if secret else "",
         label=_label(variables) or table.label,
         recipients=tuple(table.recipients),
+    )
+
+
+def _rules(said: SettingsFile) -> Rules:
+    """What is kept; in a bucket with Object Lock removing only hides for a while."""
+    aws = said.aws
+    locked = aws.object_lock != "off"
+    return Rules(
+        **said.retention.model_dump(),
+        lock_days=aws.lock_days,
+        locked=locked,
+        versions_days=aws.noncurrent_days if locked else None,
     )
 
 

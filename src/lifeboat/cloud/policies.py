@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from lifeboat.cloud.watch.points import NAMESPACE
 from lifeboat.repository.locking import LockPeriods
-from lifeboat.repository.roles import LOCKABLE, NAMED_BY_HASH, PACKS, Rights, Role, rights_of
+from lifeboat.repository.roles import NAMED_BY_HASH, PACKS, Rights, Role, rights_of
 
 VERSION = "2012-10-17"
 BUCKET = "bucket"
@@ -21,8 +22,6 @@ KINDS = (*map(str, Role), ADMIN, BUCKET)
 LARGEST_CHARACTERS = 6144
 """Of a managed policy, white space not counted; an inline policy of a user holds 2,048, which long prefixes exceed."""
 LARGEST_BUCKET_POLICY_BYTES = 20 * 1024
-NAMESPACE = "Lifeboat"
-"""Of our metrics in CloudWatch."""
 NAMES = "lifeboat-*"
 """Of everything that ``aws setup`` makes outside the bucket."""
 
@@ -81,7 +80,7 @@ def role_policy(role: Role, place: Place, writer: str = "") -> Policy:
     if rights.unarchive:
         found.append(_allow("Unarchive", ["s3:RestoreObject"], place.objects(rights.unarchive)))
     if place.locks is not None:
-        found.append(_allow("Lock", ["s3:PutObjectRetention"], place.objects(_lockable(rights))))
+        found.append(_allow("Lock", ["s3:PutObjectRetention"], place.objects(rights.lock)))
     if rights.look_at_bucket:
         looks = ["s3:GetBucket*", "s3:GetLifecycleConfiguration", "s3:GetEncryptionConfiguration"]
         found.append(_allow("LookAtBucket", looks, [place.arn]))
@@ -174,7 +173,7 @@ def admin_policy(place: Place) -> Policy:
             _allow(
                 "Alarms",
                 ["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:SetAlarmState"],
-                [f"arn:aws:cloudwatch:*:*:alarm:{NAMES}"],
+                ["arn:aws:cloudwatch:*:*:alarm:Lifeboat *"],
             ),
             _allow("Topics", [f"sns:{one}" for one in TOPICS], [topics]),
         ]
@@ -205,14 +204,6 @@ POLICIES = (
 TOPICS = (
     *("CreateTopic", "GetTopicAttributes", "SetTopicAttributes", "Subscribe", "ListSubscriptionsByTopic", "Publish"),
 )
-
-
-def _lockable(rights: Rights) -> list[str]:
-    """Of what the role writes, what has a lock."""
-    written = (*rights.write, *rights.copy)
-    if "*" in written:
-        return list(LOCKABLE)
-    return [one for one in written if any(one.startswith(lockable.removesuffix("*")) for lockable in LOCKABLE)]
 
 
 def _listing(place: Place, rights: Rights) -> Policy:

@@ -25,6 +25,7 @@ from lifeboat.repository.names import (
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.roles import Role
+from lifeboat.retention.periods import generation_of
 from lifeboat.storage.conformance.hooks import Inspectable, Provokable, SendsHash, unwrapped
 from lifeboat.storage.errors import ContentRefused, ObjectMissing, StorageDenied
 
@@ -116,7 +117,9 @@ def find_abilities(repository: Repository) -> Abilities:
     scratch = f"{PROBES}{os.urandom(8).hex()}"
     names = [f"{scratch}/{part}" for part in ("written", "versions")]
     never = os.urandom(32).hex()
-    never_pack = pack_name(Source.FILES, Class.SHORT, NEVER, never)
+    # Of this month: a bucket with Object Lock may refuse a pack whose lock would be over.
+    month = generation_of(store.time_there())
+    never_pack = pack_name(Source.FILES, Class.SHORT, month, never)
     sends_hash = place if isinstance(place, SendsHash) else None
     provokable = place if isinstance(place, Provokable) else None
     try:
@@ -135,10 +138,10 @@ def find_abilities(repository: Repository) -> Abilities:
             tried = may_write(never_pack, over=True)
             return _may(lambda: provokable.write_over(names[0], b"again")) if tried is None else tried
 
-        segment = segment_name(NEVER, never, "0" * 16, "0" * 16, "0" * 16, mine, never)
+        segment = segment_name(month, never, "0" * 16, "0" * 16, "0" * 16, mine, never)
         own = [
             may_write(name)
-            for name in (never_pack, key_name(NEVER, never), f"{catalog_prefix(mine, NEVER)}index-{never}", segment)
+            for name in (never_pack, key_name(month, never), f"{catalog_prefix(mine, month)}index-{never}", segment)
         ]
         return Abilities(
             list_everything=_may(lambda: next(store.list_under(""), None)),
@@ -149,7 +152,7 @@ def find_abilities(repository: Repository) -> Abilities:
             read_packs=_may_read_packs(repository),
             write_scratch=writes,
             write_own=None if None in own else all(own),
-            write_catalogs=may_write(f"{CATALOG}{'f' * 32}/{NEVER}/index-{never}"),
+            write_catalogs=may_write(f"{CATALOG}{'f' * 32}/{month}/index-{never}"),
             overwrite=may_overwrite(),
             delete=_may(lambda: store.delete(never_pack)),
             delete_versions=_may(lambda: provokable.delete_a_version(never_pack)) if provokable else None,

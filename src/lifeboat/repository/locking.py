@@ -1,16 +1,19 @@
-"""Until when an object is locked against deletion, told by its name alone; for stores with Object Lock, which know nothing of names.
+"""Until when an object is locked against deletion, told by its name; for stores with Object Lock, which know nothing of names.
 
 A date follows from the generation in the name, never from this machine's clock: whoever writes the object again, copies it or checks it
-comes to the same day, and no job has to renew anything. Segments of the archive belong to a window, not to a month: theirs counts from
-the store's time. Keys, descriptions and scratch are never locked: deleting keys is how a generation is destroyed for good.
+comes to the same day. Segments of the archive belong to a window, not to a month: theirs counts from the store's time. What describes the
+repository is needed by every generation: it is locked as long as what is stored now, and the first backup of a month goes on with
+that (``operations/hold_locks.py``).
+
+Invariant: as long as a snapshot's packs are locked, so is everything else that its restore needs. Scratch is never locked.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lifeboat.repository.names import CATALOG, SEGMENTS, Class, Source, is_generation
-from lifeboat.retention.periods import GRACE, LOCK, end_of
+from lifeboat.repository.names import CATALOG, CONFIG, KEYS, PROBES, SEGMENTS, Class, Source, is_generation
+from lifeboat.retention.periods import GRACE, LOCK, generation_of, lock_end
 
 LONGEST_MONTH_DAYS = 31
 SPARE_DAYS = 1
@@ -37,22 +40,30 @@ class LockPeriods:
         Args:
             time_there: Asks for the store's time.
         """
-        if name.startswith(SEGMENTS):
-            return time_there() + timedelta(days=self.window_days) + GRACE
-        generation = generation_in(name)
-        if generation is None:
+        if name.startswith(PROBES):
             return None
-        until = end_of(generation) + timedelta(days=self.days)
+        now = time_there()
+        if name.startswith(SEGMENTS):
+            return now + timedelta(days=self.window_days) + GRACE
+        generation = generation_in(name) or (generation_of(now) if _describes(name) else None)
+        until = lock_end(generation, self.days) if generation is not None else None
         # What is said of an old month long afterwards, such as that it is to be forgotten, needs no lock any more.
-        return until if until > time_there() else None
+        return until if until is not None and until > now else None
 
 
 def generation_in(name: str) -> str | None:
-    """The generation of a pack or of an object of a catalog; None for what belongs to no generation, keys included."""
+    """The generation of a key, a pack or an object of a catalog; None for what belongs to none."""
     parts = name.split("/")
-    if name.startswith(CATALOG):
-        found = parts[2] if len(parts) == 4 else ""
-    else:
-        is_pack = len(parts) == 5 and parts[0] in list(Source) and parts[1] == "pack" and parts[2] in list(Class)
-        found = parts[3] if is_pack else ""
+    found = ""
+    if name.startswith(KEYS) and len(parts) == 3:
+        found = parts[1]
+    elif name.startswith(CATALOG) and len(parts) == 4:
+        found = parts[2]
+    elif len(parts) == 5 and parts[0] in list(Source) and parts[1] == "pack" and parts[2] in list(Class):
+        found = parts[3]
     return found if is_generation(found) and 1 <= int(found[5:7]) <= 12 and int(found[:4]) > 0 else None
+
+
+def _describes(name: str) -> bool:
+    """Whether it is the description, a registration or part of the rescue kit."""
+    return name.startswith(CONFIG) and name.count("/") == 1

@@ -35,6 +35,8 @@ class Rights:
     """What may be brought back from an archive class, which costs money."""
     versions: bool = False
     """Whether it may list and read older versions, under what it may list and read."""
+    lock: tuple[str, ...] = ()
+    """Whose lock it may set or prolong, where there is Object Lock; nobody may end one."""
     look_at_bucket: bool = False
     """Whether it may read how the bucket is set up: versions, locks, age rules, policy."""
     publish: bool = False
@@ -46,10 +48,9 @@ PACKS = tuple(f"{source}/pack/*" for source in Source)
 OPLOG = "mongodb/oplog/*"
 SCRATCH = f"{PROBES}*"
 SAID_BY_CUSTODIANS = tuple(f"{CATALOG}*/{said}-*" for said in (*CUSTODIANS_MAY_SAY, "carry"))
-LOCKABLE = (f"{CATALOG}*", *PACKS, OPLOG)
-"""What Object Lock holds (``locking.py``): keys stay free, since deleting them is what destroys a generation for good."""
-NAMED_BY_HASH = (f"{KEYS}*", *LOCKABLE, *(f"{CONFIG}{kind}-*" for kind in ("repository", "writer", "rescue", "README")))
-"""All objects but scratch: none of them is ever written a second time with other bytes."""
+DESCRIBING = tuple(f"{CONFIG}{kind}-*" for kind in ("repository", "writer", "rescue", "README"))
+NAMED_BY_HASH = (f"{KEYS}*", f"{CATALOG}*", *PACKS, OPLOG, *DESCRIBING)
+"""All objects but scratch: none of them is ever written a second time with other bytes, and all are locked where there is Object Lock."""
 
 
 def rights_of(role: Role, writer: str = "") -> Rights:
@@ -58,17 +59,15 @@ def rights_of(role: Role, writer: str = "") -> Rights:
     Args:
         writer: Id (hex) of the writer, for that role.
     """
-    if role is Role.SIMPLE:
-        every = EVERYTHING
-        return Rights(every, every, every, every, unarchive=PACKS, versions=True, look_at_bucket=True, publish=True)
-    if role is Role.KEEPER:
+    if role in (Role.SIMPLE, Role.KEEPER):
         return Rights(
             EVERYTHING,
             EVERYTHING,
             EVERYTHING,
-            (SCRATCH,),
+            EVERYTHING if role is Role.SIMPLE else (SCRATCH,),
             unarchive=PACKS,
             versions=True,
+            lock=NAMED_BY_HASH,
             look_at_bucket=True,
             publish=True,
         )
@@ -80,9 +79,10 @@ def rights_of(role: Role, writer: str = "") -> Rights:
             (*SAID_BY_CUSTODIANS, SCRATCH),
             (f"{CATALOG}*", *carried, OPLOG, SCRATCH),
             copy=carried,
+            lock=(*SAID_BY_CUSTODIANS, *carried),
             look_at_bucket=True,
             publish=True,
         )
     own = f"{CATALOG}{writer}/*"
-    seen = (f"{CONFIG}*", own)
-    return Rights(seen, seen, (f"{KEYS}*", own, *PACKS, OPLOG, SCRATCH), (SCRATCH,), publish=True)
+    seen, stored = (f"{CONFIG}*", own), (f"{KEYS}*", own, *PACKS, OPLOG)
+    return Rights(seen, seen, (*stored, SCRATCH), (SCRATCH,), lock=(*stored, *DESCRIBING), publish=True)

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 GRACE = timedelta(days=7)
 """A generation is closed this long after its month; a forgotten snapshot can be taken back as long."""
 LOCK = timedelta(days=35)
-"""After the end of its month: until then a snapshot that nobody has proved is not forgotten, and an Object Lock holds it."""
+"""After the end of its month, where nothing else is set: until then a snapshot that nobody has proved is not forgotten, and an Object
+Lock holds it.
+"""
 SAFETY = timedelta(days=30)
 """How long the copy of what was there before a restore is kept."""
 
@@ -39,6 +41,6 @@ def closes(generation: str) -> datetime:
     return end_of(generation) + GRACE
 
 
-def lock_end(generation: str) -> datetime:
-    """Until then what nobody has proved is kept. Raises ``ValueError``."""
-    return end_of(generation) + LOCK
+def lock_end(generation: str, days: int = LOCK.days) -> datetime:
+    """Until then what nobody has proved is kept, and an Object Lock holds. Raises ``ValueError``."""
+    return end_of(generation) + timedelta(days=days)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.retention.periods import LOCK, closes, lock_end
 
 SHORT, LONG = "short", "long"
 
@@ -31,6 +32,17 @@ class Rules:
     yearly: int = 0
     window_days: int = 7
     """Where a stream archives: any moment of so many days can be brought back."""
+    lock_days: int = LOCK.days
+    """After the end of its month, what nobody has proved is kept for so many days."""
+    locked: bool = False
+    """Whether an Object Lock holds what is stored as long: until then removing only hides, so nothing is removed."""
+    versions_days: int | None = None
+    """So many days the store keeps what was removed; None: it is gone at once, as far as anybody said."""
+
+    def may_go(self, generation: str) -> datetime:
+        """From when on what nobody needs of a generation is removed. Raises ``ValueError``."""
+        closed = closes(generation)
+        return max(closed, lock_end(generation, self.lock_days)) if self.locked else closed
 
     @property
     def window(self) -> timedelta:

@@ -47,6 +47,12 @@ class BucketMissing(StorageError):
     code = "bucket-missing"
 
 
+class LockNotOffered(StorageError):
+    """Objects are to be locked, and the bucket has no Object Lock."""
+
+    code = "lock-not-offered"
+
+
 class StorageFull(StorageError):
     """No space, quota or file handles left."""
 

@@ -13,6 +13,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.secret import Secret
 from lifeboat.storage.local import LocalStore
+from lifeboat.storage.object_lock import ObjectLock
 from lifeboat.storage.object_store import ObjectStore
 
 
@@ -27,12 +28,14 @@ def open_store(
     session_token: Secret | None = None,
     checksum_mode: Literal["when_required", "when_supported"] = "when_required",
     create: bool = False,
+    lock: ObjectLock | None = None,
 ) -> ObjectStore:
     """Open the store at ``location``.
 
     Args:
         location: ``s3://bucket[/prefix]``, ``file:///path`` or a directory's path, where ``~`` is understood.
         create: Make the directory, and those above it, if it does not exist; buckets are never made here.
+        lock: In a bucket, how what is written is locked; a directory has no locks.
         (for the rest, see ``S3Settings``; a directory does not need them)
 
     Raises:
@@ -65,6 +68,7 @@ def open_store(
         secret_access_key=secret_access_key,
         session_token=session_token,
         checksum_mode=checksum_mode,
+        lock=lock,
     )
     return S3Store(settings, clock)
 

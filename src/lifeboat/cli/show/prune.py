@@ -10,7 +10,7 @@ from lifeboat.cli.show.console import DOUBTFUL, FAINT, GOOD, columns, line, next
 from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.words import short_id, typed_source
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.reports import ArchiveVerdict, FreedLater, PruneReport, PruneVerdict
+from lifeboat.operations.reports import ArchiveVerdict, PruneReport, PruneVerdict
 
 LATER_AT_MOST = 12
 _REASONS = {
@@ -20,7 +20,7 @@ _REASONS = {
     "rule": "by the rules",
     "rule-among-proved": "by the rules, counting proved ones alone",
     "base-of-the-archive": "moments of the archive's window are reached from it",
-    "not-proved-yet": "not proved yet: kept until its month has been over for 35 days",
+    "not-proved-yet": "not proved yet: kept until its month has been over for {} days",
     "safety": "taken before a restore, in the last 30 days",
     "safety-over": "taken before a restore, more than 30 days ago",
     "released": "released less than a week ago",
@@ -36,16 +36,16 @@ def draw_prune(report: PruneReport, everything: bool) -> list[RenderableType]:
     if not report.verdicts and not report.findings:
         return [text("nothing is stored yet"), *next_steps(("lifeboat backup all", "take the first backup"))]
     drawn: list[RenderableType] = [text(f"rules: {report.rules}; times are the store's, in UTC", FAINT), ""]
-    drawn.append(_each(report.verdicts) if everything else _groups(report.verdicts))
+    drawn.append(_each(report.verdicts) if everything else _groups(report.verdicts, report.lock_days))
     if shown := draw_findings(report.findings):
         drawn += ["", *shown]
     drawn += ["", *_what(report)]
     if report.later:
-        drawn += ["", *_later(report.later)]
+        drawn += ["", *_later(report)]
     return drawn + next_steps(*_next(report, everything))
 
 
-def _groups(verdicts: Sequence[PruneVerdict]) -> RenderableType:
+def _groups(verdicts: Sequence[PruneVerdict], lock_days: int) -> RenderableType:
     table = columns(
         "source", "writer", "verdict", "snapshots", "why", "taken", right=("snapshots",), fold=("why", "writer")
     )
@@ -53,7 +53,7 @@ def _groups(verdicts: Sequence[PruneVerdict]) -> RenderableType:
         verdicts, key=lambda one: (one.label, one.source, one.snapshot_class)
     ):
         named = typed_source(source) + (", monthly" if class_ == "long" else "")
-        for (kept, reason), group in _by_reason(list(of_source)):
+        for (kept, reason), group in _by_reason(list(of_source), lock_days):
             newest, oldest = group[0].finished, group[-1].finished
             table.add_row(
                 safe(named),
@@ -66,20 +66,22 @@ def _groups(verdicts: Sequence[PruneVerdict]) -> RenderableType:
     return table
 
 
-def _by_reason(verdicts: Sequence[PruneVerdict]) -> Iterator[tuple[tuple[bool, str], list[PruneVerdict]]]:
+def _by_reason(
+    verdicts: Sequence[PruneVerdict], lock_days: int
+) -> Iterator[tuple[tuple[bool, str], list[PruneVerdict]]]:
     found: dict[tuple[bool, str], list[PruneVerdict]] = {}
     for one in verdicts:
-        found.setdefault((one.kept, _reason(one)), []).append(one)
+        found.setdefault((one.kept, _reason(one, lock_days)), []).append(one)
     yield from sorted(found.items(), key=lambda pair: (not pair[0][0], -pair[1][0].finished.timestamp()))
 
 
-def _reason(verdict: PruneVerdict) -> str:
+def _reason(verdict: PruneVerdict, lock_days: int) -> str:
     """The reason as far as a group has it in common."""
     if verdict.because == "kept-on-purpose":
         return verdict.reason
     if verdict.because in ("rule", "rule-among-proved"):
         return verdict.reason.partition(" of ")[2]  # "number 3 of the newest 24 hours"
-    reason = _REASONS.get(verdict.because, verdict.reason)
+    reason = _REASONS.get(verdict.because, verdict.reason).replace("{}", str(lock_days))
     return reason if verdict.kept or verdict.forgotten is None else f"{reason}; let go on {_day(verdict.forgotten)}"
 
 
@@ -109,7 +111,11 @@ def _what(report: PruneReport) -> list[RenderableType]:
         said = f"{_count(report.objects_removed, 'object')} in all"
         if report.snapshots_removed or not report.archives:
             said = f"{_count(report.snapshots_removed, 'snapshot')} let go before, {said}"
-        drawn.append(text(f"{show_bytes(report.freed_bytes)} {would}freed now: {said}"))
+        if report.hidden_until is None:
+            drawn.append(text(f"{show_bytes(report.freed_bytes)} {would}freed now: {said}"))
+        else:
+            until = f"the store frees it on {_day(report.hidden_until)}, when older versions expire"
+            drawn.append(text(f"{show_bytes(report.freed_bytes)} {would}hidden now: {said}; {until}"))
     if not drawn:
         drawn.append(text("nothing to let go, nothing to remove", GOOD))
     return drawn + [text(_archive(one, report)) for one in report.archives]
@@ -126,13 +132,20 @@ def _archive(one: ArchiveVerdict, report: PruneReport) -> str:
     return f"{said}; {going} {'would go' if report.dry_run else 'not needed any more'}"
 
 
-def _later(later: Sequence[FreedLater]) -> list[RenderableType]:
-    table = columns("from", "can be freed", right=("can be freed",))
-    by_day = [(day, sum(one.bytes for one in same)) for day, same in groupby(later, key=lambda one: _day(one.when))]
+def _later(report: PruneReport) -> list[RenderableType]:
+    what = "can be freed" if report.hidden_until is None else "can be hidden"
+    table = columns("from", what, right=(what,))
+    by_day = [
+        (day, sum(one.bytes for one in same)) for day, same in groupby(report.later, key=lambda one: _day(one.when))
+    ]
     for day, count in by_day[:LATER_AT_MOST]:
         table.add_row(day, show_bytes(count))
     drawn: list[RenderableType] = [
-        text("later, when the grace or the window is over and the month is closed", FAINT),
+        text(
+            "later, when the grace or the window is over and "
+            + (f"the month's locks are ({report.lock_days} days)" if report.locked else "the month is closed"),
+            FAINT,
+        ),
         table,
     ]
     if len(by_day) > LATER_AT_MOST:

@@ -54,7 +54,7 @@ class ObjectLock(BucketStep):
             return Looked((Difference("Object Lock", switched(False), f"{ON}: it stays on for ever"),))
         if default:
             by_hand = (
-                "Lifeboat locks each pack until a day of its own; the default would lock keys and the rest too, so that nothing "
+                "Lifeboat locks each object until a day of its own; the default would lock all of it for longer, so that less "
                 "could be erased. If nobody else needs it: `aws s3api put-object-lock-configuration` without a Rule"
             )
             return Looked((Difference("default retention", _period(default), "none"),), only_by_hand=by_hand)

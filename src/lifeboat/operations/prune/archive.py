@@ -31,7 +31,12 @@ class ArchiveOf:
 
 def window_of(facts: Facts, rules: Rules) -> datetime:
     """Since when any moment is to be within reach."""
-    return begin_of_window(facts.now, rules.window + STILL_READ, facts.committed_at)
+    return begin_of_window(facts.now, _stays(rules), facts.committed_at)
+
+
+def _stays(rules: Rules) -> timedelta:
+    """How long a segment stays that nothing else keeps: where it is locked, until its lock is over (``repository/locking.py``)."""
+    return rules.window + (max(STILL_READ, GRACE) if rules.locked else STILL_READ)
 
 
 def plan_archive(facts: Facts, candidates: Iterable[Candidate], rules: Rules) -> list[ArchiveOf]:
@@ -56,7 +61,7 @@ def plan_archive(facts: Facts, candidates: Iterable[Candidate], rules: Rules) ->
         first = [by_key[one.key] for group in near for one in first_bases(group, begin)]
         enough = first if all(first_bases(group, begin) for group in near) else []
         base = min(enough, key=lambda one: one.record.believed_instant, default=None)
-        staying, going = _parted(segments, base, begin, facts)
+        staying, going = _parted(segments, base, begin, facts, rules)
         coming = [by_key[one.key] for group in near for one in bases(group, begin)]
         found.append(ArchiveOf(label, base, staying, going, _later(staying, coming, rules)))
     return found
@@ -69,7 +74,7 @@ def _of_others(facts: Facts, groups: dict[str, list[Candidate]], plain: set[str 
 
 
 def _parted(
-    segments: Sequence[StoredSegment], base: StoredRecord | None, begin: datetime, facts: Facts
+    segments: Sequence[StoredSegment], base: StoredRecord | None, begin: datetime, facts: Facts, rules: Rules
 ) -> tuple[tuple[StoredSegment, ...], tuple[StoredSegment, ...]]:
     """Those that stay and those that go."""
     whole = [one for one in segments if not one.is_part]
@@ -77,7 +82,7 @@ def _parted(
     gone = {one.name for one in going}
     begun = {_begin(one) for one in whole if one.name not in gone}
     ended = {_begin(one) for one in going}
-    half_written = begin_of_window(facts.now, GRACE, facts.committed_at)
+    half_written = begin_of_window(facts.now, max(GRACE, _stays(rules)) if rules.locked else GRACE, facts.committed_at)
     for one in segments:
         if one.is_part and _begin(one) not in begun and (_begin(one) in ended or one.modified < half_written):
             going.append(one)
@@ -106,7 +111,7 @@ def _later(
             (one for one in in_order if segment.through.seconds < one.record.believed_instant.timestamp()), None
         )
         if until is not None:
-            when = max(until.record.finished, segment.modified) + rules.window + STILL_READ
+            when = max(until.record.finished, segment.modified) + _stays(rules)
             when = when.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             freed[when] = freed.get(when, 0) + segment.size_bytes
     return tuple(sorted(freed.items()))

@@ -24,7 +24,7 @@ from lifeboat.repository.names import Source
 from lifeboat.repository.segments import StoredSegment
 from lifeboat.repository.statements import Statement, Verb
 from lifeboat.retention.candidate import Candidate
-from lifeboat.retention.periods import GRACE, closes, lock_end
+from lifeboat.retention.periods import GRACE, lock_end
 from lifeboat.retention.rules import Rules
 from lifeboat.retention.verdicts import AHEAD, Because, Verdict, judge
 
@@ -102,14 +102,14 @@ def plan_prune(facts: Facts, rules: Rules) -> PrunePlan:
     if any(one.code == CLOCK_DOUBTFUL for one in findings):
         return PrunePlan(facts.now, judged, (), (), (), (), tuple(findings))
     forgotten = [one for one in judged if one.stored.standing.forgotten is not None]
-    archives = plan_archive(facts, _kept_candidates(facts, judged), rules)
+    archives = plan_archive(facts, _kept_candidates(facts, judged, rules), rules)
     return PrunePlan(
         facts.now,
         judged,
         tuple(one.stored for one in judged if not one.verdict.kept and not _is_forgotten(one.stored, facts.now)),
         tuple(one.stored for one in forgotten if one.verdict.kept and one.verdict.because is not Because.UNKNOWN),
-        tuple(_removals(facts, judged, archives)),
-        _later(facts, judged, archives),
+        tuple(_removals(facts, judged, archives, rules)),
+        _later(facts, judged, archives, rules),
         tuple(findings),
         frozenset(one.name for one in facts.statements),
         tuple(archives),
@@ -119,7 +119,7 @@ def plan_prune(facts: Facts, rules: Rules) -> PrunePlan:
 def _judge(facts: Facts, rules: Rules) -> tuple[Judged, ...]:
     by_key = {one.key: one for one in facts.records}
     archived = _archived_labels(facts)
-    candidates = [_candidate(facts, one, archived) for one in by_key.values()]
+    candidates = [_candidate(facts, one, archived, rules) for one in by_key.values()]
     verdicts = judge(candidates, rules, facts.now, window_of(facts, rules))
     judged = []
     for verdict in verdicts:
@@ -140,13 +140,13 @@ def _archived_labels(facts: Facts) -> set[str | None]:
     return {facts.plain_labels.get(one.writer) for one in facts.segments} - {None}
 
 
-def _kept_candidates(facts: Facts, judged: Sequence[Judged]) -> list[Candidate]:
+def _kept_candidates(facts: Facts, judged: Sequence[Judged], rules: Rules) -> list[Candidate]:
     archived = _archived_labels(facts)
     kept = (one for one in judged if one.verdict.kept and one.verdict.because is not Because.UNKNOWN)
-    return [_candidate(facts, one.stored, archived) for one in kept]
+    return [_candidate(facts, one.stored, archived, rules) for one in kept]
 
 
-def _candidate(facts: Facts, stored: StoredRecord, archived: Collection[str | None]) -> Candidate:
+def _candidate(facts: Facts, stored: StoredRecord, archived: Collection[str | None], rules: Rules) -> Candidate:
     record, standing = stored.record, stored.standing
     return Candidate(
         key=stored.key,
@@ -159,7 +159,7 @@ def _candidate(facts: Facts, stored: StoredRecord, archived: Collection[str | No
         proved=stored.proved,
         kept=standing.keep_of(record),
         released=standing.released,
-        not_proved_until=lock_end(record.generation),
+        not_proved_until=lock_end(record.generation, rules.lock_days),
         imported=record.purpose == "import",
         archived=(
             record.source == Source.MONGODB and record.one_instant and facts.plain_labels.get(record.writer) in archived
@@ -172,18 +172,15 @@ def _is_forgotten(stored: StoredRecord, now: datetime) -> bool:
     return stored.standing.forgotten is not None and stored.standing.forgotten <= now + AHEAD
 
 
-def _ready(stored: StoredRecord, now: datetime) -> datetime:
+def _ready(stored: StoredRecord, now: datetime, rules: Rules) -> datetime:
     """From when on a record that is not kept may be removed."""
     said = stored.standing.forgotten if _is_forgotten(stored, now) else None
-    return max((said or now) + GRACE, closes(stored.record.generation))
+    return max((said or now) + GRACE, rules.may_go(stored.record.generation))
 
 
-def _removals(facts: Facts, judged: Sequence[Judged], archives: Sequence[ArchiveOf]) -> Iterable[Removal]:
-    doomed = [
-        one.stored
-        for one in judged
-        if not one.verdict.kept and _is_forgotten(one.stored, facts.now) and _ready(one.stored, facts.now) <= facts.now
-    ]
+def _removals(facts: Facts, judged: Sequence[Judged], archives: Sequence[ArchiveOf], rules: Rules) -> Iterable[Removal]:
+    forgotten = [one.stored for one in judged if not one.verdict.kept and _is_forgotten(one.stored, facts.now)]
+    doomed = [one for one in forgotten if _ready(one, facts.now, rules) <= facts.now]
     gone = {one.key for one in doomed}
     staying = [one for one in facts.records if one.key not in gone]
     needed = needed_by(staying)
@@ -192,16 +189,17 @@ def _removals(facts: Facts, judged: Sequence[Judged], archives: Sequence[Archive
     generations |= {one.record.generation for one in facts.records}
     over = [segment for one in archives for segment in one.going]
     # Segments do not wait for their month to close: nothing is ever added to what they need.
-    for generation in sorted({one for one in generations if facts.is_closed(one)} | {one.generation for one in over}):
+    free = {one for one in generations if rules.may_go(one) <= facts.now}
+    for generation in sorted(free | {one.generation for one in over}):
         segments = [one for one in over if one.generation == generation]
-        if facts.is_closed(generation):
+        if generation in free:
             yield from _removals_of(facts, generation, doomed, needed, packs.get(generation, []), segments)
         else:
             yield from _segment_removals(segments)
-    yield from _idle_statements(facts, {one.key for one in staying})
+    yield from _idle_statements(facts, {one.key for one in staying}, rules)
     for carry in facts.carries:
         # Whoever was to be told has indexed what it needs, or has no use for it any more.
-        if facts.is_closed(carry.generation) and (carry.writer, carry.generation) not in facts.unread:
+        if rules.may_go(carry.generation) <= facts.now and (carry.writer, carry.generation) not in facts.unread:
             yield Removal(carry.generation, Kind.STATEMENT, carry.name, carry.size_bytes)
 
 
@@ -281,7 +279,7 @@ def _keys_needed(
     return keys
 
 
-def _idle_statements(facts: Facts, staying: set[str]) -> Iterable[Removal]:
+def _idle_statements(facts: Facts, staying: set[str], rules: Rules) -> Iterable[Removal]:
     """Proofs, keeps and releases that speak only of removed snapshots, and proofs that later ones repeat. What was forgotten stays said:
     it is why the chain may name records that are gone.
     """
@@ -294,7 +292,7 @@ def _idle_statements(facts: Facts, staying: set[str]) -> Iterable[Removal]:
                 if record not in newest or (newest[record].time, newest[record].name) < (one.time, one.name):
                     newest[record] = one
     for one in facts.statements:
-        if one.verb is Verb.FORGET or not _closed_place(facts, one):
+        if one.verb is Verb.FORGET or not _closed_place(facts, one, rules):
             continue
         live = [record for record in one.records if record in staying]
         over = all(record in present or record in forgotten for record in one.records) and not live
@@ -303,11 +301,14 @@ def _idle_statements(facts: Facts, staying: set[str]) -> Iterable[Removal]:
             yield Removal(one.generation, Kind.STATEMENT, one.name, facts.statement_bytes.get(one.name, 0))
 
 
-def _closed_place(facts: Facts, statement: Statement) -> bool:
-    return facts.is_closed(statement.generation) and (statement.writer, statement.generation) not in facts.unread
+def _closed_place(facts: Facts, statement: Statement, rules: Rules) -> bool:
+    is_free = rules.may_go(statement.generation) <= facts.now
+    return is_free and (statement.writer, statement.generation) not in facts.unread
 
 
-def _later(facts: Facts, judged: Sequence[Judged], archives: Sequence[ArchiveOf]) -> tuple[tuple[datetime, int], ...]:
+def _later(
+    facts: Facts, judged: Sequence[Judged], archives: Sequence[ArchiveOf], rules: Rules
+) -> tuple[tuple[datetime, int], ...]:
     """When what is not needed by what is kept can be removed, beyond what can be now."""
     kept = needed_by(one.stored for one in judged if one.verdict.kept)
     free: dict[str, dict[bytes, StoredPack]] = {}
@@ -315,7 +316,7 @@ def _later(facts: Facts, judged: Sequence[Judged], archives: Sequence[ArchiveOf]
         if pack.sha256 not in kept.get(pack.place, ()):
             free.setdefault(pack.place, {})[pack.sha256] = pack
     freed: dict[datetime, int] = {}
-    going = [(_ready(one.stored, facts.now), one.stored) for one in judged if not one.verdict.kept]
+    going = [(_ready(one.stored, facts.now, rules), one.stored) for one in judged if not one.verdict.kept]
     # The last snapshot that needs a pack decides when it goes.
     for when, stored in sorted(going, key=lambda pair: pair[0], reverse=True):
         here = free.get(stored.place, {})
@@ -324,7 +325,7 @@ def _later(facts: Facts, judged: Sequence[Judged], archives: Sequence[ArchiveOf]
     for when, count in (pair for one in archives for pair in one.later):
         freed[when] = freed.get(when, 0) + count
     for left in (pack for here in free.values() for pack in here.values()):
-        when = closes(left.generation)
+        when = rules.may_go(left.generation)
         freed[when] = freed.get(when, 0) + left.size_bytes
     return tuple(sorted((when, count) for when, count in freed.items() if when > facts.now and count))
 

@@ -133,6 +133,9 @@ def report_of(
         findings=tuple(plan.findings if findings is None else findings),
         archives=tuple(map(_archive, plan.archives)),
         window_days=rules.window_days,
+        lock_days=rules.lock_days,
+        locked=rules.locked,
+        hidden_until=None if rules.versions_days is None else plan.now + timedelta(days=rules.versions_days),
     )
 
 

@@ -76,3 +76,9 @@ class PruneReport:
     archives: tuple[ArchiveVerdict, ...] = ()
     window_days: int = 0
     """Of how many days any moment is to stay within reach."""
+    lock_days: int = 35
+    """What nobody has proved is kept for so many days after the end of its month."""
+    locked: bool = False
+    """An Object Lock holds everything as long, so nothing was removed before."""
+    hidden_until: datetime | None = None
+    """What was removed now is only hidden, and takes room until this day; None: it is gone, as far as the settings tell."""

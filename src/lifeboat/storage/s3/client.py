@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError
 
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.secret import Secret
+from lifeboat.storage.object_lock import ObjectLock
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -39,6 +40,7 @@ class S3Settings:
             with every object all the same.
         connections: As many as there are threads that use the store, or more.
         part_bytes: Objects larger than this go up in parts of this size; it also bounds what one request loses.
+        lock: How what is written is locked; None: not at all.
     """
 
     bucket: str
@@ -51,6 +53,7 @@ class S3Settings:
     checksum_mode: ChecksumMode = "when_required"
     connections: int = 32
     part_bytes: int = 64 * 1024 * 1024
+    lock: ObjectLock | None = None
 
 
 def make_client(settings: S3Settings) -> "S3Client":

@@ -1,7 +1,7 @@
 """A prefix of a bucket as a store.
 
-Rights used: ``s3:PutObject`` to write, ``s3:GetObject`` to read, ``s3:ListBucket`` to list, ``s3:DeleteObject`` to
-delete; each works without the others, and ``time_there`` with none.
+Rights used: ``s3:PutObject`` to write (and ``s3:PutObjectRetention`` with a lock), ``s3:GetObject`` to read, ``s3:ListBucket`` to
+list, ``s3:DeleteObject`` to delete; each works without the others, and ``time_there`` with none.
 
 Limits: an object to be written is in memory already, so uploads are one stream each. Names that another program put
 under the prefix and that cannot be ours are not listed.
@@ -10,7 +10,7 @@ under the prefix and that cannot be ours are not listed.
 import ipaddress
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from lifeboat.foundation.errors import SettingsError, StorageError
 from lifeboat.storage.content import buffers_of, joined
 from lifeboat.storage.errors import ObjectExists, ObjectMissing, ObjectTooShort, StorageBusy, StorageDenied
 from lifeboat.storage.names import PREFIX_LONGEST_CHARACTERS, check_name, check_prefix, is_name
+from lifeboat.storage.object_lock import ObjectLock
 from lifeboat.storage.object_store import Content, StoredObject
 from lifeboat.storage.s3.archive import S3Archive
 from lifeboat.storage.s3.client import S3Settings, make_client
@@ -28,6 +29,8 @@ from lifeboat.storage.s3.upload import choose_part_size, hash_told, put_in_parts
 from lifeboat.storage.s3.words import date_of, in_our_words, is_not_implemented
 
 ONLY_IF_NEW = {"IfNoneMatch": "*"}
+TIME_TOLD_SECONDS = 600
+"""Two clocks do not run apart by a second in this time, and locks go by days."""
 
 
 class S3Store(S3Archive):
@@ -51,6 +54,7 @@ class S3Store(S3Archive):
         self._before = settings.prefix + "/" if settings.prefix else ""
         self._creates_once = True
         self._listing_tells_all = settings.endpoint_url is None
+        self._told: tuple[float, datetime] | None = None
 
     def write(self, name: str, content: Content) -> None:
         check_name(name)
@@ -128,6 +132,7 @@ class S3Store(S3Archive):
                     ChecksumAlgorithm="SHA256",
                     MetadataDirective="COPY",
                     **condition,  # type: ignore[arg-type]
+                    **self._lock(to_name),
                 )
         except StorageError as error:
             if not is_not_implemented(error.__cause__) or not condition:
@@ -135,6 +140,19 @@ class S3Store(S3Archive):
             self._creates_once = False
             return self.copy_within(name, to_name)
         return hash_told(answer.get("CopyObjectResult", {}).get("ChecksumSHA256"))
+
+    @property
+    def object_lock(self) -> ObjectLock | None:
+        return self._settings.lock
+
+    def prolong_lock(self, name: str) -> None:
+        check_name(name)
+        lock = self._lock(name)
+        if not lock:
+            return
+        until = {"Mode": lock["ObjectLockMode"], "RetainUntilDate": lock["ObjectLockRetainUntilDate"]}
+        with self._in_our_words("lock", name):
+            self._client.put_object_retention(Bucket=self._bucket, Key=self._before + name, Retention=until)  # type: ignore[arg-type]
 
     def time_there(self) -> datetime:
         answer: Any
@@ -179,7 +197,12 @@ class S3Store(S3Archive):
         condition: dict[str, Any] = ONLY_IF_NEW if self._creates_once and not over else {}
         with self._in_our_words("write", name):
             self._client.put_object(
-                Bucket=self._bucket, Key=self._before + name, Body=joined(content), ChecksumSHA256=wrong, **condition
+                Bucket=self._bucket,
+                Key=self._before + name,
+                Body=joined(content),
+                ChecksumSHA256=wrong,
+                **condition,
+                **self._lock(name),
             )
 
     def keeps_versions(self, name: str, content: Content) -> bool:
@@ -212,10 +235,30 @@ class S3Store(S3Archive):
         key = self._before + name
         size_bytes = sum(view.nbytes for view in buffers)
         if size_bytes <= self._settings.part_bytes:
-            put_whole(self._client, self._bucket, key, buffers, condition)
+            put_whole(self._client, self._bucket, key, buffers, condition, self._lock(name))
         else:
             part_bytes = choose_part_size(size_bytes, self._settings.part_bytes)
-            put_in_parts(self._client, self._bucket, key, buffers, part_bytes, condition)
+            put_in_parts(self._client, self._bucket, key, buffers, part_bytes, condition, self._lock(name))
+
+    def _lock(self, name: str) -> dict[str, Any]:
+        """What a request says of the lock of the object that it makes."""
+        lock = self._settings.lock
+        until = lock.until(name, self._time_about) if lock is not None else None
+        return (
+            {}
+            if lock is None or until is None
+            else {
+                "ObjectLockMode": lock.mode,
+                "ObjectLockRetainUntilDate": until.astimezone(UTC).replace(microsecond=0),
+            }
+        )
+
+    def _time_about(self) -> datetime:
+        """The store's time, asked once in a while: a pack should not cost a question of its own."""
+        now = self._clock.monotonic()
+        if self._told is None or not 0 <= now - self._told[0] < TIME_TOLD_SECONDS:
+            self._told = now, self.time_there()
+        return self._told[1] + timedelta(seconds=now - self._told[0])
 
     def _is_only_a_delete_marker(self, name: str) -> bool:
         """Some versioned stores count a deleted object as there; its name would be lost for ever."""

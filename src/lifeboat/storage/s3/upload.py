@@ -32,8 +32,15 @@ def choose_part_size(object_bytes: int, part_bytes: int) -> int:
     return -(-least // MIB) * MIB
 
 
-def put_whole(client: "S3Client", bucket: str, key: str, buffers: list[memoryview], condition: dict[str, Any]) -> None:
-    """One request; ``condition`` is what must hold for it, e.g. ``{"IfNoneMatch": "*"}``."""
+def put_whole(
+    client: "S3Client",
+    bucket: str,
+    key: str,
+    buffers: list[memoryview],
+    condition: dict[str, Any],
+    lock: dict[str, Any],
+) -> None:
+    """One request; ``condition`` is what must hold for it, e.g. ``{"IfNoneMatch": "*"}``, ``lock`` what the object gets."""
     digest = _digest(buffers)
     answer = client.put_object(
         Bucket=bucket,
@@ -42,15 +49,22 @@ def put_whole(client: "S3Client", bucket: str, key: str, buffers: list[memoryvie
         ContentLength=sum(view.nbytes for view in buffers),
         ChecksumSHA256=_text(digest),
         **condition,
+        **lock,
     )
     _compare(answer.get("ChecksumSHA256"), _text(digest), key)
 
 
 def put_in_parts(
-    client: "S3Client", bucket: str, key: str, buffers: list[memoryview], part_bytes: int, condition: dict[str, Any]
+    client: "S3Client",
+    bucket: str,
+    key: str,
+    buffers: list[memoryview],
+    part_bytes: int,
+    condition: dict[str, Any],
+    lock: dict[str, Any],
 ) -> None:
-    """Several requests and one that makes the object appear; the condition is asked at that last one."""
-    begun = client.create_multipart_upload(Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256")
+    """Several requests and one that makes the object appear: the lock is said at the first, the condition asked at the last."""
+    begun = client.create_multipart_upload(Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256", **lock)
     upload = {"Bucket": bucket, "Key": key, "UploadId": begun["UploadId"]}
     try:
         _send_parts(client, upload, cut(buffers, part_bytes), condition)

@@ -22,6 +22,7 @@ from lifeboat.storage.errors import (
     BucketMissing,
     ClockSkewed,
     ContentRefused,
+    LockNotOffered,
     ObjectArchived,
     ObjectExists,
     ObjectMissing,
@@ -107,6 +108,7 @@ _RIGHTS = {
     "DeleteObject": "s3:DeleteObject",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "RestoreObject": "s3:RestoreObject",
+    "PutObjectRetention": "s3:PutObjectRetention",
 }
 
 _WRONG_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301")
@@ -171,10 +173,16 @@ def _answer_in_our_words(error: ClientError, failed: str, clock: Clock) -> Stora
     if code in _WRONG_REGION:
         return StorageDenied(f"{failed}: {_region_of(error)}", _REGION)
     said = _said(error)
+    if code == "InvalidRequest" and "objectlock" in said.replace(" ", "").lower():
+        reason = "it is to be locked, and the bucket has no Object Lock"
+        hint = 'run `lifeboat aws setup` with administrator\'s rights, or set object_lock = "off" under [aws]'
+        return LockNotOffered(f"{failed}: {reason}", hint)
     if code in MEANING:
         kind, reason, hint = MEANING[code]
         if kind is StorageDenied and code == "AccessDenied":
             right = _RIGHTS.get(error.operation_name, "s3:PutObject")
+            if "PutObjectRetention" in said:
+                right = "s3:PutObjectRetention"
             reason = f"the right {right} is missing"
             if right == "s3:GetObject":
                 hint = "does a policy refuse it? Without s3:ListBucket a missing object is reported like this, too"
