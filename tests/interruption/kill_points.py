@@ -67,6 +67,7 @@ ACTIONS: dict[str, Action] = {
     "undo": lambda lifeboat: lifeboat.undo_restore(),
     "verify": lambda lifeboat: lifeboat.verify("full"),
     "prune": lambda lifeboat: lifeboat.prune(dry_run=False),
+    "carry": lambda lifeboat: lifeboat.carry_forward(dry_run=False),
 }
 
 
@@ -115,6 +116,14 @@ class StoreAhead(Passing):
 
     def write(self, name: str, content: Content) -> None:
         super().write(name, content)
+        self._stamp(name)
+
+    def copy_within(self, name: str, to_name: str) -> str | None:
+        told = super().copy_within(name, to_name)
+        self._stamp(to_name)
+        return told
+
+    def _stamp(self, name: str) -> None:
         if self._ahead:
             stamp = time.time() + self._ahead.total_seconds()
             os.utime(Path(self.inner.describe()) / name, (stamp, stamp))

@@ -4,11 +4,12 @@ After each kill: earlier snapshots restore bit for bit, verify is clean, what is
 command run again succeeds. `make test` kills at some points of each action, drawn anew; `make test-long` at all of them.
 """
 
+import random
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sweep import Swept, sweep, told
 
 from lifeboat.app.undoing import NothingToUndo
 from lifeboat.operations.reports import DocumentsRequest, RestoreRequest
+from lifeboat.retention.periods import end_of, generation_of
 
 Record = Callable[[str, object], None]
 
@@ -266,6 +268,38 @@ def test_a_prune_killed_anywhere_loses_nothing_that_is_kept_and_the_next_one_fin
     with told(record_property) as sweeps:
         sweep(prune, lambda: office.bring_back("before"), look, told=sweeps, at_most=at_most)
     really_swept(sweeps[0], "store delete", "store write")
+
+
+def test_a_carry_killed_anywhere_loses_nothing_and_the_next_month_goes_on(
+    office: Office, at_most: int | None, tmp_path: Path, record_property: Record
+) -> None:
+    now = datetime.now(UTC)
+    turn = end_of(generation_of(now + timedelta(days=3)))
+    office.ahead = turn - timedelta(days=1) - now
+    office.lifeboat().initialise(guarded=False, new_key=None)
+    office.fill_uploads(1)
+    (office.uploads / "video").write_bytes(random.Random(1).randbytes(18_000_000))
+    first = office.lifeboat().backup("files").snapshots[0].snapshot
+    stored = copied(office.uploads, tmp_path / "stored")
+    office.ahead = turn + timedelta(minutes=10) - now
+    assert office.lifeboat().carry_forward(dry_run=True).packs, "else the sweep would prove nothing"
+    office.keep("before")
+
+    def look(moment: str) -> None:
+        assert office.problems("structure") == [], moment
+        assert tree_differences(stored, office.restored_uploads(first, tmp_path / "back")) == "", moment
+        office.lifeboat().carry_forward(dry_run=False)
+        taken = office.lifeboat().backup("files").snapshots[0]
+        assert taken.stored_bytes < 1_000_000, moment
+        assert office.problems() == [], moment
+        assert tree_differences(office.uploads, office.restored_uploads(taken.snapshot, tmp_path / "back")) == "", (
+            moment
+        )
+
+    carry = replace(doing(office, "carry", tmp_path), ahead=office.ahead)
+    with told(record_property) as sweeps:
+        sweep(carry, lambda: office.bring_back("before"), look, told=sweeps, at_most=at_most)
+    really_swept(sweeps[0], "store copy", "store write")
 
 
 def test_the_sweep_notices_a_mixture_and_a_loss(office: Office) -> None:
