@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from lifeboat.cloud.bucket.rights import IN_ACCOUNT, IN_BUCKETS
 from lifeboat.cloud.watch.points import NAMESPACE
 from lifeboat.repository.locking import LockPeriods
 from lifeboat.repository.roles import NAMED_BY_HASH, PACKS, Rights, Role, rights_of
@@ -141,28 +142,12 @@ def bucket_policy(place: Place, custodians: Iterable[str] = ()) -> Policy:
 def admin_policy(place: Place) -> Policy:
     """What ``aws setup``, ``alarms`` and ``budget`` need: nothing of what is stored, but who may grant rights can grant himself any."""
     buckets = [place.arn, *([f"arn:aws:s3:::{place.log_bucket}"] if place.log_bucket else [])]
-    both = (
-        "Versioning",
-        "PublicAccessBlock",
-        "OwnershipControls",
-        "Policy",
-        "Logging",
-        "Tagging",
-        "ObjectLockConfiguration",
-    )
-    arrange = [f"s3:{verb}Bucket{what}" for what in both for verb in ("Get", "Put")]
-    arrange += [f"s3:{verb}{what}Configuration" for what in ("Lifecycle", "Encryption") for verb in ("Get", "Put")]
-    arrange += [
-        "s3:CreateBucket",
-        "s3:ListBucket",
-        "s3:ListBucketVersions",
-        "s3:GetBucketLocation",
-        "s3:GetBucketPolicyStatus",
-    ]
+    arrange = sorted({*IN_BUCKETS, "s3:ListBucketVersions", "s3:GetBucketPolicyStatus"})
     people = [f"arn:aws:iam::*:{kind}/{NAMES}" for kind in ("user", "role")]
     ours = f"arn:aws:iam::*:policy/{NAMES}"
     topics = f"arn:aws:sns:*:*:{NAMES}"
     only_ours = {"Condition": {"ArnLike": {"iam:PolicyARN": ours}}}
+    keys = [_allow("Key", ["kms:DescribeKey"], [place.kms_key])] if place.kms_key else []
     return _policy(
         [
             _allow("Bucket", arrange, buckets),
@@ -176,13 +161,13 @@ def admin_policy(place: Place) -> Policy:
                 ["arn:aws:cloudwatch:*:*:alarm:Lifeboat *"],
             ),
             _allow("Topics", [f"sns:{one}" for one in TOPICS], [topics]),
+            *keys,
         ]
     )
 
 
 ACCOUNT_WIDE = (
-    "s3:GetAccountPublicAccessBlock",
-    "iam:GetAccountSummary",
+    *IN_ACCOUNT,
     "iam:SimulatePrincipalPolicy",
     "cloudwatch:DescribeAlarms",
     "budgets:ViewBudget",

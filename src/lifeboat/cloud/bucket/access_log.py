@@ -75,6 +75,8 @@ class LogBucket(BucketStep):
         )
 
     def look(self) -> Looked:
+        # Where the server writes no log, no bucket is made for one.
+        self.calls.look("get_bucket_logging", "look at access logging")
         found = find_region(self._log)
         there = self.calls.region or self._region
         if found is None:

@@ -37,7 +37,6 @@ class BucketPolicy(BucketStep):
     name = "policy"
     title = "the bucket's own policy"
     why = "it binds everybody, whatever rights a thief finds: encrypted connections only, and what is written is never replaced"
-    after = ("bucket", "ownership", "public-access")
 
     def __init__(self, calls: BucketCalls, wanted: Mapping[str, Any]) -> None:
         super().__init__(calls)
