@@ -12,6 +12,8 @@ from lifeboat.app.settings import (
     FilesSettings,
     MongodbSettings,
     Objectives,
+    ReplicaSettings,
+    RepositorySettings,
     ServeSettings,
     Settings,
 )
@@ -69,6 +71,15 @@ def test_a_machine_starts_what_its_keys_permit_and_names_where_the_rest_is_due(
 def test_between_them_the_machines_of_the_guarded_profile_do_everything() -> None:
     done = set(here(APPLICATION, Role.WRITER)) | set(here(KEEPER, Role.KEEPER)) | set(here(KEEPER, Role.CUSTODIAN))
     assert done - {"age"} == set(here(APPLICATION, Role.SIMPLE))
+
+
+def test_second_copies_are_made_where_there_are_any_and_everything_may_be_read() -> None:
+    second = (ReplicaSettings("riyadh", RepositorySettings()),)
+    assert here(replace(APPLICATION, replicas=second), Role.SIMPLE)["replicate"] == "30 4 * * *"
+    assert "replicate" in here(replace(KEEPER, replicas=second), Role.KEEPER)
+    assert "replicate" in elsewhere(replace(APPLICATION, replicas=second), Role.WRITER)
+    hourly = ServeSettings(timezone="Asia/Riyadh", jobs=(("replicate", "every 1h"),))
+    assert here(replace(APPLICATION, replicas=second, serve=hourly), Role.SIMPLE)["replicate"] == "every 1h"
 
 
 def test_objectives_move_the_backups() -> None:

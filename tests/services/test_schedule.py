@@ -63,6 +63,13 @@ def test_the_jobs_follow_from_what_may_be_lost(db: float | None, files: float | 
     assert [job.name for job in plan_jobs(db, files, can_prune=False)] == names
 
 
+def test_second_copies_are_made_every_day_where_there_are_any() -> None:
+    [job] = [job for job in plan_jobs(HOUR, DAY, can_prune=True, has_replicas=True) if job.name == "replicate"]
+    assert (job.every_seconds, job.cron) == (DAY, "30 4 * * *")
+    for without in (plan_jobs(HOUR, DAY, can_prune=True), plan_jobs(HOUR, DAY, can_prune=False, has_replicas=True)):
+        assert "replicate" not in {job.name for job in without}
+
+
 @given(st.floats(300, DAY - 1))
 def test_a_backup_is_never_further_from_the_next_than_the_objective(objective: float) -> None:
     jobs = plan_jobs(objective, None, can_prune=False)

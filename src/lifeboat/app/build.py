@@ -68,11 +68,16 @@ def build_aws(settings: Settings) -> Aws:
 
 def build_state(settings: Settings) -> LocalState:
     """What this machine remembers of the repository; the store is not opened for it."""
+    return LocalState(settings.state, describe_place(settings))
+
+
+def describe_place(settings: Settings) -> str:
+    """As ``ObjectStore.describe`` says it, also of a place that is away."""
     location = settings.need_repository()
     if isinstance(location, Path):
-        return LocalState(settings.state, os.path.abspath(location.expanduser()))
+        return os.path.abspath(location.expanduser())
     endpoint = settings.repository.endpoint_url
-    return LocalState(settings.state, f"{location} at {endpoint}" if endpoint else str(location))
+    return f"{location} at {endpoint}" if endpoint else str(location)
 
 
 def build_journal(settings: Settings) -> Journal:

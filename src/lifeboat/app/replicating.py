@@ -5,15 +5,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lifeboat.app.build import build_identity, build_repository, build_store, label, machine
+from lifeboat.app.build import build_identity, build_repository, build_store, describe_place, label, machine
 from lifeboat.app.read_replicas import replicas_meant
 from lifeboat.app.settings import ReplicaSettings, Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.replicate.errors import ReplicaGone
 from lifeboat.operations.replicate.lag import Seen, look_at, recall, remember
-from lifeboat.operations.replicate.places import Place, look_at_place, promote
+from lifeboat.operations.replicate.places import Found, Place, look_at_place, promote
 from lifeboat.operations.replicate.removing import follow_prune
 from lifeboat.operations.replicate.run import Hurts, look, repair_named, replicate
 from lifeboat.operations.reports import ReplicaReport, ReplicateReport
@@ -85,13 +86,15 @@ class Replicating:
         """How each replica that is set stands: by memory where this machine makes it, else by a look."""
         found = []
         for one in self._settings.replicas:
-            where = str(one.place.location)
+            where = describe_place(replace(self._settings, repository=one.place))
+            known = recall(repository.state, one.name, where)
+            if known is not None:  # also while it is away: a disk in a drawer
+                found.append(known)
+                continue
             try:
                 if one.trouble is not None:
                     raise one.trouble
-                store = self._store(one, patient=False)
-                known = recall(repository.state, one.name, store.describe())
-                found.append(known or look_at(repository.store, store, one.name))
+                found.append(look_at(repository.store, self._store(one, patient=False), one.name))
             except BucketMissing:
                 found.append(Seen(one.name, where, trouble="nothing was ever copied there"))
             except LifeboatError as error:
@@ -128,14 +131,22 @@ class Replicating:
         return report
 
     def _place(self, repository: Repository, one: ReplicaSettings, how: HowToReplicate) -> Place | None:
+        """None: a folder that is not there yet, on a dry run."""
         is_folder = isinstance(one.place.location, Path)
+        where = describe_place(replace(self._settings, repository=one.place))
+        was_there = not how.adopt and recall(repository.state, one.name, where) is not None
         try:
-            store = self._store(one, create=is_folder and not how.dry_run)
+            store = self._store(one, create=is_folder and not how.dry_run and not was_there)
         except BucketMissing:
+            if was_there:
+                raise _gone(one, where) from None
             if is_folder and how.dry_run:
                 return None
             raise
-        return look_at_place(repository.store, repository.description, store, adopt=how.adopt)
+        place = look_at_place(repository.store, repository.description, store, adopt=how.adopt)
+        if was_there and place.found is Found.NOTHING:
+            raise _gone(one, where)
+        return place
 
     def _follow_prune(
         self, repository: Repository, one: ReplicaSettings, report: ReplicaReport, *, dry_run: bool
@@ -189,6 +200,13 @@ class Replicating:
 
     def _store(self, one: ReplicaSettings, *, create: bool = False, patient: bool = True) -> ObjectStore:
         return build_store(replace(self._settings, repository=one.place), self._clock, create=create, patient=patient)
+
+
+def _gone(one: ReplicaSettings, where: str) -> ReplicaGone:
+    return ReplicaGone(
+        f"the replica that this machine made at {where} is gone",
+        f"is the disk mounted? Did somebody empty the bucket? To begin anew there: `lifeboat replicate {one.name} --adopt`",
+    )
 
 
 def _hurts(repository: Repository) -> Hurts:

@@ -205,6 +205,6 @@ def same_machine_warning(repository: Repository) -> list[Finding]:
             "same-machine",
             where,
             "the repository lies on this machine: what takes the machine takes the backups too",
-            "set LIFEBOAT_REPOSITORY=s3://bucket/prefix, or copy the directory elsewhere every day",
+            "set LIFEBOAT_REPOSITORY=s3://bucket/prefix, or keep a second copy elsewhere: `lifeboat replicate PLACE`",
         )
     ]

@@ -25,7 +25,7 @@ from lifeboat.foundation.finding import any_problem
 @click.option("--verify", "verifies", is_flag=True, help="Then read everything in the replica and check it.")
 @click.option("--repair", is_flag=True, help="Replace what is damaged in the replica by the repository's good bytes.")
 @click.option("--delete", is_flag=True, help="Also remove what prune has removed from the repository. Needs a key.")
-@click.option("--adopt", is_flag=True, help="The copy that lies there was made by another tool: take it over.")
+@click.option("--adopt", is_flag=True, help="Take the place as it is: a copy by another tool, or an empty new disk.")
 @click.option(
     "--promote", is_flag=True, help="Make a replica the repository; name it by --replica or LIFEBOAT_REPOSITORY."
 )

@@ -110,7 +110,7 @@ def _replica(one: ReplicaStatus, now: datetime) -> Text:
         said.append(
             f"{count(one.missing_snapshots, 'snapshot')} behind, the oldest by {show_seconds(one.lag_seconds or 0.0)}"
         )
-    else:
+    elif one.missing_snapshots is not None:
         said.append("every snapshot is in it")
     said += [
         f"newest {typed_source(row.source)} {'none' if row.there is None else show_moment_short(row.there, now)}"

@@ -33,6 +33,12 @@ class ReplicaPlaceTaken(ReplicaRefused):
     code = "replica-place-taken"
 
 
+class ReplicaGone(ReplicaRefused):
+    """This machine has made a replica there before, and nothing is there."""
+
+    code = "replica-gone"
+
+
 class ReplicaNotMarked(ReplicaRefused):
     """The same repository lies there, but not as a replica: it may be in use by itself."""
 

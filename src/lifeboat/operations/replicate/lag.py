@@ -4,7 +4,7 @@ Needs no key: records are told by their names. The repository's records come fro
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,7 +26,7 @@ class Seen:
 
     Args:
         through: By memory: when the newest snapshot that is in it was committed; older ones are in it too.
-        missing: By looking: names of the records that are not in it; None where it was not looked at.
+        missing: By looking: names of the records that are not in it, and when each was stored; None where it was not looked at.
         trouble: Why it could not be.
     """
 
@@ -34,15 +34,11 @@ class Seen:
     location: str
     as_of: datetime | None = None
     through: datetime | None = None
-    missing: frozenset[str] | None = None
+    missing: Mapping[str, datetime] | None = None
     kept_on_objects: int = 0
     missing_objects: int = 0
     problems: int = 0
     trouble: str | None = None
-
-    @property
-    def is_known(self) -> bool:
-        return self.missing is not None or self.as_of is not None
 
     def has(self, record: Record) -> bool:
         if self.missing is not None:
@@ -90,11 +86,11 @@ def look_at(source: ObjectStore, replica: ObjectStore, name: str) -> Seen:
     where = replica.describe()
     try:
         pairs = side_by_side(source.list_under(CATALOG), replica.list_under(CATALOG))
-        missing = frozenset(
-            here.name
+        missing = {
+            here.name: here.modified
             for here, there in pairs
             if here is not None and there is None and phase_of(here.name) is Phase.RECORD
-        )
+        }
     except LifeboatError as error:
         return Seen(name, where, trouble=error.message)
     return Seen(name, where, missing=missing)
@@ -104,25 +100,28 @@ def standing(seen: Seen, records: Iterable[Record], now: datetime) -> ReplicaSta
     """What it comes to, against the snapshots that the repository has."""
     here: dict[str, Record] = {}
     there: dict[str, Record] = {}
-    waiting: list[Record] = []
+    waiting: list[datetime] = []
     for record in records:
         _take_newer(here, record)
         if seen.has(record):
             _take_newer(there, record)
         else:
-            waiting.append(record)
-    lag = max(((now - one.finished).total_seconds() for one in waiting), default=0.0)
+            waiting.append(record.finished)
+    if seen.missing is not None:
+        waiting = list(seen.missing.values())  # also of those whose catalog does not open here
+    is_known = seen.missing is not None or (seen.as_of is not None and bool(here))
+    lag = max(((now - stored).total_seconds() for stored in waiting), default=0.0)
     return ReplicaStatus(
         name=seen.name,
         location=seen.location,
         as_of=seen.as_of,
-        lag_seconds=max(0.0, lag) if seen.is_known else None,
-        missing_snapshots=len(waiting) if seen.is_known else None,
+        lag_seconds=max(0.0, lag) if is_known else None,
+        missing_snapshots=len(waiting) if is_known else None,
         newest=tuple(
             ReplicaNewest(source, one.believed_instant, there[source].believed_instant if source in there else None)
             for source, one in sorted(here.items())
         )
-        if seen.is_known
+        if is_known
         else (),
         kept_on_objects=seen.kept_on_objects,
         missing_objects=seen.missing_objects,
