@@ -9,7 +9,7 @@ Sealing and uploading run in threads; everything heavy in them releases the GIL.
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ from lifeboat.retention.periods import closes, generation_of
 COMMITS_UNTIL_BEFORE = timedelta(days=1)
 """Before its generation closes: a commit whose reply takes long must have landed when prune begins to look (repository.md, "Ageing")."""
 
-INDEXED_AT_ONCE_BYTES = 32 * MIB
+INDEXED_AT_ONCE_BYTES = 8 * MIB
 """Of chunk tables of carried packs in one index: an index lies in memory while it is sealed."""
 
 
@@ -118,8 +118,6 @@ class Run:
         self._limits = limits or WriteLimits()
         self._on_stored = on_stored
         self._table = repository.chunks_to_count_on(writer.writer.hex(), self.generation, source, class_)
-        # Listed and opened before anything is written: what cannot be read now is not counted on.
-        carried = list(repository.carried_packs(writer.writer.hex(), self.generation, source, class_, self._table))
         self._lock = threading.Lock()
         self._fresh: set[bytes] = set()
         self._needed: set[bytes] = set()
@@ -136,7 +134,7 @@ class Run:
         self._failure: BaseException | None = None
         self.new_bytes = 0
         self.stored_bytes = 0
-        self._take_in(carried)
+        self._take_in(repository.carried_packs(writer.writer.hex(), self.generation, source, class_, self._table))
 
     def __enter__(self) -> "Run":
         return self
@@ -352,15 +350,19 @@ class Run:
         write_named(self.repository.store, index_name(self._writer.writer.hex(), self.generation, digest(raw)), raw)
         self.stored_bytes += len(raw)
 
-    def _take_in(self, carried: list[IndexedPack]) -> None:
+    def _take_in(self, carried: Iterable[IndexedPack]) -> None:
         """Make packs that were carried into this generation findable by its own indexes, for readers and for the runs after this one."""
         batch: list[IndexedPack] = []
-        for number, pack in enumerate(carried, start=1):
+        batch_bytes = 0
+        for pack in carried:
             self._table.add_pack(pack.name, pack.data_key_name, pack.size_bytes, pack.rows)
             batch.append(pack)
-            if number == len(carried) or sum(len(one.rows) for one in batch) >= INDEXED_AT_ONCE_BYTES:
+            batch_bytes += len(pack.rows)
+            if batch_bytes >= INDEXED_AT_ONCE_BYTES:
                 self._store_index(tuple(batch))
-                batch = []
+                batch, batch_bytes = [], 0
+        if batch:
+            self._store_index(tuple(batch))
 
     def _finish_packs(self) -> None:
         self._sealers.shutdown(wait=True)

@@ -106,6 +106,7 @@ _RIGHTS = {
     "ListObjectsV2": "s3:ListBucket",
     "HeadBucket": "s3:ListBucket",
     "DeleteObject": "s3:DeleteObject",
+    "CopyObject": "s3:GetObject on it, or s3:PutObject on its copy,",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "RestoreObject": "s3:RestoreObject",
     "PutObjectRetention": "s3:PutObjectRetention",
