@@ -1,5 +1,6 @@
 """What is sent to Amazon itself, and what is made of its answers where the servers of the tests answer otherwise."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -46,6 +47,10 @@ def test_every_request_names_the_account_that_the_bucket_must_belong_to(
     asked = [one for one in amazon.sent if "s3" in one.host]
     assert len(asked) > 30 and {one.headers.get("x-amz-expected-bucket-owner") for one in asked} == {ACCOUNT}
     assert not [one for one in asked if one.what == "PUT"], "a bucket that is there is not made again"
+    for policy in (json.loads(one.body) for one in asked if one.what == "PUT policy"):
+        [tls] = [one for one in policy["Statement"] if one["Sid"] == "EncryptedConnectionsOnly"]
+        assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert amazon.count("PUT policy") == 2
 
 
 @pytest.mark.parametrize(("region", "named"), [("us-east-1", False), ("eu-central-1", True)])

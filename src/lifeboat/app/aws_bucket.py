@@ -9,9 +9,12 @@ from lifeboat.cloud.bucket.arrangement import BucketWish, account_steps, bucket_
 from lifeboat.cloud.bucket.calls import BucketCalls
 from lifeboat.cloud.bucket.place import open_bucket
 from lifeboat.cloud.policies import bucket_policy
-from lifeboat.cloud.steps import Step
+from lifeboat.cloud.steps import Step, StepReport, look_at
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
+
+LOOKED_AT_LENGTH = ("shared", "log-bucket")
+"""Steps that ``aws check`` makes and ``doctor`` does not."""
 
 
 def need_bucket(settings: Settings) -> S3Location:
@@ -51,6 +54,13 @@ def setup_steps(settings: Settings, clock: Clock, *, with_account: bool = True) 
     )
     steps = bucket_steps(calls, wish, _besides(settings, calls))
     return [*steps, *account_steps(calls)] if with_account else steps
+
+
+def look_at_bucket(settings: Settings, clock: Clock) -> list[StepReport]:
+    """The bucket's own settings only, without those of the log's bucket: for ``doctor``, which looks at much else."""
+    return look_at(
+        [one for one in setup_steps(settings, clock, with_account=False) if one.name not in LOOKED_AT_LENGTH]
+    )
 
 
 def _besides(settings: Settings, calls: BucketCalls) -> Sequence[Step]:

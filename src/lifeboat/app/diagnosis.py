@@ -6,8 +6,10 @@ Another check: a function there, a line in ``checks`` here, a row in the table o
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+from lifeboat.app.aws_bucket import look_at_bucket
 from lifeboat.app.build import build_client, build_repository, build_store
 from lifeboat.app.schedule_install import Scheduling
 from lifeboat.app.schedule_status import ScheduleStatus, look_at_notices, look_at_schedule
@@ -19,6 +21,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.doctor import database, keys, places, repository, store, trees
 from lifeboat.operations.doctor.archive import check_archive
+from lifeboat.operations.doctor.bucket import check_bucket
 from lifeboat.operations.doctor.checks import Check, examine
 from lifeboat.operations.doctor.proof import check_proved
 from lifeboat.operations.doctor.replicas import check_second_copies
@@ -122,6 +125,7 @@ class Diagnosis:
                 "where the copies lie",
                 lambda: store.check_residency(where, said.region, said.endpoint_url, not isinstance(place, S3Location)),
             ),
+            *(self._of_bucket(place) if isinstance(place, S3Location) else ()),
             Check("space", "free space", self._space),
         ]
 
@@ -133,6 +137,18 @@ class Diagnosis:
         seen = [] if self._settings.as_replica else Replicating(self._settings, self._clock, Silent()).seen(repository)
         allowed = self._settings.alerts.thresholds.replica_seconds
         return check_second_copies(repository, [standing(one, records, now) for one in seen], allowed, now)
+
+    def _of_bucket(self, place: S3Location) -> list[Check]:
+        is_amazon = self._settings.repository.endpoint_url is None
+        look = partial(look_at_bucket, self._settings, self._clock)
+        return [
+            Check(
+                "bucket",
+                "the bucket's settings",
+                lambda: check_bucket(look, place.bucket, is_amazon),
+                ("store-answers",),
+            )
+        ]
 
     def _of_database(self) -> list[Check]:
         databases = self._databases_meant

@@ -38,7 +38,7 @@ MEANINGS = {
     ExitStatus.DONE: "done",
     ExitStatus.BUG: "a bug of Lifeboat: a traceback is shown; please report it",
     ExitStatus.USAGE: "the command line cannot be understood, or a question could not be asked; nothing was done",
-    ExitStatus.FINDINGS: "the command ran to its end and found a problem (verify, doctor, status, restore)",
+    ExitStatus.FINDINGS: "the command ran to its end and found a problem (verify, doctor, status, restore, aws)",
     ExitStatus.INCOMPLETE: "the backup is stored, but something that should be in it is missing; the report names it",
     ExitStatus.LATER: "copies were asked for from an archive class and are not there yet; the same command goes on later",
     ExitStatus.SETTINGS: "the settings, the environment or the arguments",

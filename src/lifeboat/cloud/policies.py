@@ -175,9 +175,8 @@ ACCOUNT_WIDE = (
 )
 """Rights that cannot be narrowed to what is ours; ``ModifyBudget`` alone changes anything."""
 PEOPLE = (
-    *("GetUser", "CreateUser", "ListAttachedUserPolicies", "ListUserPolicies", "ListGroupsForUser"),
-    *("ListAccessKeys", "CreateAccessKey"),
-    *("GetRole", "CreateRole", "UpdateAssumeRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"),
+    *("GetUser", "CreateUser", "ListAttachedUserPolicies", "ListAccessKeys", "CreateAccessKey"),
+    *("GetRole", "CreateRole", "UpdateAssumeRolePolicy", "ListAttachedRolePolicies"),
 )
 POLICIES = (
     "GetPolicy",

@@ -50,6 +50,11 @@ class Aws:
         return self._access.endpoint_url is None
 
     @property
+    def uses_tls(self) -> bool:
+        """Whether connections are encrypted; a server of one's own may be reached by ``http://``."""
+        return self._access.endpoint_url is None or self._access.endpoint_url.startswith("https:")
+
+    @property
     def region(self) -> str | None:
         """As the settings or this machine's AWS settings name it."""
         return self._access.region or self._boto().region_name

@@ -8,6 +8,7 @@ from lifeboat.cloud.bucket.calls import BucketCalls
 from lifeboat.cloud.bucket.statements import (
     Statement,
     accounts_let_in,
+    asks_for_tls,
     canonical,
     merge,
     missing,
@@ -40,7 +41,10 @@ class BucketPolicy(BucketStep):
 
     def __init__(self, calls: BucketCalls, wanted: Mapping[str, Any]) -> None:
         super().__init__(calls)
-        self._wanted: Sequence[Statement] = wanted["Statement"]
+        asked_for: Sequence[Statement] = wanted["Statement"]
+        # Who asks for TLS where he comes without would shut himself out, and could not even take the policy back.
+        self._wanted = [one for one in asked_for if calls.aws.uses_tls or not asks_for_tls(one)]
+        self._said = "" if calls.aws.uses_tls else "; TLS is not asked for: this server is reached by http://"
 
     def look(self) -> Looked:
         now = statements_of(self.calls)
@@ -55,7 +59,7 @@ class BucketPolicy(BucketStep):
         ours = {canonical(one) for one in self._wanted}
         others = [name_of(one) for one in now if canonical(one) not in ours]
         beside = f"; {len(others)} of others stay as they are: {', '.join(others)}" if others else ""
-        return Looked(differences, said=f"all {len(self._wanted)} statements are there{beside}")
+        return Looked(differences, said=f"all {len(self._wanted)} statements are there{self._said}{beside}")
 
     def change(self) -> None:
         policy = {"Version": VERSION, "Statement": merge(statements_of(self.calls), self._wanted)}

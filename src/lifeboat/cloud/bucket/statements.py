@@ -65,6 +65,12 @@ def accounts_let_in(statement: Statement, owner: str | None) -> set[str]:
     return {one for one in named if one.isdigit() and one != owner}
 
 
+def asks_for_tls(statement: Statement) -> bool:
+    """Whether it is about how the connection is encrypted."""
+    asked = {key.lower() for keys in statement.get("Condition", {}).values() for key in keys}
+    return bool(asked & {"aws:securetransport", "s3:tlsversion"})
+
+
 def name_of(statement: Statement) -> str:
     return str(statement.get("Sid") or "without a name")
 
