@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from prune_kit import MovedClock, World, some_bytes
+from replica_kit import assert_same, copy, problems_of
 from test_prune_custodian import Limited, custodian_of
 
 from lifeboat.crypto.identity import Identity
@@ -16,7 +17,7 @@ from lifeboat.operations.reports import CarryReport
 from lifeboat.repository.carrying import Lane, write_carry
 from lifeboat.repository.custodians import remove_custodian
 from lifeboat.repository.description import NamedRecipient, write_description
-from lifeboat.repository.errors import KeyMissing
+from lifeboat.repository.errors import IsAReplica, KeyMissing
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import Class, Source
 from lifeboat.repository.open_repository import Repository, open_repository
@@ -415,3 +416,23 @@ def test_a_reader_of_one_month_needs_nothing_of_another(tmp_path: Path) -> None:
             assert b"".join(reader.stream(stream)) == NEXT[stream.name]
     packs_and_keys = [name for name in recording.names("read") if "/pack/" in name or name.startswith("keys/")]
     assert packs_and_keys and all("/2026-02/" in name for name in packs_and_keys)
+
+
+def test_a_replica_has_what_was_carried_and_takes_no_carry_of_its_own(tmp_path: Path) -> None:
+    world = january(tmp_path)
+    carried(world)
+    record = world.take(NEXT)
+    target = MemoryStore(world.clock)
+    copy(world, target)
+    assert_same(world, target)
+    elsewhere = open_repository(
+        target, identity=world.owner, state=LocalState(tmp_path / "elsewhere", "replica"), label="elsewhere"
+    )
+    assert problems_of(elsewhere, world) == []
+    with pytest.raises(IsAReplica):
+        carry.carry_forward(elsewhere, RULES, Silent(), ANY)
+    for name in [one.name for one in target.list_under("") if "/2026-01/" in one.name]:
+        target.delete(name)
+    with SnapshotReader(elsewhere, record) as reader:
+        for stream in reader.streams().values():
+            assert b"".join(reader.stream(stream)) == NEXT[stream.name]

@@ -72,6 +72,7 @@ def test_each_answer_becomes_one_of_our_errors_that_names_object_and_place(statu
     [
         (404, "NoSuchKey", ObjectMissing),
         (403, "InvalidObjectState", ObjectArchived),
+        (403, "ObjectNotInActiveTierError", ObjectArchived),
         (416, "InvalidRange", ObjectTooShort),
         (403, "AccessDenied", StorageDenied),
     ],

@@ -61,6 +61,11 @@ MEANING: dict[str, tuple[type[StorageError], str, str]] = {
         "the object lies in an archive class",
         "`lifeboat retrieve` tells how long it takes to bring a snapshot back, and what it costs",
     ),
+    "ObjectNotInActiveTierError": (
+        ObjectArchived,
+        "what is to be copied lies in an archive class",
+        "`lifeboat retrieve` tells how long it takes to bring a snapshot back, and what it costs",
+    ),
     "GlacierExpeditedRetrievalNotAvailable": (
         ExpeditedUnavailable,
         "there is no room for expedited retrievals now",
