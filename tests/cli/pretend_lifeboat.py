@@ -170,7 +170,7 @@ class PretendLifeboat:
         )
         return BackupReport("77aa55ee" * 4, taken, "9f" * 32, self.findings)
 
-    def snapshots(self, *, forgotten: bool = False) -> Sequence[SnapshotRow]:
+    def snapshots(self, *, forgotten: bool = False, where: bool = False) -> Sequence[SnapshotRow]:
         self._begin("snapshots", *(["forgotten"] if forgotten else []))
         return self.rows
 

@@ -206,6 +206,13 @@ def test_the_custodian_sees_every_snapshot_and_opens_none(town: Town, tmp_path: 
     town.ci.run("prune", "--dry-run")
     town.ci.run("prune", "--yes")
     town.host.refuses(11, "key-missing", "prune", "--yes")
+    carried = town.ci.json("carry-forward")
+    assert carried["rows"] and carried["packs"] == 0 and "us-east-1" in carried["prices"]
+    assert {one["why"] for one in carried["rows"]} <= {
+        "its first backup of this month is stored already",
+        "too little to be worth it",
+    }
+    town.host.refuses(11, "key-missing", "carry-forward")
     said = town.ci.refuses(11, "only-a-custodian", "restore", "files", "latest", "--to", str(tmp_path / "x"))
     assert "prunes snapshots" in said
     town.ci.refuses(11, "only-a-custodian", "snapshots", "latest")

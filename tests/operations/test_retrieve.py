@@ -8,8 +8,11 @@ import pytest
 from archiving_store import ArchivingStore, Killed
 from prune_kit import MovedClock, World, some_bytes
 
+from lifeboat.cloud.prices.load import load_prices
 from lifeboat.operations.retrieve.needs import Wanted
 from lifeboat.operations.retrieve.run import Retrieval, TierRefused, Waiting
+from lifeboat.operations.retrieve.whereabouts import with_whereabouts
+from lifeboat.operations.status import row_of
 from lifeboat.repository.errors import RetrievalNeeded
 from lifeboat.repository.record import Record
 from lifeboat.storage.archive import ExpeditedUnavailable, Tier
@@ -255,3 +258,22 @@ def test_damage_among_archived_packs_is_still_seen(vault: Vault) -> None:
     vault.store.damage(packs[1], vault.store._objects[packs[1]][0][:-1])
     found = {one.subject: one.code for one in vault.problems("full")}
     assert found == {packs[0]: "pack-missing", packs[1]: "pack-cut", packs[2]: "pack-damaged"}
+
+
+def test_a_list_says_which_snapshots_can_be_read_now(vault: Vault) -> None:
+    old = vault.take({"one": some_bytes(30_000, 1)})
+    vault.store.freeze("/pack/")
+    vault.after(days=1)
+    slow = vault.take({"two": some_bytes(30_000, 2)})
+    vault.store.freeze(slow.packs[0].hex(), "GLACIER")
+    vault.retrieval(slow).request(Tier.BULK)
+    vault.after(days=1)
+    new = vault.take({"three": some_bytes(30_000, 3)})
+    rows = with_whereabouts(vault.open(), map(row_of, (old, slow, new)), vault.clock, load_prices)
+    assert [(one.where, one.away_seconds) for one in rows] == [
+        *(("archived", 12 * 3600), ("at-hand", None), ("at-hand", None))
+    ]
+    vault.after(days=8)
+    vault.retrieval(slow).request(Tier.BULK)
+    (row,) = with_whereabouts(vault.open(), [row_of(slow)], vault.clock, load_prices)
+    assert row.where == "coming"

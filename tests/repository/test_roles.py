@@ -10,7 +10,7 @@ from repository_kit import CONTENT, HandClock, back_up, make, read_back, reopen
 from test_custodians import new_host, state_at
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "storage"))
-from policed_store import PolicedStore
+from policed_store import PolicedStore, matches
 
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.cluster_time import ClusterTime
@@ -23,6 +23,7 @@ from lifeboat.operations.verify.run import verify
 from lifeboat.repository.create import store_rescue_kit
 from lifeboat.repository.custodians import add_custodian
 from lifeboat.repository.enrolment import enrol
+from lifeboat.repository.names import Class, Source, key_name, pack_name
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.roles import EVERYTHING, Role, rights_of
 from lifeboat.repository.segment_format import Edge
@@ -235,3 +236,11 @@ def test_a_key_where_backups_are_made_is_told(town: Town) -> None:
     assert [one.code for one in check_rights(keeper)] == ["rights-fit"]
     back_up(keeper, town.clock, CONTENT)
     assert [one.code for one in check_rights(keeper)] == ["key-on-writer"]
+
+
+def test_a_writer_reads_no_pack_of_any_source_and_no_key() -> None:
+    rights = rights_of(Role.WRITER, "ab" * 16)
+    for source in Source:
+        for class_ in Class:
+            assert not matches(rights.read, pack_name(source, class_, "2026-11", "c" * 64)), source
+    assert not matches(rights.read, key_name("2026-11", "c" * 64))

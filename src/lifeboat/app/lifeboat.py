@@ -173,9 +173,15 @@ class Lifeboat:
         """Become the writer that another machine made for this one."""
         return take_in(self._settings, self._clock, enrolment)
 
-    def snapshots(self, *, forgotten: bool = False) -> list[SnapshotRow]:
-        """All snapshots, newest recovery point first; or those that prune let go and has not removed yet."""
-        return list_snapshots(self._open(), forgotten=forgotten)
+    def snapshots(self, *, forgotten: bool = False, where: bool = False) -> list[SnapshotRow]:
+        """All snapshots, newest recovery point first; or those that prune let go and has not removed yet.
+
+        Args:
+            where: Look which of them can be read now, and which lie in archive classes: a listing of all packs.
+        """
+        repository = self._open()
+        rows = list_snapshots(repository, forgotten=forgotten)
+        return Retrieving(self._settings, repository, self._clock).whereabouts(rows) if where else rows
 
     def keep_snapshot(self, snapshot: str, why: str) -> SnapshotRow:
         """Keep a snapshot whatever the rules say; also one that was forgotten and is not removed yet."""

@@ -1,5 +1,7 @@
 """What a request needs from archive classes: told, asked for, waited for."""
 
+from collections.abc import Iterable
+
 from lifeboat.app.plan_jobs import ORDER, together
 from lifeboat.app.points import goal_of, newest_until
 from lifeboat.app.settings import Settings
@@ -8,10 +10,11 @@ from lifeboat.cloud.prices.prices import Prices
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.operations.moments import writer_in
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports import RestoreRequest, SnapshotRow
 from lifeboat.operations.retrieve.chosen import chunks_of_collections, chunks_of_files
 from lifeboat.operations.retrieve.needs import ArchivedObjects, Chosen, Wanted, WantedChanges
 from lifeboat.operations.retrieve.run import DAYS, Retrieval
+from lifeboat.operations.retrieve.whereabouts import with_whereabouts
 from lifeboat.operations.timeline import find_bases
 from lifeboat.repository.errors import RetrievalNeeded
 from lifeboat.repository.names import Source
@@ -33,6 +36,10 @@ class Retrieving:
         """Of what a restore of this request reads, whatever its target; ``source`` may be empty where the snapshot says it."""
         wanted = self._wanted(request) if self.may_be_any else []
         return Retrieval(self._repository, wanted, self._clock, days=days, only_lists=only_lists, prices=self._prices)
+
+    def whereabouts(self, rows: Iterable[SnapshotRow]) -> list[SnapshotRow]:
+        """The same rows, each with ``where`` it lies."""
+        return with_whereabouts(self._repository, rows, self._clock, self._prices)
 
     def _prices(self) -> Prices:
         said = self._settings

@@ -175,8 +175,9 @@ ACCOUNT_WIDE = (
 )
 """Rights that cannot be narrowed to what is ours; ``ModifyBudget`` alone changes anything."""
 PEOPLE = (
-    *("GetUser", "CreateUser", "ListAttachedUserPolicies", "ListAccessKeys", "CreateAccessKey"),
-    *("GetRole", "CreateRole", "UpdateAssumeRolePolicy", "ListAttachedRolePolicies"),
+    *("GetUser", "CreateUser", "ListAttachedUserPolicies", "ListUserPolicies", "ListGroupsForUser"),
+    *("ListAccessKeys", "CreateAccessKey"),
+    *("GetRole", "CreateRole", "UpdateAssumeRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"),
 )
 POLICIES = (
     "GetPolicy",

@@ -75,7 +75,7 @@ def rights_of(role: Role, writer: str = "") -> Rights:
         carried = (*PACKS, f"{KEYS}*")
         return Rights(
             EVERYTHING,
-            (f"{CONFIG}*", f"{CATALOG}*", *carried),
+            (*DESCRIBING, SCRATCH, f"{CATALOG}*", *carried),
             (*SAID_BY_CUSTODIANS, SCRATCH),
             (f"{CATALOG}*", *carried, OPLOG, SCRATCH),
             copy=carried,
@@ -84,5 +84,13 @@ def rights_of(role: Role, writer: str = "") -> Rights:
             publish=True,
         )
     own = f"{CATALOG}{writer}/*"
-    seen, stored = (f"{CONFIG}*", own), (f"{KEYS}*", own, *PACKS, OPLOG)
-    return Rights(seen, seen, (*stored, SCRATCH), (SCRATCH,), lock=(*stored, *DESCRIBING), publish=True)
+    stored = (f"{KEYS}*", own, *PACKS, OPLOG)
+    # To list all below config/ is to see the names of packs of configuration there; to read it would be to have them.
+    return Rights(
+        (f"{CONFIG}*", own),
+        (*DESCRIBING, SCRATCH, own),
+        (*stored, SCRATCH),
+        (SCRATCH,),
+        lock=(*stored, *DESCRIBING),
+        publish=True,
+    )

@@ -23,9 +23,17 @@ LISTED_AT_TERMINAL = 30
 @click.option("--all", "everything", is_flag=True, help=f"List all, not only the newest {LISTED_AT_TERMINAL}.")
 @click.option("--keep", metavar="WHY", help="Keep SNAPSHOT whatever the rules say; WHY is shown with it.")
 @click.option("--release", is_flag=True, help="Leave SNAPSHOT to the rules again; brings a forgotten one back.")
+@click.option("--where", is_flag=True, help="Say which can be read now, and which lie in an archive class.")
 @click.option("--forgotten", is_flag=True, help="List what prune let go and has not removed yet.")
 def command(
-    run: Run, snapshot: str | None, path: str, everything: bool, keep: str | None, release: bool, forgotten: bool
+    run: Run,
+    snapshot: str | None,
+    path: str,
+    everything: bool,
+    keep: str | None,
+    release: bool,
+    where: bool,
+    forgotten: bool,
 ) -> ExitStatus:
     """List what is stored, newest first; with SNAPSHOT, what lies inside it, below PATH.
 
@@ -38,6 +46,8 @@ def command(
         if snapshot is None or path or forgotten or everything or (keep is not None and release):
             raise click.UsageError("--keep and --release take one SNAPSHOT and nothing else: see `lifeboat snapshots`")
         return _annotate(run, snapshot, keep)
+    if where and (snapshot is not None or forgotten):
+        raise click.UsageError("--where goes with the list; of one snapshot: `lifeboat retrieve SNAPSHOT --dry-run`")
     if forgotten and snapshot is not None:
         raise click.UsageError("--forgotten lists all of them; it takes no SNAPSHOT")
     with run.lifeboat() as lifeboat:
@@ -46,7 +56,7 @@ def command(
             report = {"snapshot": snapshot, "path": path, "contents": contents}
             run.show(report, lambda: draw_contents(snapshot, path, contents, run.clock.now()))
             return ExitStatus.DONE
-        rows = lifeboat.snapshots(forgotten=forgotten)
+        rows = lifeboat.snapshots(forgotten=forgotten, where=where)
     if forgotten:
         run.show({"snapshots": rows}, lambda: draw_forgotten(rows, run.clock.now()))
         return ExitStatus.DONE

@@ -76,19 +76,19 @@ def draw_later(report: RetrievalReport, typed: str) -> list[RenderableType]:
 
 
 def say_waiting(waiting: Waiting, now: datetime) -> str:
-    """One line while waiting."""
-    said = [
-        f"{waiting.ready:,} of {waiting.objects:,} ready ({show_bytes(waiting.ready_bytes)} of {show_bytes(waiting.bytes)})"
-    ]
-    if waiting.ready_since and waiting.seconds >= 60:
-        left = (waiting.objects - waiting.ready) * waiting.seconds / waiting.ready_since
-        said.append(f"{waiting.ready_since * 3600 / waiting.seconds:,.0f}/h, {show_seconds(left)} left at that rate")
+    """One line while waiting, what matters most first: ``"12 of 80 ready (1.2 of 8 GiB), at most 3 h 10 min more, next look in 300 s"``."""
+    ready = f"{waiting.ready:,} of {waiting.objects:,} ready"
+    said = [f"{ready} ({show_bytes(waiting.ready_bytes)} of {show_bytes(waiting.bytes)})"]
     if waiting.ready_at is not None:
         seconds = (waiting.ready_at - now).total_seconds()
-        when = f"in {show_seconds(seconds)}" if seconds > 0 else "overdue"
-        said.append(f"latest {show_moment(waiting.ready_at)} ({when})")
+        said.append(f"at most {show_seconds(seconds)} more" if seconds > 0 else "later than AWS promises")
     said.append(f"next look in {waiting.next_look_seconds:.0f} s")
-    return "; ".join(said)
+    if waiting.ready_since and waiting.seconds >= 60:
+        left = (waiting.objects - waiting.ready) * waiting.seconds / waiting.ready_since
+        said.append(
+            f"{waiting.ready_since * 3600 / waiting.seconds:,.0f} an hour, at which {show_seconds(left)} are left"
+        )
+    return ", ".join(said)
 
 
 def _offers(report: RetrievalReport) -> list[RenderableType]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from rich.console import RenderableType
 
 from lifeboat.cli.show.console import FAINT, GOOD, columns, next_steps, safe, text
-from lifeboat.cli.show.moments import show_age, show_moment_short
+from lifeboat.cli.show.moments import show_age, show_goal, show_moment_short
 from lifeboat.cli.show.words import count_items, short_id, state_of, typed_source
 from lifeboat.foundation.sizes import show_bytes
 from lifeboat.operations.reports import ContentRow, SnapshotRow
@@ -20,8 +20,9 @@ def draw_snapshots(rows: Sequence[SnapshotRow], left_out: int, now: datetime) ->
     writers = len({row.label for row in rows}) > 1
     headings = ["snapshot", "source", "taken", "age", "content", "size"]
     proofs = any(row.proved for row in rows)
-    headings += ["proved"] * proofs + ["writer"] * writers + ["note"] * notes
-    table = columns(*headings, right=("size",), fold=("writer", "note"))
+    looked = any(row.where for row in rows)
+    headings += ["where"] * looked + ["proved"] * proofs + ["writer"] * writers + ["note"] * notes
+    table = columns(*headings, right=("size",), fold=("where", "writer", "note"))
     for row in rows:
         cells = [
             short_id(row.snapshot),
@@ -31,6 +32,7 @@ def draw_snapshots(rows: Sequence[SnapshotRow], left_out: int, now: datetime) ->
             safe(count_items(row.source, row.items)),
             show_bytes(row.bytes),
         ]
+        cells += [_where(row)] * looked
         cells += ["yes" if row.proved else ""] * proofs
         cells += [safe(row.label)] * writers + [safe(state_of(row))] * notes
         table.add_row(*cells)
@@ -42,6 +44,12 @@ def draw_snapshots(rows: Sequence[SnapshotRow], left_out: int, now: datetime) ->
         (f"lifeboat snapshots {short_id(one.snapshot)}", "look inside one"),
         (_restore_of(one), "bring it back, beside the live data"),
     )
+
+
+def _where(row: SnapshotRow) -> str:
+    if row.where == "archived":
+        return f"archived: restorable in {show_goal(row.away_seconds)}" if row.away_seconds else "archived"
+    return {"coming": "coming from the archive", "at-hand": "at hand"}.get(row.where or "", "")
 
 
 def draw_forgotten(rows: Sequence[SnapshotRow], now: datetime) -> list[RenderableType]:

@@ -83,6 +83,10 @@ class SnapshotRow:
     """Of a forgotten one: until then ``--release`` brings it back."""
     proved: datetime | None = None
     """When everything it needs was last opened with the key; None: never, or something was found damaged since."""
+    where: str | None = None
+    """``at-hand``, ``archived`` (some of it has to be brought back first), ``coming``; None: nobody looked."""
+    away_seconds: float | None = None
+    """How long bringing it back takes at most, at the tier ``standard``; of one that is archived."""
 
 
 @dataclass(frozen=True, slots=True)
