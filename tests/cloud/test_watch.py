@@ -1,7 +1,12 @@
 """Alarms, topic and budget on AWS's services as moto plays them: what drifts is named and mended, and silence alarms."""
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -292,3 +297,72 @@ def test_success_is_of_backups_of_the_last_day_alone() -> None:
 def test_without_a_run_no_success_is_claimed() -> None:
     found = points(seen_of(REPOSITORY, Facts(NOW), []))
     assert "BackupSuccessPercent" not in {one.name for one in found}
+
+
+@pytest.fixture
+def machine(aws: MotoAws, tmp_path: Path) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """The command, as a process, on a repository in S3 with one backup."""
+    aws.make_bucket("town")
+    (tmp_path / "up").mkdir()
+    (tmp_path / "up" / "a").write_text("x")
+    (tmp_path / "lifeboat.toml").write_text("[aws]\ncloudwatch = true\n")
+    said = {
+        "S3_BACKUP_BUCKET": "town/shop",
+        "UPLOADS_DIR": "up",
+        "LIFEBOAT_STATE": str(tmp_path / "state"),
+        "LIFEBOAT_NOTIFY_EMAIL": "ops@example.com",
+        "BACKUP_ENCRYPTION_KEY": "ab" * 32,
+    }
+    environment = {**os.environ, **aws.environment(), **said}
+
+    def run(*words: str) -> tuple[int, dict[str, Any]]:
+        command = [sys.executable, "-c", "from lifeboat.cli.main import main; main()", *words, "--json"]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=120)
+        return done.returncode, json.loads(done.stdout)
+
+    assert run("init", "--yes")[0] == 0
+    return run
+
+
+def test_the_commands(machine: Any, aws: MotoAws) -> None:
+    assert machine("backup", "files")[0] == 0
+    assert machine("aws", "alarms", "plan")[0] == 0 and not aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert machine("aws", "alarms", "check")[0] == 3
+    assert machine("aws", "alarms", "test")[1]["error"]["code"] == "cloud-missing"
+    assert machine("aws", "alarms", "apply")[0] == 2, "nobody was asked"
+    assert machine("aws", "alarms", "apply", "--yes")[0] == 0
+    status, report = machine("aws", "alarms", "check")
+    assert status == 0 and report["to_change"] == 0
+    status, tried = machine("aws", "alarms", "test")
+    assert status == 0 and "BackupAgeSeconds" in tried["metrics"] and "RepositoryBytes" in tried["metrics"]
+    states_there = {
+        one["AlarmName"]: one["StateValue"] for one in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    }
+    assert states_there[tried["alarm"]] == "ALARM"
+    aws.client("cloudwatch").delete_alarms(AlarmNames=["Lifeboat town/shop cost"])
+    status, report = machine("aws", "alarms", "check")
+    assert status == 3 and [one["name"] for one in report["steps"] if one["state"] != "as-wanted"] == ["alarm-cost"]
+    assert machine("aws", "budget", "plan")[0] == 0
+    assert machine("aws", "budget", "apply", "--yes")[0] == 0
+    assert machine("aws", "budget", "check")[0] == 0
+
+
+def test_alerts_check_sends_them_every_five_minutes_at_most(machine: Any, aws: MotoAws) -> None:
+    machine("backup", "files")
+
+    def sent() -> float:
+        answer = aws.client("cloudwatch").get_metric_statistics(
+            Namespace="Lifeboat",
+            MetricName="RepositoryBytes",
+            Dimensions=[{"Name": "Repository", "Value": "s3://town/shop"}],
+            StartTime=datetime.now(UTC) - timedelta(hours=1),
+            EndTime=datetime.now(UTC) + timedelta(hours=1),
+            Period=86_400,
+            Statistics=["SampleCount"],
+        )
+        return sum(one["SampleCount"] for one in answer["Datapoints"])
+
+    machine("alerts", "check")
+    assert sent() == 1
+    machine("alerts", "check")
+    assert sent() == 1, "every minute would cost, and tell no more"

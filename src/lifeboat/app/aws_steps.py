@@ -39,7 +39,8 @@ def counts(report: StepReport, action: Action) -> bool:
         return False
     if report.advice:
         return action == "check" and report.state is State.DIFFERS
-    return action != "plan" or not report.will_change
+    # What waits for a step that is only to be made, waits for nothing bad; a step that is in the way counts itself.
+    return action != "plan" or not (report.will_change or report.state is State.WAITS)
 
 
 def plan(steps: Sequence[Step], subject: str, action: Action = "plan") -> StepsReport:

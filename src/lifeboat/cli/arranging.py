@@ -47,7 +47,7 @@ def apply_steps(
     from lifeboat.app.aws_steps import apply, plan
     from lifeboat.cli.show.steps import draw_applied, draw_plan, draw_step
 
-    asks = must_be_confirmed(run, yes, changes=f"{subject} at AWS")
+    asks = must_be_confirmed(run, yes, "look first (`plan`, or --dry-run), then say --yes", f"{subject} at AWS")
     run.note()
     made = steps()
     if asks:

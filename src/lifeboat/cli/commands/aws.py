@@ -13,6 +13,8 @@ ACTIONS = {
     "setup": "make the bucket, or bring it in order; --dry-run shows what would change",
     "check": "is the bucket as the settings want it? changes nothing",
     "policy": "the least rights each machine needs, as JSON to paste",
+    "alarms": "CloudWatch tells when backups fail, grow old or fall silent",
+    "budget": "AWS tells when the month's bill comes near the limit",
 }
 EXAMPLES = (
     ("lifeboat aws setup --dry-run", "what the bucket needs, and why"),

@@ -152,13 +152,13 @@ class AlarmStep:
         short = alarm.name.removeprefix(alarm_prefix(repository))
         self.name = f"alarm-{short.replace(' ', '-')}"
         self.title = f"alarm: {short}"
-        self.why = alarm.words.partition(". Type")[0] + ": then somebody is told, even when this machine is dead"
+        self.why = f"goes off when: {alarm.words.partition('. Type')[0]}"
 
     def look(self) -> Looked:
         there = find_alarms(self._aws, self._alarm.name)
         wanted = self._wanted()
         if not there:
-            return Looked((Difference(self.title, "nothing", _words(self._alarm)),))
+            return Looked((Difference("the alarm", "nothing", _words(self._alarm)),))
         found = there[0]
         differences = [
             Difference(words, _show(found.get(name)), _show(wanted[name]))
@@ -229,6 +229,7 @@ def find_alarms(aws: Aws, name: str, *, prefix: bool = False) -> list[dict[str, 
     return found
 
 
+_UNITS = {SUCCESS: "{} %", COST: "${} a month"}
 _COMPARED = {
     "AlarmDescription": "text",
     "AlarmActions": "whom it tells",
@@ -247,7 +248,11 @@ _COMPARED = {
 
 def _words(alarm: Alarm) -> str:
     side = "over" if alarm.comparison == HIGHER else "under"
-    limit = show_seconds(alarm.threshold) if alarm.metric.endswith("Seconds") else f"{alarm.threshold:g}"
+    limit = f"{alarm.threshold:g}"
+    if alarm.metric.endswith("Seconds"):
+        limit = show_seconds(alarm.threshold)
+    elif alarm.metric in _UNITS:
+        limit = _UNITS[alarm.metric].format(limit)
     silence = "; silence counts, too" if alarm.missing == BREACHING else ""
     return f"{side} {limit}{silence}"
 

@@ -108,6 +108,8 @@ class NoticesStep:
                     )
 
     def _there(self) -> set[tuple[str, float]]:
+        if find_budget(self._aws, self._name) is None:
+            raise CloudMissing(f"there is no budget {self._name} yet", "`lifeboat aws budget apply` makes it")
         with in_cloud_words("budgets", f"look at what the budget {self._name} tells"):
             answer = budgets_client(self._aws).describe_notifications_for_budget(
                 AccountId=self._aws.account(), BudgetName=self._name
