@@ -54,3 +54,25 @@ def test_a_month_turns_on_a_real_server(s3: RunningS3, tmp_path: Path, versionin
     assert not [name for name in world.names("/2026-01/") if not name.startswith("catalog/")]
     assert [one for one in world.problems() if one.level == "problem"] == []
     world.restores()
+
+
+def test_what_rotted_on_the_servers_disk_is_not_carried(s3: RunningS3, tmp_path: Path) -> None:
+    s3.make_bucket("rotten")
+    world = World(
+        tmp_path,
+        MovedClock(datetime(2026, 1, 31, 18, tzinfo=UTC)),
+        make_store=lambda clock: OnS3(s3, "rotten", clock),  # type: ignore[arg-type, return-value]
+    )
+    world.take({"same": some_bytes(60_000, 1)})
+    largest = max(world.store.list_under("files/pack/"), key=lambda one: one.size_bytes).name
+    (path,) = s3.folder.rglob(largest[-64:])
+    rotten = bytearray(path.read_bytes())
+    rotten[-1] ^= 1
+    path.write_bytes(rotten)
+    world.after(hours=6.1)
+    report = carry_forward(world.open(), RULES, Silent(), ANY)
+    assert [(one.code, one.subject) for one in report.findings] == [("pack-damaged", largest)]
+    assert world.names(largest[-64:]) == {largest}
+    record = world.take({"same": some_bytes(60_000, 1)})
+    assert 3_000 < record.new_bytes < 20_000
+    world.restores([record])
