@@ -1,5 +1,6 @@
 """A second copy: byte-identical, a valid repository at every instant, and never worse for what happens to the first."""
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from lifeboat.operations.replicate.merge import ListingUnordered, side_by_side
 from lifeboat.operations.replicate.order import Phase, phase_of
 from lifeboat.operations.replicate.places import promote
 from lifeboat.operations.replicate.removing import follow_prune
+from lifeboat.operations.replicate.survey import survey
 from lifeboat.repository.create import store_rescue_kit
 from lifeboat.repository.errors import IsAReplica, NoRepository
 from lifeboat.repository.local_state import LocalState
@@ -448,6 +450,30 @@ def test_waiting_rows_and_what_is_in_flight_take_no_memory(monkeypatch: pytest.M
     assert spool._file._rolled  # type: ignore[attr-defined]
     assert spool.count == 50_000 and spool.bytes == sum(range(50_000))
     spool.close()
+
+
+class OnlyNames(MemoryStore):
+    """Packs that are names alone, made as they are listed."""
+
+    def __init__(self, world: World, names: int) -> None:
+        super().__init__(world.clock)
+        self._names = names
+
+    def list_under(self, prefix: str) -> Iterator[StoredObject]:
+        if prefix == "files/pack/":
+            for number in range(self._names):
+                yield StoredObject(f"files/pack/short/2026-01/{number:064x}", 1000, NOW)
+
+
+def test_a_hundred_thousand_missing_names_take_no_more_memory_than_ten_thousand(tmp_path: Path) -> None:
+    world, peaks = World(tmp_path), []
+    for count in (60_000, 120_000):
+        tracemalloc.start()
+        with survey(OnlyNames(world, count), MemoryStore(world.clock), Silent()) as found:
+            assert found.objects == count and found.bytes == count * 1000
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 300_000 and peaks[1] < 2.5 * waiting.IN_MEMORY_BYTES
 
 
 def test_no_more_is_in_memory_at_once_than_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import click
+
 from lifeboat.cli.accounting import begin_account, end_account
 from lifeboat.cli.facade import Facade, OpenLifeboat, open_lifeboat
 from lifeboat.cli.fold import fold
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 LINE_IN_A_PIPE = 10_000
 """Lines are never broken for a program that reads them."""
 
+NOT_IN_A_REPLICA = ("init", "serve", "schedule", "stream", "dashboard", "aws", "demo", "alerts")
 NOTHING_LOST = "nothing is lost: what was stored is whole, and the same command goes on from where it was"
 
 
@@ -79,6 +82,7 @@ class Run:
 
             self.use(read_settings(self.config, self.environment, self.folder))
             if self.replica is not None and self._settings is not None:
+                _refuse_in_replica(self.replica)
                 from lifeboat.app.read_replicas import as_replica
 
                 self.use(as_replica(self._settings, self.replica, self.folder))
@@ -172,6 +176,17 @@ class Run:
             # Point the dead descriptor elsewhere, or the interpreter complains once more at its own end.
             with open(os.devnull, "w") as nowhere:
                 os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def _refuse_in_replica(name: str) -> None:
+    """Stop what would do its work in processes or files of its own, which know nothing of this option."""
+    context = click.get_current_context(silent=True)
+    words = context.command_path.split() if context is not None else []
+    command = next((word for word in words if word in NOT_IN_A_REPLICA), None)
+    if command is not None:
+        raise click.UsageError(
+            f"--replica {name} is for commands that look or bring back, and `lifeboat {command}` is about the repository"
+        )
 
 
 def is_terminal(stream: Any) -> bool:

@@ -17,6 +17,11 @@ def draw_replicated(report: ReplicateReport) -> list[RenderableType]:
     first = report.replicas[0]
     if any(one.dry_run for one in report.replicas):
         return drawn + next_steps((f"lifeboat replicate {first.name}", "do it"))
+    broken = [one for one in report.replicas if one.verified is not None and any_problem(one.verified.findings)]
+    if broken:
+        return drawn + next_steps(
+            (f"lifeboat replicate {broken[0].name} --verify --repair", "mend it from the repository")
+        )
     if any(one.verified is None for one in report.replicas):
         return drawn + next_steps((f"lifeboat verify --level full --replica {first.name}", "read all of it back"))
     return drawn + next_steps(("lifeboat status", "how far each replica is behind"))

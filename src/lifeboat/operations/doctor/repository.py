@@ -6,6 +6,7 @@ from lifeboat.repository.create import names_of_rescue_kit, store_rescue_kit
 from lifeboat.repository.custodians import open_catalogs
 from lifeboat.repository.names import CONFIG
 from lifeboat.repository.open_repository import Repository
+from lifeboat.repository.replica import read_marks
 from lifeboat.repository.writers import not_opened_to
 from lifeboat.storage.errors import StorageDenied
 
@@ -42,7 +43,8 @@ def check_custodians(repository: Repository) -> list[Finding]:
     if not custodians:
         return [Finding(Level.OK, "custodians", "custodians", "there is none: who has the key prunes")]
     names = ", ".join(f"{one.name} ({one.recipient.fingerprint_short})" for one in custodians)
-    opened = open_catalogs(repository) if repository.identity is not None else 0
+    may_open = repository.identity is not None and not read_marks(repository.store)
+    opened = open_catalogs(repository) if may_open else 0
     if opened:
         return [
             Finding(Level.OK, "custodians", "custodians", f"{names}: {opened} catalogs were opened to them just now")
@@ -58,6 +60,8 @@ def check_custodians(repository: Repository) -> list[Finding]:
 def check_rescue_kit(repository: Repository, script: str, readme: str) -> list[Finding]:
     """Put a missing or outdated rescue kit back."""
     good = Finding(Level.OK, "rescue-kit", CONFIG, "the stand-alone reader lies in the repository")
+    if read_marks(repository.store):
+        return [Finding(Level.OK, "rescue-kit", CONFIG, "a replica has the one of its repository")]
     try:
         store_rescue_kit(repository.store, script, readme)
     except StorageDenied:

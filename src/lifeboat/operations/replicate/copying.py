@@ -22,8 +22,8 @@ from lifeboat.storage.errors import ObjectArchived, ObjectMissing
 from lifeboat.storage.object_store import ObjectStore
 
 AT_ONCE = 8
-IN_FLIGHT_BYTES = 128 * MIB
-"""Five packs of the usual size, or eight small ones."""
+IN_FLIGHT_BYTES = 96 * MIB
+"""Four packs of the usual size, or eight small ones."""
 AHEAD = 4 * AT_ONCE
 """Objects handed out before the first of them is done."""
 
