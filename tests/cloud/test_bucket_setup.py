@@ -254,6 +254,8 @@ def test_without_an_access_log(desk: AwsDesk, s3: S3) -> None:
     assert [one["Name"] for one in s3.list_buckets()["Buckets"]] == [BUCKET]
     desk.settings = f'[aws]\nlog_bucket = "{BUCKET}"\n'
     assert "would go into the bucket itself" in desk("aws", "setup", "--yes", status=10)
+    desk.settings, desk.where = "", f"s3://{'x' * 60}"
+    assert "log_bucket" in desk("aws", "setup", "--yes", status=10)
 
 
 def test_a_bucket_with_object_lock_takes_no_logs(desk: AwsDesk, s3: S3) -> None:

@@ -13,6 +13,8 @@ from lifeboat.cloud.steps import Step, StepReport, look_at
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 
+LONGEST_NAME = 63
+"""Characters in a bucket's name."""
 LOOKED_AT_LENGTH = ("shared", "log-bucket")
 """Steps that ``aws check`` makes and ``doctor`` does not."""
 
@@ -40,6 +42,11 @@ def setup_steps(settings: Settings, clock: Clock, *, with_account: bool = True) 
         raise SettingsError(
             f"the access log of {location.bucket} would go into the bucket itself: each entry would make another one",
             'name another bucket as `log_bucket` under [aws], or log_bucket = "off"',
+        )
+    if len(place.log_bucket) > LONGEST_NAME:
+        raise SettingsError(
+            f"the access log's bucket would be called {place.log_bucket}, which is longer than {LONGEST_NAME} characters",
+            "name one: `log_bucket` under [aws] in lifeboat.toml",
         )
     aws = build_aws(settings)
     calls = open_bucket(aws, location.bucket, settings.aws.account, clock)
