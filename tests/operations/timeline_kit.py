@@ -1,5 +1,6 @@
 """A repository of the database with snapshots and segments at hand-picked instants, written by the real writers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,9 +58,10 @@ class Archived:
     set_name: str = "rs0"
     clock: MovedClock = field(default_factory=MovedClock)
     owner: Identity = field(default_factory=Identity.generate)
+    make_store: Callable[[MovedClock], ObjectStore] = MemoryStore
 
     def __post_init__(self) -> None:
-        self.store: ObjectStore = MemoryStore(self.clock)
+        self.store: ObjectStore = self.make_store(self.clock)
         self.repository = create_repository(
             self.store,
             identity=self.owner,

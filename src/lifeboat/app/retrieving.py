@@ -10,6 +10,7 @@ from lifeboat.cloud.prices.prices import Prices
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.operations.moments import writer_in
+from lifeboat.operations.recovery_points import base_of
 from lifeboat.operations.reports import RestoreRequest, SnapshotRow
 from lifeboat.operations.retrieve.chosen import chunks_of_collections, chunks_of_files
 from lifeboat.operations.retrieve.needs import ArchivedObjects, Chosen, Wanted, WantedChanges
@@ -77,12 +78,17 @@ class Retrieving:
         try:
             base, stretch = next(find_bases(repository, goal, writer))
         except RetrievalNeeded as needed:
-            if not needed.snapshot:
+            # Where not even the changes around it can be read, names and records alone say what the moment follows from.
+            record = self._newest_base(goal) if not needed.snapshot else repository.find_snapshot(needed.snapshot)
+            if record is None:
                 return [WantedChanges(None, goal)]
-            record = repository.find_snapshot(needed.snapshot)
             return [Wanted(record), WantedChanges(ClusterTime(int(record.instant.timestamp()), 0), goal)]
         changes = [] if stretch is None else [WantedChanges(base.earliest, goal)]
         return [Wanted(base.record), *changes]
+
+    def _newest_base(self, goal: ClusterTime | None) -> Record | None:
+        bases = (one for one in self._repository.judged_here(self._repository.snapshots()) if base_of(one) is not None)
+        return next((one for one in bases if goal is None or one.instant <= goal.instant), None)
 
 
 def chosen_of(request: RestoreRequest, record: Record) -> Chosen | None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from lifeboat.foundation.errors import RepositoryDamaged
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.segments import Segment, StoredSegment
-from lifeboat.storage.errors import StorageDenied
+from lifeboat.storage.errors import ObjectArchived, StorageDenied
 
 TRIED_AT_MOST = 50
 CLOCKS_APART = timedelta(hours=1)
@@ -32,6 +32,8 @@ def believed(repository: Repository, listed: Iterable[StoredSegment]) -> tuple[l
 
 def _until_one_opens(repository: Repository, of_writer: list[StoredSegment]) -> set[str]:
     unsound: set[str] = set()
+    archived: set[str] = set()
+    """Believed where all are: age rules take the oldest first, so one in an archive class past one that opens was put there."""
     if of_writer[0].writer in repository.secrets:
         whole = (one for one in of_writer if not one.is_part)
         for one in sorted(whole, key=lambda one: one.through, reverse=True)[:TRIED_AT_MOST]:
@@ -39,8 +41,10 @@ def _until_one_opens(repository: Repository, of_writer: list[StoredSegment]) -> 
                 Segment(repository, one)
             except RepositoryDamaged:
                 unsound.add(one.name)
+            except ObjectArchived:
+                archived.add(one.name)
             except StorageDenied:
                 break
             else:
-                break
+                return unsound | archived
     return unsound

@@ -6,7 +6,7 @@ Limits: names alone are listed, records are read; of the segments no byte, but w
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lifeboat.foundation.cluster_time import ClusterTime
@@ -303,7 +303,13 @@ def _refuse_another_database(
 ) -> None:
     """Raise where snapshot and archive are not of the same thing: settings may have been changed in between."""
     server, databases = details.get("server"), details.get("databases")
-    first = _first(repository, stretch)
+    try:
+        first = _first(repository, stretch)
+    except RetrievalNeeded:
+        # Only what a restore reads is brought back, and any segment of the stretch can tell.
+        first = _first(
+            repository, replace(stretch, segments=tuple(one for one, _ in stretch.between(base.latest, goal)))
+        )
     if not isinstance(server, dict) or server.get("set_name") != first.statement.set_name:
         raise MomentNotCovered(
             f"the archive around {say_moment(goal)} is of another replica set than snapshot {base.record.snapshot[:8]}",
