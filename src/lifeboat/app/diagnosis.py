@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from lifeboat.app.aws_bucket import look_at_bucket
+from lifeboat.app.aws_lifecycle import AwsLifecycle
 from lifeboat.app.build import build_client, build_repository, build_store
 from lifeboat.app.schedule_install import Scheduling
 from lifeboat.app.schedule_status import ScheduleStatus, look_at_notices, look_at_schedule
@@ -23,6 +24,7 @@ from lifeboat.operations.doctor import database, keys, places, repository, store
 from lifeboat.operations.doctor.archive import check_archive
 from lifeboat.operations.doctor.bucket import check_bucket
 from lifeboat.operations.doctor.checks import Check, examine
+from lifeboat.operations.doctor.lifecycle import check_lifecycle
 from lifeboat.operations.doctor.proof import check_proved
 from lifeboat.operations.doctor.replicas import check_second_copies
 from lifeboat.operations.doctor.stream import check_stream
@@ -147,8 +149,13 @@ class Diagnosis:
                 "the bucket's settings",
                 lambda: check_bucket(look, place.bucket, is_amazon),
                 ("store-answers",),
-            )
+            ),
+            Check("lifecycle", "age rules of the bucket", self._lifecycle, ("store", "repository")),
         ]
+
+    def _lifecycle(self) -> list[Finding]:
+        rules = AwsLifecycle(self._settings, self._clock, opened=self._repository())
+        return check_lifecycle(rules.read, rules.proof, rules.prefix)
 
     def _of_database(self) -> list[Check]:
         databases = self._databases_meant

@@ -15,10 +15,12 @@ ACTIONS = {
     "policy": "the least rights each machine needs, as JSON to paste",
     "alarms": "CloudWatch tells when backups fail, grow old or fall silent",
     "budget": "AWS tells when the month's bill comes near the limit",
+    "lifecycle": "age rules that never eat a kept copy: plan, apply, check, simulate",
 }
 EXAMPLES = (
     ("lifeboat aws setup --dry-run", "what the bucket needs, and why"),
     ("lifeboat aws policy writer", "the least rights of a machine that only backs up"),
+    ("lifeboat aws lifecycle plan", "age rules that never eat a kept copy, and the proof"),
 )
 
 

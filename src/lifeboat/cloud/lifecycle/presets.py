@@ -113,8 +113,12 @@ def expiry_days(rules: Rules) -> int:
 
     A pack is written in the month of its snapshot, and that goes at the latest at the end of the month (year) that pushes it out.
     """
-    months = max([rules.monthly, *([(rules.yearly + 1) * 12 - 1] if rules.yearly else [])])
-    return longest_days(months + 1) + SLACK_DAYS + NOTICE_DAYS
+    return longest_days(months_kept(rules) + 1) + SLACK_DAYS + NOTICE_DAYS
+
+
+def months_kept(rules: Rules) -> int:
+    """How many months after its own the rules may still keep a snapshot of ``long``; of a year, the first may be the last."""
+    return max(rules.monthly, (rules.yearly + 1) * 12 - 1 if rules.yearly else 0)
 
 
 def archive_from(at_once_days: int) -> int:

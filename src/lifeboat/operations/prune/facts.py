@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -138,6 +138,34 @@ def needed_by(records: Iterable[StoredRecord]) -> dict[str, set[bytes]]:
 
 def gather(repository: Repository, progress: Progress) -> Facts:
     """Read it all. What does not open is noted; a store that is away is raised."""
+    facts, sizes = _said(repository, progress)
+    closed = sorted({place for place in map(_place, sizes) if place is not None and closes(place[1]) <= facts.now})
+    once = {pack: pack for one in facts.records for pack in one.record.packs}
+    readable = [one for one in closed if one[0] in repository.secrets]
+    indexes = _indexes(repository, readable, sizes, facts.unread, once)
+    packs = [
+        pack
+        for source in Source
+        for class_ in Class
+        for pack in _listed(repository.store.list_under(f"{source}/pack/{class_}/"), 3, once)
+    ]
+    del once
+    keys = _listed(repository.store.list_under(KEYS), 1, {})
+    # After the keys: a segment that is stored between the two listings must not find its key taken for unused.
+    facts = replace(
+        _with_archive(facts, repository), indexes=tuple(indexes), packs=tuple(packs), keys=tuple(keys), fronts={}
+    )
+    facts.fronts.update(_read_fronts(repository, _unclear(facts)))
+    return facts
+
+
+def gather_said(repository: Repository, progress: Progress) -> Facts:
+    """What snapshots there are, what was said of them, and the archive: enough to know what is kept. No pack, key or index is listed."""
+    return _with_archive(_said(repository, progress)[0], repository)
+
+
+def _said(repository: Repository, progress: Progress) -> tuple[Facts, dict[str, int]]:
+    """All that catalogs say, and the size of each object in them."""
     progress.begin("reading catalogs")
     now = repository.store.time_there()
     catalog = [stored for stored in repository.store.list_under(CATALOG) if _place(stored.name) is not None]
@@ -172,40 +200,24 @@ def gather(repository: Repository, progress: Progress) -> Facts:
         standing = said.get(record_digest(one), NOTHING_SAID)
         proved = standing.proved is not None and spoilt_in(spoilt, one.place).isdisjoint(one.packs)
         records.append(StoredRecord(one, standing, proved, labels[one.writer], sizes.get(one.object_name, 0)))
-    closed = sorted({place for place in map(_place, sizes) if place is not None and closes(place[1]) <= now})
-    once = {pack: pack for one in opened for pack in one.packs}
-    readable = [one for one in closed if one[0] in repository.secrets]
-    indexes = _indexes(repository, readable, sizes, unread, once)
-    packs = [
-        pack
-        for source in Source
-        for class_ in Class
-        for pack in _listed(repository.store.list_under(f"{source}/pack/{class_}/"), 3, once)
-    ]
-    del once
-    keys = _listed(repository.store.list_under(KEYS), 1, {})
-    # After the keys: a segment that is stored between the two listings must not find its key taken for unused.
-    segments, odd_keys = _archive(repository.store.list_under(SEGMENTS))
-    commits = [stored.modified for stored in catalog if _is_commit(stored.name)]
     facts = Facts(
         now,
         tuple(records),
         tuple(statements),
         {one.name: sizes.get(one.name, 0) for one in statements},
         unread,
-        tuple(indexes),
-        tuple(packs),
-        {},
-        tuple(keys),
-        tuple(segments),
-        odd_keys,
-        labels,
-        {writer: registration.label for writer, registration in repository.registrations.items()},
-        tuple(_carries(sizes)),
-        tuple(sorted([*commits, *(one.modified for one in segments)])),
+        labels=labels,
+        plain_labels={writer: registration.label for writer, registration in repository.registrations.items()},
+        carries=tuple(_carries(sizes)),
+        committed_at=tuple(sorted(stored.modified for stored in catalog if _is_commit(stored.name))),
     )
-    facts.fronts.update(_read_fronts(repository, _unclear(facts)))
-    return facts
+    return facts, sizes
+
+
+def _with_archive(facts: Facts, repository: Repository) -> Facts:
+    segments, odd_keys = _archive(repository.store.list_under(SEGMENTS))
+    committed = tuple(sorted([*facts.committed_at, *(one.modified for one in segments)]))
+    return replace(facts, segments=tuple(segments), odd_archive_keys=odd_keys, committed_at=committed)
 
 
 def _labels(repository: Repository, records: Iterable[Record], now: datetime) -> dict[str, str]:

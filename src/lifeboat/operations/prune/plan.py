@@ -116,6 +116,12 @@ def plan_prune(facts: Facts, rules: Rules) -> PrunePlan:
     )
 
 
+def judge_kept(facts: Facts, rules: Rules) -> tuple[tuple[Judged, ...], tuple[ArchiveOf, ...]]:
+    """The verdict on each snapshot and what becomes of the archive, without what follows for packs. Pure."""
+    judged = _judge(facts, rules)
+    return judged, tuple(plan_archive(facts, _kept_candidates(facts, judged), rules))
+
+
 def _judge(facts: Facts, rules: Rules) -> tuple[Judged, ...]:
     by_key = {one.key: one for one in facts.records}
     archived = _archived_labels(facts)
