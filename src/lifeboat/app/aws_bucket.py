@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from lifeboat.app.aws_lifecycle import AwsLifecycle
 from lifeboat.app.aws_place import place_of
 from lifeboat.app.build import build_aws
 from lifeboat.app.settings import S3Location, Settings
 from lifeboat.cloud.bucket.arrangement import BucketWish, account_steps, bucket_steps
-from lifeboat.cloud.bucket.calls import BucketCalls
 from lifeboat.cloud.bucket.place import open_bucket
 from lifeboat.cloud.policies import bucket_policy
 from lifeboat.cloud.steps import Step, StepReport, look_at
@@ -15,8 +15,8 @@ from lifeboat.foundation.errors import SettingsError
 
 LONGEST_NAME = 63
 """Characters in a bucket's name."""
-LOOKED_AT_LENGTH = ("shared", "log-bucket")
-"""Steps that ``aws check`` makes and ``doctor`` does not."""
+LOOKED_AT_LENGTH = ("shared", "log-bucket", "lifecycle")
+"""Steps that ``aws check`` makes and ``doctor`` does not; age rules have a check of their own there."""
 
 
 def need_bucket(settings: Settings) -> S3Location:
@@ -59,7 +59,7 @@ def setup_steps(settings: Settings, clock: Clock, *, with_account: bool = True) 
         tags=dict(settings.aws.tags),
         policy=bucket_policy(place),
     )
-    steps = bucket_steps(calls, wish, _besides(settings, calls))
+    steps = bucket_steps(calls, wish, _besides(settings, clock))
     return [*steps, *account_steps(calls)] if with_account else steps
 
 
@@ -70,6 +70,6 @@ def look_at_bucket(settings: Settings, clock: Clock) -> list[StepReport]:
     )
 
 
-def _besides(settings: Settings, calls: BucketCalls) -> Sequence[Step]:
-    """Steps of other parts that need the bucket: its age rules belong here."""
-    return []
+def _besides(settings: Settings, clock: Clock) -> Sequence[Step]:
+    """Steps of other parts that need the bucket."""
+    return [] if settings.aws.lifecycle == "off" else [AwsLifecycle(settings, clock).step()]

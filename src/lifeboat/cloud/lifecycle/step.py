@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lifeboat.cloud.errors import CloudMissing
 from lifeboat.cloud.lifecycle.bucket import BucketRules, merged, put_rules, read_bucket
 from lifeboat.cloud.lifecycle.presets import own_ids
 from lifeboat.cloud.lifecycle.rules import Lifecycle, Rule, read_lifecycle
@@ -74,7 +75,10 @@ class LifecycleStep:
         self._wanted, self._prove = wanted, prove
 
     def look(self) -> Looked:
-        there = read_bucket(self._aws, self._bucket)
+        try:
+            there = read_bucket(self._aws, self._bucket)
+        except CloudMissing:
+            there = BucketRules(Lifecycle())  # the bucket is made by the steps before
         wanted = self._wanted(there)
         if wanted is None:
             return Looked(said='none are arranged: lifecycle = "off"')

@@ -119,7 +119,7 @@ def plan_prune(facts: Facts, rules: Rules) -> PrunePlan:
 def judge_kept(facts: Facts, rules: Rules) -> tuple[tuple[Judged, ...], tuple[ArchiveOf, ...]]:
     """The verdict on each snapshot and what becomes of the archive, without what follows for packs. Pure."""
     judged = _judge(facts, rules)
-    return judged, tuple(plan_archive(facts, _kept_candidates(facts, judged), rules))
+    return judged, tuple(plan_archive(facts, _kept_candidates(facts, judged, rules), rules))
 
 
 def _judge(facts: Facts, rules: Rules) -> tuple[Judged, ...]:
