@@ -163,8 +163,8 @@ def test_what_others_put_there_stays(desk: AwsDesk, s3: S3, aws: MotoAws) -> Non
         assert {"Key": "team", "Value": "blue"} in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
         rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
         assert {"ID": "theirs", "Days": 3} in [
-                {"ID": one["ID"], "Days": one.get("Expiration", {}).get("Days")} for one in rules
-            ]
+            {"ID": one["ID"], "Days": one.get("Expiration", {}).get("Days")} for one in rules
+        ]
     assert "Auditors" in desk("aws", "check", status=0)
 
 
