@@ -39,6 +39,7 @@ class ArchivingStore(MemoryStore):
         """At which request the caller dies, counted from 1; the store has taken it."""
         self.denies = False
         self.is_full = False
+        self.hides = False
         self.busy_times = 0
         self._asking = threading.Lock()
 
@@ -60,6 +61,8 @@ class ArchivingStore(MemoryStore):
             yield replace(one, storage_class=self.classes.get(one.name, "STANDARD"))
 
     def archived_under(self, prefix: str) -> Iterator[ArchivedObject]:
+        if self.hides:
+            raise StorageDenied("the right s3:ListBucket is missing")
         for one in super().list_under(prefix):
             if (state := self.archive_state(one.name)) is not None:
                 yield replace(state, size_bytes=one.size_bytes)

@@ -179,6 +179,16 @@ def test_what_is_archived_while_it_is_read_is_told_with_the_way_out(vault: Vault
     assert f"`lifeboat retrieve {record.snapshot[:8]}`" in needed.value.hint and not needed.value.worth_retrying
 
 
+def test_who_may_read_and_not_list_restores_and_is_told_by_what_cannot_be_read(vault: Vault) -> None:
+    record = vault.take({"one": some_bytes(30_000, 1)})
+    vault.store.hides = True
+    assert vault.retrieval(record).make_sure().is_readable
+    vault.restores([record])
+    vault.store.freeze("/pack/")
+    with pytest.raises(RetrievalNeeded):
+        vault.restores([record])
+
+
 def test_keys_that_an_age_rule_took_along_come_back_too(vault: Vault) -> None:
     record = vault.take({"one": some_bytes(30_000, 1)})
     keys = vault.store.freeze("keys/", "GLACIER")

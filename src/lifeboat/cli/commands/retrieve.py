@@ -20,7 +20,7 @@ SOURCES = ("all", "db", "files", "config")
         ("retrieve 3f2a91c0 --dry-run", "how long it takes, and what it costs at each tier"),
         ("retrieve 3f2a91c0 --tier bulk", "ask for all that this snapshot needs, and wait"),
         ("retrieve all", "the newest of database, files and configuration"),
-        ("retrieve db --at '2026-03-01 12:00'", "what this moment of the database needs"),
+        ("retrieve db --at 2026-03-01T12:00:00+03:00", "what this moment of the database needs"),
         ("retrieve 3f2a91c0 --ns shop.users --only-lists", "first what says where one collection lies"),
     ),
 )

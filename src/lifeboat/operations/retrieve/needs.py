@@ -5,6 +5,7 @@ with content). Which packs hold one collection or one file is said by the lists.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from lifeboat.repository.record import Record
 from lifeboat.repository.segments import read_segment_name
 from lifeboat.storage.archive import ArchivedObject, BringsBack
 from lifeboat.storage.conformance.hooks import unwrapped
+from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.object_store import ObjectStore
 from lifeboat.storage.retrying import patiently
 
@@ -83,13 +85,15 @@ class ArchivedObjects:
         return self._store is not None
 
     def under(self, prefix: str) -> Mapping[str, ArchivedObject]:
-        """By name."""
+        """By name. Who may read and not list finds out by reading."""
         store = self._store
         if store is None:
             return {}
         if prefix not in self._listed:
-            found = patiently(lambda: list(store.archived_under(prefix)), self._clock)
-            self._listed[prefix] = {one.name: one for one in found}
+            self._listed[prefix] = {}
+            with suppress(StorageDenied):
+                found = patiently(lambda: list(store.archived_under(prefix)), self._clock)
+                self._listed[prefix] = {one.name: one for one in found}
         return self._listed[prefix]
 
     def packs_of(self, record: Record) -> dict[bytes, ArchivedObject]:

@@ -150,6 +150,10 @@ def test_a_restore_from_glacier_survives_being_killed_while_it_waits(
     assert f"{len(packs)} object" in again.out and "at the latest" in again.out
     assert "lifeboat restore db --over-live --yes --resume" in again.out
     assert machine.json("restore", "db", "--over-live", "--yes", code=LATER)["coming"] == len(packs)
+    one = ("--ns", f"{machine.database}.cases")
+    single = ("restore", "db", *one, "--filter", '{"_id": 1}', "--over-live", "--yes")
+    for arguments in (single, ("diff", *one, "--from", "latest", "--to", "live")):
+        assert "`lifeboat retrieve" in machine.refuses(12, "retrieval-needed", *arguments)
     assert read_database(machine.client, machine.database, accounts=False) == {}
 
     vault.lets_go()
