@@ -114,6 +114,14 @@ def test_a_bucket_is_not_made_in_another_account_than_the_settings_name(
     assert report.state is State.FAILED and "111122223333" in report.said and not amazon.count("PUT")
 
 
+def test_an_account_in_the_settings_that_is_not_the_buckets_is_told(amazon: PretendAmazon, clock: QuickClock) -> None:
+    amazon.says["HEAD"] = Answer(403)
+    one = "<Bucket><Name>town</Name></Bucket>"
+    amazon.says["GET"] = Answer(body=f"<ListAllMyBucketsResult><Buckets>{one}</Buckets></ListAllMyBucketsResult>")
+    with pytest.raises(BucketOfOthers, match=f"belongs to account {ACCOUNT}, and the settings name 111122223333"):
+        open_bucket(amazon, "town", "111122223333", clock)
+
+
 def test_the_country_is_named_and_what_it_means_for_saudi_data(clock: QuickClock) -> None:
     amazon = PretendAmazon("us-east-1")
     [report] = look_at([Region(at(amazon, clock), "us-east-1")])

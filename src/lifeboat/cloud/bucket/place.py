@@ -17,6 +17,8 @@ from lifeboat.cloud.steps import Difference, Looked
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 
+_PLACE_UNKNOWN = ("InvalidLocationConstraint", "IllegalLocationConstraintException", "InvalidRegion")
+
 
 class BucketOfOthers(CloudError):
     """The bucket belongs to somebody else."""
@@ -85,6 +87,12 @@ def _refused(calls: BucketCalls, error: CloudDenied) -> CloudError:
     except CloudError:
         return error
     if any(one["Name"] == bucket for one in mine.get("Buckets", ())):
+        caller = _own_account(calls.aws)
+        if caller and caller != calls.owner:
+            return BucketOfOthers(
+                f"the bucket {bucket} belongs to account {caller}, and the settings name {calls.owner}",
+                "which one is meant? `account` under [aws] in lifeboat.toml",
+            )
         return CloudDenied(f"the right s3:ListBucket in {bucket} is missing", error.hint, "s3:ListBucket")
     return of_others(bucket)
 
@@ -110,9 +118,11 @@ def make_bucket(calls: BucketCalls, region: str | None, *, locked: bool = False)
         try:
             client.create_bucket(**wanted, **place)
         except ClientError as error:
-            if code_of(error) == "BucketAlreadyExists":
+            if code_of(error) in _PLACE_UNKNOWN and not calls.aws.is_amazon:
+                client.create_bucket(**wanted)  # a server that names its places otherwise
+            elif code_of(error) == "BucketAlreadyExists":
                 raise of_others(calls.bucket) from error
-            if code_of(error) != "BucketAlreadyOwnedByYou":
+            elif code_of(error) != "BucketAlreadyOwnedByYou":
                 raise
     calls.region = region
     calls.settle(lambda: find_region(calls) is not None)

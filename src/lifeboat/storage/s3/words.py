@@ -42,7 +42,7 @@ MEANING: dict[str, tuple[type[StorageError], str, str]] = {
     "NoSuchBucket": (
         BucketMissing,
         "the bucket does not exist",
-        "check S3_BACKUP_BUCKET and AWS_REGION, or make the bucket first",
+        "check S3_BACKUP_BUCKET and AWS_REGION, or make it: `lifeboat aws setup`",
     ),
     "InvalidBucketName": (BucketMissing, "this cannot be the name of a bucket", "check S3_BACKUP_BUCKET"),
     "PreconditionFailed": (ObjectExists, "the name is taken", ""),
