@@ -157,7 +157,7 @@ class Scene:
         )
 
     def cost(self) -> Cost:
-        return Cost(31_400_000_000, 0.785, 0.025)
+        return Cost(31_400_000_000, 0.72, 0.94, 3.61, 50.0, "mission", "prices of us-east-1 of 2026-05-31", self.time)
 
     def runs(self, job: str | None, limit: int) -> Sequence[RunRow]:
         found = []

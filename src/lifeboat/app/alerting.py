@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from lifeboat.app.costing import Costing
 from lifeboat.app.journal_history import catch_up
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.settings import S3Location, Settings
@@ -20,7 +21,6 @@ from lifeboat.foundation.finding import Level
 from lifeboat.journal.journal import NAME, Journal
 from lifeboat.journal.rows import AlertRow, RunRow
 from lifeboat.operations.replicate.lag import behind_seconds
-from lifeboat.operations.reports import StatusReport
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.record import read_time
 from lifeboat.services.alerts.condition import Condition, Severity
@@ -35,8 +35,6 @@ from lifeboat.services.schedule.memory import ScheduleMemory
 ENDED_AS_MEANT = frozenset({0, 3, 4})
 """Exit statuses of a run that did its work; what it found is told by other rules."""
 SIZES_OF = timedelta(days=35)
-STANDARD_GB_MONTH = 0.025
-"""Dollars, S3 Standard in the Middle East regions (research/operations.md, section 2): storage alone, all of it taken for Standard."""
 GRACE = 1.25
 
 
@@ -120,6 +118,7 @@ class Alerting:
         verify, restored = report.last_verify, state.read_json("last-restore.json") or {}
         free, total = self.disk()
         newest = [one.newest.instant for one in report.sources if one.newest is not None]
+        cost = Costing(self._settings, self._clock).look_again()
         return Facts(
             now,
             sources=tuple(
@@ -151,7 +150,8 @@ class Alerting:
                 for one in report.findings
                 if one.level is not Level.OK
             ),
-            cost_month=self.cost(report),
+            cost_month=None if cost is None else cost.month,
+            cost_year=None if cost is None else cost.year,
             stored_bytes=report.stored_bytes,
             disk_free=free,
             disk_bytes=total,
@@ -173,12 +173,6 @@ class Alerting:
             return None, None
         fullest = min(used, key=lambda one: one.free / max(one.total, 1))
         return fullest.free, fullest.total
-
-    def cost(self, report: StatusReport) -> float | None:
-        """Dollars a month for what is stored, estimated; None for a place that has no price."""
-        if not isinstance(self._settings.repository.location, S3Location) or report.stored_bytes is None:
-            return None
-        return report.stored_bytes / 1e9 * STANDARD_GB_MONTH
 
     def _send(self, told: Told) -> bool:
         done = send(self._notice(told), self._settings.notify.channels(_machine()), self._clock)

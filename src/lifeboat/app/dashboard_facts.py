@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lifeboat.app.account import origin, who
-from lifeboat.app.alerting import STANDARD_GB_MONTH
 from lifeboat.app.auditing import Auditing
 from lifeboat.app.build import build_journal, build_state, label
+from lifeboat.app.costing import Costing
 from lifeboat.app.duties import OFF, STREAM, Duty, duties
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_notify import find_state
@@ -216,11 +216,15 @@ class DashboardFacts:
         )
 
     def cost(self) -> Cost:
+        """What the last look kept: the store is not asked."""
         seen = self.seen()
         stored = seen.status.stored_bytes if seen and seen.status else None
-        in_bucket = isinstance(self._settings().repository.location, S3Location)
-        dollars = stored / 1e9 * STANDARD_GB_MONTH if in_bucket and stored is not None else None
-        return Cost(stored, dollars, STANDARD_GB_MONTH)
+        kept = Costing(self._settings(), self._clock).remembered()
+        is_folder = not isinstance(self._settings().repository.location, S3Location)
+        if kept is None:
+            return Cost(stored, is_folder=is_folder)
+        budget = self._settings().alerts.thresholds.cost_month
+        return Cost(stored, kept.now, kept.month, kept.year, budget, kept.policy, kept.prices, kept.at, is_folder)
 
     def runs(self, job: str | None, limit: int) -> Sequence[RunRow]:
         return [_as_it_is(row) for row in self._journal().runs(job=job, limit=limit)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lifeboat import __version__
 from lifeboat.app.alerting import ENDED_AS_MEANT, Alerting
+from lifeboat.app.costing import Costing
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.settings import Settings
 from lifeboat.app.source_names import TYPED
@@ -46,6 +47,7 @@ def gather(settings: Settings, clock: Clock) -> MetricsFacts:
     except LifeboatError:
         return MetricsFacts(False, __version__, jobs=jobs, alerts=alerts)
     verify = report.last_verify
+    cost = Costing(settings, clock).remembered()
     return MetricsFacts(
         up=True,
         version=__version__,
@@ -79,7 +81,8 @@ def gather(settings: Settings, clock: Clock) -> MetricsFacts:
         verify_problems=verify.problems if verify else None,
         restore_seconds=report.last_restore_seconds,
         disk_free_bytes=alerting.disk()[0],
-        cost_month_dollars=alerting.cost(report),
+        cost_month_dollars=None if cost is None else cost.month,
+        cost_year_dollars=None if cost is None else cost.year,
     )
 
 

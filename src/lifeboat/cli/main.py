@@ -53,6 +53,7 @@ COMMANDS = {
     "replicate": Row("Every day", "a second copy elsewhere, byte for byte"),
     "status": Row("Look", "am I safe? the age of the newest copy against what may be lost"),
     "metrics": Row("Look", "how everything stands, for Prometheus and Grafana"),
+    "cost": Row("Look", "what the copies cost, now and for seven years; what if?"),
     "timeline": Row("Look", "which moments can be restored; --suspects: what was dropped"),
     "snapshots": Row("Look", "list what is stored, and look inside"),
     "audit": Row("Look", "who did what, and whether that record is whole"),

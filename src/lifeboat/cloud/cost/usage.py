@@ -125,3 +125,25 @@ class Usage:
 
 def _minimum_months(prices: ClassPrices) -> float:
     return prices.minimum_days / MONTH_DAYS
+
+
+def add_nightly_reading(
+    usage: Usage, nightly: tuple[float, float], object_bytes: int, prices: Prices, *, outside: bool
+) -> None:
+    """What the rolling verification reads: everything that is not archived, each time, or as much of it as it gets to.
+
+    Args:
+        nightly: GB a night at most, nights a month.
+        object_bytes: Of each read, which is one GET.
+        outside: The machine that reads is not in AWS.
+    """
+    gb_a_night, nights_a_month = nightly
+    stored = {name: one.all() for name, one in usage.stored.items() if not prices.of(name).is_archive}
+    for month in range(usage.months):
+        all_gb = sum(one[month] for one in stored.values())
+        nights = nights_a_month * min(1.0, gb_a_night / all_gb) if all_gb else 0.0
+        for name, one in stored.items():
+            usage.read[name].add(month, one[month] * nights)
+            usage.gets[name].add(month, one[month] * nights * GB / object_bytes)
+            if outside:
+                usage.out.add(month, one[month] * nights)

@@ -77,7 +77,8 @@ class Facts:
     verified: End of the last verification. verify_problems: What it found; None where it never ran.
     rehearsed: When something was last restored, by a drill or a person.
     disk_free, disk_bytes: Of the local place where the repository or the state folder lies; None where that is no disk.
-    cost_month: Dollars a month, as far as known. stored_bytes: Of everything of the repository.
+    cost_month: Dollars of this month, projected; None: not known, or no price is. cost_year: Of the month in a year.
+    stored_bytes: Of everything of the repository.
     unreachable: Why the repository could not be looked at, in words; then most of the rest is empty.
     """
 
@@ -97,6 +98,7 @@ class Facts:
     disk_free: int | None = None
     disk_bytes: int | None = None
     cost_month: float | None = None
+    cost_year: float | None = None
     stored_bytes: int | None = None
     unreachable: SaidFinding | None = None
     replicas: Sequence[ReplicaFacts] = ()

@@ -211,13 +211,14 @@ def keys_and_clock(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
 
 def budget(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
     if facts.cost_month is not None and facts.cost_month > thresholds.cost_month:
+        grows = f", ${facts.cost_year:.0f} in a year" if facts.cost_year and facts.cost_year > facts.cost_month else ""
         yield Condition(
             "budget",
             Severity.WARNING,
             "repository",
-            f"what is stored costs about ${facts.cost_month:.0f} a month; ${thresholds.cost_month:.0f} are meant",
+            f"the copies cost about ${facts.cost_month:.0f} a month{grows}; ${thresholds.cost_month:.0f} are meant",
             "No copy is endangered.",
-            "`lifeboat prune --dry-run` says what could go; [retention] in lifeboat.toml how much is kept",
+            "`lifeboat cost --compare` says what would change most; [retention] in lifeboat.toml how much is kept",
         )
 
 

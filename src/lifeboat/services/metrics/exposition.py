@@ -80,6 +80,7 @@ class MetricsFacts:
     restore_seconds: float | None = None
     disk_free_bytes: int | None = None
     cost_month_dollars: float | None = None
+    cost_year_dollars: float | None = None
 
 
 def render(facts: MetricsFacts) -> bytes:
@@ -107,7 +108,8 @@ def families(facts: MetricsFacts) -> Iterable[Metric]:
         ("lifeboat_verify_problems", "Problems that it found.", facts.verify_problems),
         ("lifeboat_restore_duration_seconds", "How long the last restore of everything took.", facts.restore_seconds),
         ("lifeboat_disk_free_bytes", "Free bytes where this machine keeps repository or state.", facts.disk_free_bytes),
-        ("lifeboat_cost_month_dollars", "Estimated dollars a month for what is stored.", facts.cost_month_dollars),
+        ("lifeboat_cost_month_dollars", "Projected dollars of this month, requests and all.", facts.cost_month_dollars),
+        ("lifeboat_projected_cost_dollars", "Projected dollars of the month in a year.", facts.cost_year_dollars),
     ]
     for name, words, value in single:
         if value is not None:

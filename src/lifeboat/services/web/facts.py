@@ -75,11 +75,23 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """An estimate. Args: dollars: None where the repository is no bucket, or its size is not known."""
+    """As last projected.
+
+    Args:
+        stored_bytes: None where what is stored cannot be seen.
+        now: Dollars a month for the storage of what lies there. month: Of this month. year: Of the month in a year; None: nobody has looked yet.
+        at: When it was projected. is_folder: Nobody sends a bill.
+    """
 
     stored_bytes: int | None
-    dollars: float | None
-    per_gb: float
+    now: float | None = None
+    month: float | None = None
+    year: float | None = None
+    budget: float | None = None
+    policy: str = ""
+    prices: str = ""
+    at: datetime | None = None
+    is_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
