@@ -5,7 +5,9 @@ README = """This is a Lifeboat repository: encrypted backups of a MongoDB applic
 You need the key (64 hex digits, or text that starts with LIFEBOAT1-). Without it nothing here can be read, by anybody.
 
 With Lifeboat:      pip install lifeboat, set LIFEBOAT_REPOSITORY and BACKUP_ENCRYPTION_KEY, `lifeboat snapshots`, `lifeboat restore`.
-Without Lifeboat:   copy this whole bucket or directory to a disk, then
+                    What lies in Glacier or Deep Archive: `lifeboat retrieve SNAPSHOT` tells time and cost, and brings it back.
+Without Lifeboat:   copy this whole bucket or directory to a disk (objects in Glacier or Deep Archive have to be restored there first:
+                    aws s3api restore-object), then
 
     pip install 'cryptography>=50' zstandard
     export BACKUP_ENCRYPTION_KEY=...
