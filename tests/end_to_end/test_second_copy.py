@@ -54,24 +54,25 @@ def comes_back(machine: Machine, to: Path, like: Path, *options: str) -> None:
     assert tree_differences(like, to) == ""
 
 
+@pytest.mark.long
 def test_killed_again_and_again_the_copy_is_whole_each_time_and_brings_everything_back_without_the_first(
     tmp_path: Path,
 ) -> None:
     replica = tmp_path / "usb" / "second"
     host = a_host(tmp_path / "host", str(tmp_path / "first"), f'[[replica]]\nname = "usb"\nlocation = "{replica}"\n')
-    for number in range(3):
+    for number in range(2):
         (host.uploads / f"more {number}.bin").write_bytes(bytes([number]) * 900_000 + str(number).encode() * 50_000)
         host.run("backup", "files")
     before = copied_tree(host.uploads, tmp_path / "before")
     planned = host.json("replicate", "--dry-run")["replicas"][0]
-    assert planned["dry_run"] and planned["copied_objects"] > 20 and not replica.exists()
+    assert planned["dry_run"] and planned["copied_objects"] > 15 and not replica.exists()
 
     killed = seen = 0
     while True:
         run = host.start("replicate", "usb")
         deadline, stored = time.monotonic() + 60, _count(replica)
-        while run.poll() is None and _count(replica) < stored + 7 and time.monotonic() < deadline:
-            time.sleep(0.002)
+        while run.poll() is None and _count(replica) < stored + 9 and time.monotonic() < deadline:
+            time.sleep(0.005)
         if run.poll() is not None:
             break
         run.kill()
@@ -84,7 +85,7 @@ def test_killed_again_and_again_the_copy_is_whole_each_time_and_brings_everythin
         codes = {one["code"] for one in _json(told.out).get("findings", []) if one["level"] == "problem"}
         seen += bool(_json(told.out).get("snapshots"))
         assert codes <= {"no-snapshot", "snapshot-too-old"}, told.out
-    assert killed >= 3
+    assert killed >= 2
 
     host.run("replicate", "usb", "--verify")
     here, there = _names(tmp_path / "first"), _names(replica)
@@ -103,12 +104,12 @@ def test_killed_again_and_again_the_copy_is_whole_each_time_and_brings_everythin
     shutil.rmtree(tmp_path / "first")
     shutil.rmtree(host.folder)
     found = elsewhere(host, tmp_path / "new host", LIFEBOAT_REPOSITORY=str(replica))
-    assert len(found.snapshots("files")) == 4
+    assert len(found.snapshots("files")) == 3
     comes_back(found, tmp_path / "back", before)
     assert "replicate --promote" in found.refuses(10, "is-a-replica", "backup", "files", UPLOADS_DIR=str(before))
     found.run("replicate", "--promote", "--yes")
     found.run("backup", "files", UPLOADS_DIR=str(before))
-    assert len(found.snapshots("files")) == 5
+    assert len(found.snapshots("files")) == 4
 
 
 def _count(folder: Path) -> int:

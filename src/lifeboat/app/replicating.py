@@ -84,22 +84,28 @@ class Replicating:
 
     def seen(self, repository: Repository) -> list[Seen]:
         """How each replica that is set stands: by memory where this machine makes it, else by a look."""
+        now, allowed = repository.store.time_there(), self._settings.alerts.thresholds.replica_seconds
         found = []
         for one in self._settings.replicas:
-            where = describe_place(replace(self._settings, repository=one.place))
-            known = recall(repository.state, one.name, where)
-            if known is not None:  # also while it is away: a disk in a drawer
+            known = recall(repository.state, one.name, describe_place(replace(self._settings, repository=one.place)))
+            if known is not None and known.as_of is not None and (now - known.as_of).total_seconds() <= allowed:
                 found.append(known)
                 continue
-            try:
-                if one.trouble is not None:
-                    raise one.trouble
-                found.append(look_at(repository.store, self._store(one, patient=False), one.name))
-            except BucketMissing:
-                found.append(Seen(one.name, where, trouble="nothing was ever copied there"))
-            except LifeboatError as error:
-                found.append(Seen(one.name, where, trouble=error.message))
+            # Another machine may have taken it over; a disk in a drawer tells nothing new.
+            looked = self._look(repository, one)
+            found.append(looked if known is None or looked.trouble is None else known)
         return found
+
+    def _look(self, repository: Repository, one: ReplicaSettings) -> Seen:
+        where = describe_place(replace(self._settings, repository=one.place))
+        try:
+            if one.trouble is not None:
+                raise one.trouble
+            return look_at(repository.store, self._store(one, patient=False), one.name)
+        except BucketMissing:
+            return Seen(one.name, where, trouble="nothing was ever copied there, or its disk is not mounted")
+        except LifeboatError as error:
+            return Seen(one.name, where, trouble=error.message)
 
     def _one(self, repository: Repository, one: ReplicaSettings, how: HowToReplicate) -> ReplicaReport:
         how = replace(how, delete=how.delete or one.follow_prune)
