@@ -142,6 +142,8 @@ class PretendLifeboat:
     )
     late: bool = False
     archives: tuple[ArchiveStatus, ...] = ()
+    vault: Any = None
+    """A ``PretendVault``: what the snapshots need lies in it."""
     during: Callable[["PretendLifeboat"], None] | None = None
     called: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -203,7 +205,14 @@ class PretendLifeboat:
             PlanStep("shop.users", "shop.users", action, 12_345, 4_000_000),
             PlanStep("shop.cases", "shop.cases", action, 500, 900_000_000),
         )
+        if self.vault is not None and self.vault.state != "readable":
+            lists_away = self.vault.report()
+            return RestorePlanReport((row(),), "database shop", (), 0, request.over_live, retrieval=lists_away)
         return RestorePlanReport((row(),), "database shop", steps, 904_000_000, request.over_live, self.findings)
+
+    def retrieval(self, request: RestoreRequest, *, days: int | None = None, only_lists: bool = False) -> Any:
+        self._begin("retrieval", request, days, only_lists)
+        return self.vault
 
     def restore(self, request: RestoreRequest, *, resume: bool = True) -> RestoreReport:
         self._begin("restore", request, resume)
