@@ -100,7 +100,7 @@ class Office:
             documents: list[bytes] = []
             if entry["type"] == "collection":
                 indexes = sorted(repr(sorted(one.items(), key=str)) for one in live[collection].list_indexes())
-                documents = [one.raw for one in live.get_collection(collection, codec_options=RAW).find()]
+                documents = [bytes(one.raw) for one in live.get_collection(collection, codec_options=RAW).find()]
                 if not options.get("capped"):
                     documents.sort()
             found[collection] = (entry["type"], repr(options), tuple(documents), tuple(indexes))
