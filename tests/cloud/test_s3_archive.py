@@ -18,7 +18,7 @@ from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.secret import Secret
 from lifeboat.storage.archive import Answer, ArchivedObject, BringsBack, ExpeditedUnavailable, Tier
 from lifeboat.storage.conformance.hooks import unwrapped
-from lifeboat.storage.errors import ObjectArchived, ObjectMissing, StorageBusy, StorageDenied
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing, StorageBusy, StorageDenied, TierArchived
 from lifeboat.storage.retrying import RetryingStore
 from lifeboat.storage.s3 import S3Settings, S3Store
 
@@ -114,6 +114,19 @@ def test_each_refusal_becomes_one_of_our_errors(status: int, code: str, kind: ty
     with answering(status, code) as address, pytest.raises(kind) as refused:
         _at(address).bring_back("pack/a", 7, Tier.EXPEDITED)
     assert getattr(refused.value, "worth_retrying", None) == (code == "SlowDown")
+
+
+def test_an_archive_tier_of_intelligent_tiering_is_told_from_an_archive_class() -> None:
+    tier = "<StorageClass>INTELLIGENT_TIERING</StorageClass><AccessTier>ARCHIVE_ACCESS</AccessTier>"
+    with answering(403, "InvalidObjectState", more=tier) as address, pytest.raises(TierArchived) as refused:
+        _at(address).read("pack/a")
+    assert "INTELLIGENT_TIERING" in refused.value.message and "aws s3api restore-object" in refused.value.hint
+    with (
+        answering(403, "InvalidObjectState", more="<StorageClass>GLACIER</StorageClass>") as address,
+        pytest.raises(ObjectArchived) as refused,
+    ):
+        _at(address).read("pack/a")
+    assert type(refused.value) is ObjectArchived and "lifeboat retrieve" in refused.value.hint
 
 
 def test_an_object_that_is_coming_already_is_no_error() -> None:

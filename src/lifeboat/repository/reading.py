@@ -38,7 +38,7 @@ from lifeboat.repository.names import Class, Source, key_name, pack_name
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import Row
 from lifeboat.repository.record import Record
-from lifeboat.storage.errors import ObjectArchived, ObjectMissing, ObjectTooShort
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing, ObjectTooShort, TierArchived
 
 SPAN_BYTES = 8 * MIB
 """One read at most: large enough that 50 ms there and back cost little, small enough that several fit in memory."""
@@ -279,6 +279,8 @@ class SnapshotReader:
             raw = self._repository.store.read(name, (first.offset, last.offset + last.sealed_bytes - first.offset))
         except ObjectMissing as error:
             raise ChunkMissing(f"{name} is gone", "`lifeboat verify --level structure` says what it hurts") from error
+        except TierArchived:
+            raise
         except ObjectArchived as error:
             raise lies_in_archive(self.record.snapshot, name) from error
         except ObjectTooShort as error:

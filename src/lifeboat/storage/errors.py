@@ -82,3 +82,9 @@ class ObjectArchived(StorageError):
     """The object lies in an archive class and has to be brought back before it can be read."""
 
     code = "object-archived"
+
+
+class TierArchived(ObjectArchived):
+    """The object lies in an archive tier inside INTELLIGENT_TIERING, where only AWS's own tools bring it back."""
+
+    code = "tier-archived"

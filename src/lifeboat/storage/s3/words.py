@@ -31,6 +31,7 @@ from lifeboat.storage.errors import (
     StorageDenied,
     StorageFull,
     StorageUnreachable,
+    TierArchived,
 )
 
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the environment or in .env"
@@ -117,6 +118,11 @@ _RIGHTS = {
     "PutObjectRetention": "s3:PutObjectRetention",
 }
 
+_BY_HAND = (
+    "no listing shows that, so Lifeboat does not bring it back: `aws s3api restore-object`, or AWS's S3 Batch Operations; "
+    "then switch the archive tiers off for the bucket"
+)
+
 _WRONG_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301")
 
 _ON_THE_WAY: tuple[tuple[type[Exception], type[StorageError], str], ...] = (
@@ -183,6 +189,8 @@ def _answer_in_our_words(error: ClientError, failed: str, clock: Clock) -> Stora
         reason = "it is to be locked, and the bucket has no Object Lock"
         hint = 'run `lifeboat aws setup` with administrator\'s rights, or set object_lock = "off" under [aws]'
         return LockNotOffered(f"{failed}: {reason}", hint)
+    if code == "InvalidObjectState" and error.response.get("Error", {}).get("StorageClass") == "INTELLIGENT_TIERING":
+        return TierArchived(f"{failed}: the object lies in an archive tier of INTELLIGENT_TIERING", _BY_HAND)
     if code in MEANING:
         kind, reason, hint = MEANING[code]
         if kind is StorageDenied and code == "AccessDenied":
