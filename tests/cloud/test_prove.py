@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lifeboat.cloud.errors import CloudNotOffered
+from lifeboat.cloud.lifecycle.bucket import BucketRules
 from lifeboat.cloud.lifecycle.course import GONE, HIDDEN, class_at, course_of, due
 from lifeboat.cloud.lifecycle.presets import NOTICE_DAYS, PRESETS, preset
 from lifeboat.cloud.lifecycle.prove import (
@@ -26,6 +28,7 @@ from lifeboat.cloud.lifecycle.prove import (
 from lifeboat.cloud.lifecycle.rules import Lifecycle, Rule, Transition
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.age_needs import needed_until
+from lifeboat.operations.doctor.lifecycle import check_lifecycle
 from lifeboat.retention.candidate import Candidate
 from lifeboat.retention.rules import Rules
 from lifeboat.retention.verdicts import judge
@@ -152,6 +155,14 @@ def test_days_until_archive() -> None:
     assert restorable_at_once_days(preset("mission", "shop", Rules(), 35), "shop") == 365 - 31 - 2
     assert restorable_at_once_days(preset("cheapest", "shop", Rules(), 35), "shop") == 30
     assert restorable_at_once_days(preset("hours", "shop", Rules(), 35), "shop") is None
+
+
+def test_a_store_without_age_rules_is_said_to_have_none() -> None:
+    def refuse() -> BucketRules:
+        raise CloudNotOffered("no")
+
+    [found] = check_lifecycle(refuse, lambda rules, there: [], "shop")
+    assert found.level is Level.OK and "no age rules" in found.message
 
 
 def test_promises_in_days() -> None:

@@ -37,7 +37,7 @@ def test_every_pack_of_what_is_kept_is_in_a_group_and_its_snapshots_are_named(tm
     packs = {stored.name: stored.size_bytes for stored in world.store.list_under("files/pack/")}
     found = needed(world)
     assert (
-        sum(one.count for one in found.groups) == len(packs) == found.packs and found.kept == 2 and found.missing == 0
+        sum(one.count for one in found.groups) == len(packs) == found.packs and found.kept == 2 and found.missing == ()
     )
     assert sum(one.total_bytes for one in found.groups) == sum(packs.values())
     assert {one.area for one in found.groups} == {"files/pack/short", "files/pack/long"}
@@ -86,6 +86,19 @@ def test_beside_a_catalog_that_does_not_open_every_pack_of_its_month_is_needed(t
     found = needed(world)
     assert found.unread and found.packs == len(list(world.store.list_under("files/pack/")))
     assert lost(world, Rule("r", expire_days=10))
+
+
+def test_what_a_rule_has_hidden_already_is_no_reason_to_call_it_safe(tmp_path: Path) -> None:
+    """A hidden pack is in no listing: what is left would pass the proof."""
+    world = World(tmp_path)
+    record = world.take()
+    gone = f"{record.place}{record.packs[0].hex()}"
+    world.store.delete(gone)
+    [(place, count, hurts)] = needed(world).missing
+    assert (place, count) == (record.place, 1) and record.snapshot[:8] in hurts[0]
+    found = composed(world, tmp_path).proof(MISSION, BucketRules(MISSION))
+    assert [(one.level, one.code) for one in found] == [(Level.PROBLEM, "packs-missing")]
+    assert "delete markers" in found[0].hint
 
 
 def test_rules_that_tell_objects_apart_find_them_apart(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from lifeboat.repository.errors import NoRepository
 from lifeboat.repository.open_repository import Repository
 from lifeboat.storage.errors import BucketMissing
 
-UNREAD = "catalog-not-whole"
+UNREAD, MISSING = "catalog-not-whole", "packs-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,14 +228,16 @@ class AwsLifecycle:
         name = str(self._chosen)
         make = partial(preset, name, prefix, said.retention, said.aws.noncurrent_days)
         lifecycle = make()
-        against = [one for one in self.proof(lifecycle, there) if one.level is Level.PROBLEM]
+        found = self._prove(lifecycle, there, self.needs([lifecycle, there.lifecycle]))
+        against = [one for one in found if one.level is Level.PROBLEM]
         if against:
             lifecycle = make(expires=False)
         return Wanted(name, lifecycle, own_ids(prefix), self._drop, tuple(against))
 
     def proof(self, lifecycle: Lifecycle, there: BucketRules) -> list[Finding]:
-        """What these rules would do to what is kept."""
-        return self._prove(lifecycle, there, self.needs([lifecycle, there.lifecycle]))
+        """What these rules would do to what is kept, and what is gone already: then nothing is put, or the hidden bytes would go, too."""
+        needed = self.needs([lifecycle, there.lifecycle])
+        return [*_doubts(needed), *self._prove(lifecycle, there, needed)]
 
     def needs(self, lifecycles: Sequence[Lifecycle]) -> Needs:
         """What is kept, in groups fine enough for these rules; nothing where there is no repository yet."""
@@ -266,7 +268,7 @@ class AwsLifecycle:
             subject,
             tuple(_row(one, own) for one in lifecycle.rules),
             refusals,
-            (*_unread(needed), *self._prove(lifecycle, there, needed)),
+            (*_doubts(needed), *self._prove(lifecycle, there, needed)),
             needed.kept,
             needed.packs,
             restorable_at_once_days(lifecycle, self._location.prefix),
@@ -309,9 +311,28 @@ def _as_meant(said: object) -> Lifecycle | None:
         return None
 
 
-def _unread(needed: Needs) -> list[Finding]:
-    message = "something in it does not open: every pack of its month is taken for needed"
-    return [Finding(Level.WARNING, UNREAD, one, message, "`lifeboat verify` says what it is") for one in needed.unread]
+def _doubts(needed: Needs) -> list[Finding]:
+    """What the proof cannot see: packs that are gone already, and catalogs that do not open."""
+    found = [
+        Finding(
+            Level.PROBLEM,
+            MISSING,
+            place,
+            f"{count:,} pack{'' if count == 1 else 's'} that kept snapshots need are not there: hidden by an age rule, or deleted",
+            "where versions are kept, an administrator removes their delete markers before `noncurrent_days` are over; "
+            "else take them from a second copy. `lifeboat verify` says what it hurts",
+            hurts,
+        )
+        for place, count, hurts in needed.missing
+    ]
+    for where, why in needed.unread:
+        message = f"{why}: every pack of its month is taken for needed"
+        found.append(
+            Finding(
+                Level.WARNING, UNREAD, where, message, "run it with a key that opens it; `lifeboat verify` says more"
+            )
+        )
+    return found
 
 
 def _left_out(wanted: Wanted) -> list[Finding]:

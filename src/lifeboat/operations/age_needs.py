@@ -35,13 +35,19 @@ HURTS_AT_MOST = 400
 
 @dataclass(frozen=True)
 class Needs:
-    """What is kept, in groups. Args: kept: how many snapshots; missing: packs that are needed and not there; unread: catalogs that do not open."""
+    """What is kept, in groups.
+
+    Args:
+        kept: How many snapshots.
+        missing: Of each place how many packs are needed and not there, and who needs them.
+        unread: Catalogs that do not open, and why.
+    """
 
     now: datetime
     kept: int
     groups: tuple[Group, ...]
-    missing: int = 0
-    unread: tuple[str, ...] = ()
+    missing: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
     packs: int = 0
     judged: tuple[Judged, ...] = ()
 
@@ -80,27 +86,37 @@ def needs(
         prefix: Of the repository in its bucket, without slashes at its ends.
         lifecycles: All rules that will be held against it: groups are as fine as these ask for.
     """
-    facts = gather_said(repository, progress)
+    return needs_of(gather_said(repository, progress), repository.store, rules, prefix, lifecycles, progress)
+
+
+def needs_of(
+    facts: Facts, store: ObjectStore, rules: Rules, prefix: str, lifecycles: Sequence[Lifecycle], progress: Progress
+) -> Needs:
+    """The same, of what was read already; packs are listed."""
     judged, archives = judge_kept(facts, rules)
     kept = [one for one in judged if one.verdict.kept]
     before, cuts = f"{prefix}/" if prefix else "", size_cuts(lifecycles)
     groups: list[Group] = []
-    missing = 0
+    missing: list[tuple[str, int, tuple[str, ...]]] = []
     progress.begin("looking at packs")
     for place, several in sorted(_by_place(kept, facts).items()):
         deeper = deeper_prefixes(lifecycles, before + place)
         snapshots = [_kept(one, rules, facts.now) for one in several]
         of_unread = not several or _is_unread(place, facts)
-        counted, left = _count(repository.store, place, before, snapshots, of_unread, deeper, cuts)
-        missing += left
+        counted, left = _count(store, place, before, snapshots, of_unread, deeper, cuts)
+        if left:
+            hurts = (one.name for one in snapshots if not left.isdisjoint(one.packs))
+            missing.append((place, len(left), tuple(hurts)))
         groups += _groups(counted, place, snapshots, facts.now)
     segments = [(one.label, segment) for one in archives for segment in one.staying]
     stored = ((label, StoredObject(one.name, one.size_bytes, one.modified)) for label, one in segments)
     deeper = deeper_prefixes(lifecycles, before + SEGMENTS)
     groups += _segment_groups(stored, before, facts.now, deeper, cuts)
-    unread = tuple(f"catalog of writer {writer[:8]}, {month}" for writer, month in sorted(facts.unread))
+    unread = tuple(
+        (f"catalog of writer {writer[:8]}, {month}", why) for (writer, month), why in sorted(facts.unread.items())
+    )
     packs = sum(one.count for one in groups)
-    return Needs(facts.now, len(kept), tuple(groups), missing, unread, packs, judged)
+    return Needs(facts.now, len(kept), tuple(groups), tuple(missing), unread, packs, judged)
 
 
 def habits_of(needed: Needs) -> tuple[list[Habit], bool]:
@@ -173,13 +189,12 @@ def _count(
     of_unread: bool,
     deeper: tuple[str, ...],
     cuts: Sequence[int],
-) -> tuple[dict[_Key, _Counted], int]:
-    """The packs of one place that are needed, in groups; and how many are needed and not there."""
+) -> tuple[dict[_Key, _Counted], set[bytes]]:
+    """The packs of one place that are needed, in groups; and those that are needed and not there."""
     needed = {pack: -1 for one in snapshots for pack in one.packs}
     groups: dict[_Key, _Counted] = {}
     numbers: dict[_Key, int] = {}
     order: list[_Counted] = []
-    found = 0
     for stored in store.list_under(place):
         name = _hash(stored.name)
         if name in needed or of_unread:
@@ -191,14 +206,13 @@ def _count(
             groups[key].count += 1
             groups[key].total_bytes += stored.size_bytes
             if name in needed:
-                found += 1
                 needed[name] = numbers[key]
             else:
                 groups[key].needs.add(-1)
     for number, snapshot in enumerate(snapshots):
         for place_in in {needed[pack] for pack in snapshot.packs} - {-1}:
             order[place_in].needs.add(number)
-    return groups, len(needed) - found
+    return groups, {pack for pack, group in needed.items() if group < 0}
 
 
 def _hash(name: str) -> bytes:
