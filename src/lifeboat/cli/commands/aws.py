@@ -16,6 +16,7 @@ ACTIONS = {
     "alarms": "CloudWatch tells when backups fail, grow old or fall silent",
     "budget": "AWS tells when the month's bill comes near the limit",
     "lifecycle": "age rules that never eat a kept copy: plan, apply, check, simulate",
+    "undelete": "bring back what somebody deleted or overwrote in the bucket",
 }
 EXAMPLES = (
     ("lifeboat aws setup --dry-run", "what the bucket needs, and why"),

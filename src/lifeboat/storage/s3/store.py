@@ -26,6 +26,7 @@ from lifeboat.storage.object_store import Content, StoredObject
 from lifeboat.storage.s3.archive import S3Archive
 from lifeboat.storage.s3.client import S3Settings, make_client
 from lifeboat.storage.s3.upload import choose_part_size, hash_told, put_in_parts, put_whole
+from lifeboat.storage.s3.versions import S3Versions
 from lifeboat.storage.s3.words import date_of, in_our_words, is_not_implemented
 
 ONLY_IF_NEW = {"IfNoneMatch": "*"}
@@ -33,7 +34,7 @@ TIME_TOLD_SECONDS = 600
 """Two clocks do not run apart by a second in this time, and locks go by days."""
 
 
-class S3Store(S3Archive):
+class S3Store(S3Archive, S3Versions):
     """Objects in S3; safe to call from many threads. Opening asks the network nothing."""
 
     def __init__(self, settings: S3Settings, clock: Clock) -> None:

@@ -110,6 +110,7 @@ _RIGHTS = {
     "GetObject": "s3:GetObject",
     "HeadObject": "s3:GetObject",
     "ListObjectsV2": "s3:ListBucket",
+    "ListObjectVersions": "s3:ListBucketVersions",
     "HeadBucket": "s3:ListBucket",
     "DeleteObject": "s3:DeleteObject",
     "CopyObject": "s3:GetObject on it, or s3:PutObject on its copy,",
