@@ -14,8 +14,10 @@ sys.path += [str(Path(__file__).parents[1] / "storage")]
 
 from rude_servers import answering
 
+from lifeboat.cloud.policies import Place, role_policy
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.secret import Secret
+from lifeboat.repository.roles import Role
 from lifeboat.storage.archive import Answer, ArchivedObject, BringsBack, ExpeditedUnavailable, Tier
 from lifeboat.storage.conformance.hooks import unwrapped
 from lifeboat.storage.errors import ObjectArchived, ObjectMissing, StorageBusy, StorageDenied, TierArchived
@@ -100,6 +102,23 @@ def test_who_may_read_and_not_bring_back_is_told_the_right(aws: MotoAws) -> None
     assert len(list(store.archived_under("pack/"))) == 1
     with pytest.raises(StorageDenied, match=r"cannot bring back pack/a .*: the right s3:RestoreObject is missing"):
         store.bring_back("pack/a", 7, Tier.BULK)
+
+
+@pytest.mark.parametrize(("role", "may"), [(Role.SIMPLE, True), (Role.KEEPER, True), (Role.CUSTODIAN, False)])
+def test_the_roles_that_restore_may_bring_packs_back_and_no_other(aws: MotoAws, role: Role, may: bool) -> None:
+    aws.make_bucket("vault")
+    takes_seconds(aws, None)
+    name = f"files/pack/long/2026-01/{'ab' * 32}"
+    put(aws, name, "DEEP_ARCHIVE")
+    keys = aws.make_user("somebody", role_policy(role, Place("vault", "backups")))
+    aws.enforce()
+    store = store_of(aws, keys)
+    if may:
+        assert store.bring_back(name, 7, Tier.BULK) is Answer.TAKEN
+        assert store.read(name) == b"content"
+    else:
+        with pytest.raises(StorageDenied, match="s3:RestoreObject"):
+            store.bring_back(name, 7, Tier.BULK)
 
 
 @pytest.mark.parametrize(
