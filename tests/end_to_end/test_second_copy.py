@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machine import KEY, Machine, copied_tree, grow_some, tree_differences
+from machine import (
+    KEY,
+    Machine,
+    copied_tree,
+    fill_some,
+    grow_some,
+    lose_database,
+    lose_tree,
+    read_database,
+    tree_differences,
+)
 from moto_aws import MotoAws, running
 from versitygw import RunningS3
 
@@ -173,6 +183,36 @@ secret_access_key = "env:OTHER_SECRET"
     assert "secret-of-the-second-place" not in everything and s3.secret_access_key not in everything
 
 
+def test_the_application_comes_back_from_the_second_copy_alone(make_machine: Any, tmp_path: Path) -> None:
+    machine: Machine = make_machine(tmp_path / "shop")
+    machine.uploads.mkdir()
+    grow_some(machine.uploads, 3)
+    fill_some(machine.collections, 60)
+    machine.run("init", "--yes")
+    machine.run("backup", "all")
+    second = tmp_path / "second"
+    machine.run("replicate", str(second))
+    files, documents = (
+        copied_tree(machine.uploads, tmp_path / "before"),
+        read_database(machine.client, machine.database),
+    )
+
+    shutil.rmtree(machine.repository)
+    lose_tree(machine.uploads)
+    lose_database(machine.client, machine.database)
+    found = machine.elsewhere(tmp_path / "new host", LIFEBOAT_REPOSITORY=str(second))
+    found.run("restore", "db", "latest", "--over-live", "--yes")
+    found.run("restore", "files", "latest", "--to", str(machine.uploads))
+    assert read_database(machine.client, machine.database) == documents
+    # Once there is something to lose again, it is stored first, and not in a replica.
+    said = found.refuses(10, "is-a-replica", "restore", "db", "latest", "--over-live", "--yes")
+    assert "replicate --promote" in said and "--to" in said
+    found.run("replicate", "--promote", "--yes")
+    found.run("restore", "db", "latest", "--over-live", "--yes")
+    assert read_database(machine.client, machine.database) == documents
+    assert tree_differences(files, machine.uploads) == ""
+
+
 def test_who_may_only_list_and_read_makes_a_second_copy_without_a_key(tmp_path: Path) -> None:
     with running() as aws:
         aws.make_bucket(BUCKET)
@@ -187,6 +227,20 @@ def test_who_may_only_list_and_read_makes_a_second_copy_without_a_key(tmp_path: 
         done = copier.json("replicate", str(tmp_path / "second"))["replicas"][0]
         assert done["findings"] == [] and done["copied_objects"] > 8
         comes_back(host, tmp_path / "back", host.uploads, "--replica", str(tmp_path / "second"))
+
+        host.run("backup", "config")
+        packs = aws.client("s3", writer).list_objects_v2(Bucket=BUCKET, Prefix="shop/config/pack/")["Contents"]
+        for one in packs:
+            place = {"Bucket": BUCKET, "Key": one["Key"]}
+            aws.client("s3", writer).copy_object(**place, CopySource=place, StorageClass="GLACIER")
+        held = copier.json("replicate", str(tmp_path / "second"))["replicas"][0]
+        assert [one["code"] for one in held["findings"]] == ["source-objects-archived", "snapshots-held-back"]
+        assert held["missing_objects"] == len(packs) + 1
+        for one in packs:
+            aws.client("s3", writer).restore_object(Bucket=BUCKET, Key=one["Key"], RestoreRequest={"Days": 1})
+        back = copier.json("replicate", str(tmp_path / "second"))["replicas"][0]
+        assert back["findings"] == [] and back["missing_objects"] == 0
+
         said = copier.refuses(12, "storage-denied", "replicate", f"s3://{BUCKET}/elsewhere")
         assert "lists and puts everything in the replica" in said
         assert "key" in copier.refuses(11, "key-missing", "replicate", "--delete", str(tmp_path / "second"))

@@ -432,8 +432,9 @@ def test_nothing_of_its_own_is_written_into_a_replica_until_it_is_made_the_repos
 
 def test_a_planted_mark_does_not_stop_a_machine_that_backs_up(tmp_path: Path) -> None:
     world = a_world(tmp_path)
-    write_mark(world.store, world.open().id, "somewhere", world.clock.now())
+    write_mark(world.store, world.open().id, "some\x1b[31mwhere", world.clock.now())
 
+    assert "\x1b" not in read_marks(world.store)[0].of
     taken = world.take({"x": b"y"})
 
     assert taken.snapshot in {one.snapshot for one in world.stored()}

@@ -18,6 +18,7 @@ from lifeboat.operations.backup_mongodb import DatabaseEmpty, backup_mongodb
 from lifeboat.operations.reports import RestoreRequest
 from lifeboat.operations.restore_files import StoredRoot
 from lifeboat.operations.taking import Taking, new_point
+from lifeboat.repository.errors import IsAReplica
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import show_time
@@ -54,7 +55,12 @@ class Protecting:
         return str(safety[-1]) if safety else None
 
     def databases(self, databases: set[str], client: Client, point: str) -> str | None:
-        taking = self.taking(Source.MONGODB, point)
+        try:
+            taking = self.taking(Source.MONGODB, point)
+        except IsAReplica:
+            if _holds_nothing(client, databases):
+                return None  # on the bad day all is gone: nothing has to be stored before it comes back
+            raise
         try:
             taken = backup_mongodb(taking, client, sorted(databases), clock=self._clock, progress=self._progress)
         except DatabaseEmpty:
@@ -69,10 +75,23 @@ class Protecting:
         return backup_trees(taking, roots, progress=self._progress).record.snapshot
 
     def taking(self, source: Source, point: str) -> Taking:
-        writer = self._repository.writer(self._repository.store.time_there())
+        try:
+            writer = self._repository.writer(self._repository.store.time_there())
+        except IsAReplica as error:
+            raise IsAReplica(
+                f"before live data is replaced it is stored once more, and {self._repository.store.describe()} is a replica, "
+                "where nothing of its own is stored",
+                "restore beside the live data with --to; or, if the repository is lost, first make this it: `lifeboat replicate --promote`",
+            ) from error
         return Taking(
             self._repository, writer, source, point, self._clock, build_limits(self._settings), purpose="safety"
         )
+
+
+def _holds_nothing(client: Client, databases: Iterable[str]) -> bool:
+    """Whether there is no collection and no view in any of them."""
+    names = (name for database in databases for name in client[database].list_collection_names())
+    return all(name.startswith("system.") for name in names)
 
 
 def joined(job: Job, first: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from lifeboat.storage.object_store import ObjectStore
 
 MARKS = CONFIG + "replica-"
 FORMAT = 1
+SHOWN_AT_MOST = 300
+"""Whoever can write to the store could put anything there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def _read(store: ObjectStore) -> Iterator[Mark]:
             continue
         try:
             body = json.loads(read_verified(store, stored.name))
-            yield Mark(stored.name, str(body["repository"]), str(body["replica_of"]), str(body["made"]))
+            of = "".join(one if one.isprintable() else "?" for one in str(body["replica_of"]))[:SHOWN_AT_MOST]
+            yield Mark(stored.name, str(body["repository"]), of, str(body["made"]))
         except LifeboatError as error:
             if error.worth_retrying:
                 raise

@@ -244,7 +244,7 @@ def _archived(done: Tally) -> Iterator[Finding]:
             "source-objects-archived",
             f"{count:,} objects",
             f"{show_bytes(done.bytes[End.ARCHIVED])} lie in an archive class and cannot be read; the replica has never had them",
-            "replicate before they go there; or bring them back (`aws s3api restore-object`) and replicate again",
+            "replicate before they go there; or bring them back (`lifeboat retrieve SNAPSHOT`) and replicate again",
         )
 
 
