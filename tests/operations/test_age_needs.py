@@ -1,22 +1,26 @@
 """What age rules must leave alone, out of a real repository: which packs, until when, and who would be hurt."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from prune_kit import World, some_bytes
+import pytest
+from prune_kit import MovedClock, World, some_bytes
 
 from lifeboat.app.aws_lifecycle import AwsLifecycle
 from lifeboat.app.read_settings import read_settings
 from lifeboat.cloud.lifecycle.bucket import BucketRules
 from lifeboat.cloud.lifecycle.presets import preset
 from lifeboat.cloud.lifecycle.prove import FOR_EVER, Place, eaten, prove
-from lifeboat.cloud.lifecycle.rules import Lifecycle, Rule
+from lifeboat.cloud.lifecycle.rules import Lifecycle, Rule, Transition
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.age_needs import MADE_UP, Needs, habits_of, needs
 from lifeboat.repository.names import Class
 from lifeboat.repository.statements import Verb
 from lifeboat.retention.rules import Rules
+from lifeboat.storage.memory import MemoryStore
+from lifeboat.storage.object_store import StoredObject
 
 MISSION = preset("mission", "shop", Rules(), 35)
 
@@ -99,6 +103,58 @@ def test_what_a_rule_has_hidden_already_is_no_reason_to_call_it_safe(tmp_path: P
     found = composed(world, tmp_path).proof(MISSION, BucketRules(MISSION))
     assert [(one.level, one.code) for one in found] == [(Level.PROBLEM, "packs-missing")]
     assert "delete markers" in found[0].hint
+
+
+class Listening(MemoryStore):
+    """Remembers what was listed."""
+
+    def __init__(self, clock: MovedClock) -> None:
+        super().__init__(clock)
+        self.listed: list[str] = []
+
+    def list_under(self, prefix: str) -> Iterator[StoredObject]:
+        self.listed.append(prefix)
+        return iter(super().list_under(prefix))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule("a", expire_days=60),
+        Rule("a", prefix="shop/files/pack/short/", expire_days=200),
+        Rule("a", prefix="shop/files/pack/long/", expire_days=2400),
+        Rule("a", prefix="shop/files/pack/long/2026-01/", larger_than=2_000, expire_days=90),
+        Rule("a", prefix="shop/files/pack/", expire_on=date(2026, 4, 1)),
+        Rule("a", prefix="shop/files/pack/short/2026-03/", smaller_than=3_000, expire_days=1),
+        Rule("a", prefix="shop/files/pack/", transitions=(Transition("GLACIER", 20),)),
+        Rule("a", prefix="shop/files/pack/", transitions=(Transition("GLACIER_IR", 20),)),
+    ],
+)
+def test_the_quick_look_finds_what_the_thorough_one_finds(tmp_path: Path, rule: Rule) -> None:
+    world = World(tmp_path)
+    for month in (1, 2, 3):
+        world.clock.moment = datetime(2026, month, 2, 2, tzinfo=UTC)
+        world.take({"a": some_bytes(12_000, month)}, class_=Class.LONG)
+        world.after(hours=25).take()
+    rules = Lifecycle((*MISSION.rules, rule))
+    looks = [needs(world.open(), Rules(), "shop", [rules], Silent(), quick=quick) for quick in (False, True)]
+    found = [set(prove(rules, one.groups, Place("shop", Rules(), one.now))) for one in looks]
+    assert found[0] == found[1] and looks[0].packs == looks[1].packs
+
+
+def test_the_quick_look_lists_no_pack_where_our_rules_stand_alone(tmp_path: Path) -> None:
+    store: list[Listening] = []
+
+    def make(clock: MovedClock) -> Listening:
+        store.append(Listening(clock))
+        return store[0]
+
+    world = World(tmp_path, make_store=make)
+    world.take()
+    world.after(days=40).take(class_=Class.LONG)
+    store[0].listed.clear()
+    found = needs(world.open(), Rules(), "shop", [MISSION], Silent(), quick=True)
+    assert found.kept == 2 and found.packs > 2 and not [one for one in store[0].listed if "/pack/" in one]
 
 
 def test_rules_that_tell_objects_apart_find_them_apart(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ class AwsLifecycle:
 
     Args:
         opened: The repository, where it is open already.
+        quick: List packs only where rules could do harm; see ``needs``.
         chosen: A set, instead of the one in the settings.
         drop: Ids of somebody else's rules that are to go.
 
@@ -113,6 +114,7 @@ class AwsLifecycle:
         progress: Progress | None = None,
         *,
         opened: Repository | None = None,
+        quick: bool = False,
         chosen: str | None = None,
         drop: Collection[str] = (),
     ) -> None:
@@ -124,6 +126,7 @@ class AwsLifecycle:
             )
         self._settings, self._clock, self._progress = settings, clock, progress or Silent()
         self._location, self._opened, self._drop = location, opened, frozenset(drop)
+        self._quick = quick
         self._chosen: str | Path = chosen or settings.aws.lifecycle
         self._aws: Aws = build_aws(settings)
         self._needs: tuple[tuple[Lifecycle, ...], Needs] | None = None
@@ -242,7 +245,8 @@ class AwsLifecycle:
     def needs(self, lifecycles: Sequence[Lifecycle]) -> Needs:
         """What is kept, in groups fine enough for these rules; nothing where there is no repository yet."""
         known = self._needs[0] if self._needs else ()
-        if self._needs is None or is_finer(lifecycles, known):
+        changed = self._quick and any(one not in known for one in lifecycles)  # what is listed hangs on the rules then
+        if self._needs is None or changed or is_finer(lifecycles, known):
             self._needs = (*known, *lifecycles), self._look((*known, *lifecycles))
         return self._needs[1]
 
@@ -251,7 +255,8 @@ class AwsLifecycle:
             repository = self._opened = self._opened or build_repository(self._settings, self._clock)
         except (NoRepository, BucketMissing):
             return Needs(self._clock.now(), 0, ())
-        return needs(repository, self._settings.retention, self._location.prefix, lifecycles, self._progress)
+        said = self._settings.retention
+        return needs(repository, said, self._location.prefix, lifecycles, self._progress, quick=self._quick)
 
     def _prove(self, lifecycle: Lifecycle, there: BucketRules, needed: Needs) -> list[Finding]:
         place = Place(

@@ -154,7 +154,7 @@ class Diagnosis:
         ]
 
     def _lifecycle(self) -> list[Finding]:
-        rules = AwsLifecycle(self._settings, self._clock, opened=self._repository())
+        rules = AwsLifecycle(self._settings, self._clock, opened=self._repository(), quick=True)
         return check_lifecycle(rules.read, rules.proof, rules.prefix)
 
     def _of_database(self) -> list[Check]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from lifeboat.cloud.lifecycle.course import due
 from lifeboat.cloud.lifecycle.future import Habit
 from lifeboat.cloud.lifecycle.presets import AT_ONCE_DAYS
-from lifeboat.cloud.lifecycle.prove import FOR_EVER, NOTICE, Group, deeper_prefixes, promised, size_cuts
+from lifeboat.cloud.lifecycle.prove import FOR_EVER, NOTICE, Group, deeper_prefixes, may_touch, promised, size_cuts
 from lifeboat.cloud.lifecycle.rules import Lifecycle
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.prune.facts import Facts, gather_said
@@ -21,6 +21,7 @@ from lifeboat.operations.prune.plan import Judged, judge_kept
 from lifeboat.repository.names import SEGMENTS, Class, Source, packs_prefix, typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
+from lifeboat.retention.periods import begin_of
 from lifeboat.retention.rules import Rules
 from lifeboat.retention.verdicts import Because
 from lifeboat.storage.object_store import ObjectStore, StoredObject
@@ -78,19 +79,35 @@ _Key = tuple[datetime, int, tuple[bool, ...], str]
 
 
 def needs(
-    repository: Repository, rules: Rules, prefix: str, lifecycles: Sequence[Lifecycle], progress: Progress
+    repository: Repository,
+    rules: Rules,
+    prefix: str,
+    lifecycles: Sequence[Lifecycle],
+    progress: Progress,
+    *,
+    quick: bool = False,
 ) -> Needs:
     """Read and count.
 
     Args:
         prefix: Of the repository in its bucket, without slashes at its ends.
         lifecycles: All rules that will be held against it: groups are as fine as these ask for.
+        quick: List packs only where one of these rules could do harm to a pack as old as its month; packs that are gone are then not
+            seen, which is for ``verify``.
     """
-    return needs_of(gather_said(repository, progress), repository.store, rules, prefix, lifecycles, progress)
+    facts = gather_said(repository, progress)
+    return needs_of(facts, repository.store, rules, prefix, lifecycles, progress, quick=quick)
 
 
 def needs_of(
-    facts: Facts, store: ObjectStore, rules: Rules, prefix: str, lifecycles: Sequence[Lifecycle], progress: Progress
+    facts: Facts,
+    store: ObjectStore,
+    rules: Rules,
+    prefix: str,
+    lifecycles: Sequence[Lifecycle],
+    progress: Progress,
+    *,
+    quick: bool = False,
 ) -> Needs:
     """The same, of what was read already; packs are listed."""
     judged, archives = judge_kept(facts, rules)
@@ -98,11 +115,15 @@ def needs_of(
     before, cuts = f"{prefix}/" if prefix else "", size_cuts(lifecycles)
     groups: list[Group] = []
     missing: list[tuple[str, int, tuple[str, ...]]] = []
+    packs = 0
     progress.begin("looking at packs")
     for place, several in sorted(_by_place(kept, facts).items()):
         deeper = deeper_prefixes(lifecycles, before + place)
         snapshots = [_kept(one, rules, facts.now) for one in several]
         of_unread = not several or _is_unread(place, facts)
+        if quick and not _in_danger(lifecycles, before + place, snapshots, facts.now):
+            packs += len({pack for one in snapshots for pack in one.packs})
+            continue
         counted, left = _count(store, place, before, snapshots, of_unread, deeper, cuts)
         if left:
             hurts = (one.name for one in snapshots if not left.isdisjoint(one.packs))
@@ -115,7 +136,7 @@ def needs_of(
     unread = tuple(
         (f"catalog of writer {writer[:8]}, {month}", why) for (writer, month), why in sorted(facts.unread.items())
     )
-    packs = sum(one.count for one in groups)
+    packs += sum(one.count for one in groups)
     return Needs(facts.now, len(kept), tuple(groups), tuple(missing), unread, packs, judged)
 
 
@@ -153,6 +174,14 @@ def _by_place(kept: Iterable[Judged], facts: Facts) -> dict[str, list[Judged]]:
     for one in kept:
         found.setdefault(one.stored.place, []).append(one)
     return found
+
+
+def _in_danger(lifecycles: Iterable[Lifecycle], full: str, snapshots: Sequence[_Kept], now: datetime) -> bool:
+    """Whether a rule could touch too early what lies in a place, were it as old as it can be: of the first day of its month."""
+    until = max([one.until for one in snapshots], default=now + NOTICE)
+    at_once = max([one.at_once for one in snapshots if one.at_once is not None], default=None)
+    oldest = begin_of(full.rstrip("/").rsplit("/", 1)[-1]) - timedelta(days=1)
+    return any(may_touch(one, full, oldest, until, at_once) for one in lifecycles)
 
 
 def _is_unread(place: str, facts: Facts) -> bool:

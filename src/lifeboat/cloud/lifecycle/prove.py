@@ -168,6 +168,23 @@ def _removal(rule: Rule, created: datetime) -> datetime | None:
     return None if rule.expire_days is None else due(created, rule.expire_days)
 
 
+def may_touch(lifecycle: Lifecycle, full: str, oldest: datetime, until: datetime, at_once: datetime | None) -> bool:
+    """Whether anything below ``full`` could be hidden or removed before ``until``, or archived before ``at_once``, whatever its name and
+    size, if nothing there is older than ``oldest``.
+    """
+    for rule in lifecycle.rules:
+        if not rule.enabled or not _meets(rule, full):
+            continue
+        ends = _removal(rule, oldest)
+        if ends is not None and ends < until:
+            return True
+        for one in rule.transitions if at_once is not None else ():
+            moved = datetime.combine(one.on, time(), UTC) if one.on else due(oldest, one.days or 0)
+            if at_once is not None and one.storage_class in ARCHIVED and moved < at_once:
+                return True
+    return False
+
+
 def _meets(rule: Rule, area: str) -> bool:
     """Whether an object below ``area`` can be meant: Lifeboat's have no tags, and any size up to ``PACK_AT_MOST``."""
     in_reach = rule.prefix.startswith(area) or area.startswith(rule.prefix)
