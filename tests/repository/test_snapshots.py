@@ -120,9 +120,12 @@ def test_an_unknown_snapshot_and_an_ambiguous_one_are_told_apart(tmp_path: Path)
     repository, _, clock = make(tmp_path)
     with pytest.raises(SnapshotUnknown, match="no snapshot"):
         repository.find_snapshot("latest")
-    back_up(repository, clock, CONTENT)
-    back_up(repository, clock, CONTENT)
+    digits: set[str] = set()
+    while (digit := back_up(repository, clock, CONTENT).snapshot[0]) not in digits:  # the seventeenth at the latest
+        digits.add(digit)
     with pytest.raises(SnapshotUnknown, match="begin with"):
+        repository.find_snapshot(digit)
+    with pytest.raises(SnapshotUnknown, match="empty name"):
         repository.find_snapshot("")
 
 
