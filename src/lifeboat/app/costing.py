@@ -16,7 +16,8 @@ from lifeboat.cloud.cost.bill import Beside
 from lifeboat.cloud.cost.cohort import Policy
 from lifeboat.cloud.cost.coming import ArchiveGrowth, Growth
 from lifeboat.cloud.cost.lying import Lying, gather
-from lifeboat.cloud.errors import in_cloud_words
+from lifeboat.cloud.cost.versions import Versions, read_versions
+from lifeboat.cloud.lifecycle.bucket import read_bucket
 from lifeboat.cloud.lifecycle.presets import PRESETS, preset
 from lifeboat.cloud.lifecycle.rules import Lifecycle, LifecycleUnreadable, read_lifecycle
 from lifeboat.cloud.prices.load import load_prices
@@ -178,6 +179,8 @@ class Costing:
             begun=measured.begun,
             lying=lying,
             lying_exact=exact,
+            versions=self._versions(),
+            noncurrent_days=self._settings.aws.noncurrent_days,
             gb_a_night=self._reading()[0],
             basis=measured.words,
         )
@@ -243,15 +246,24 @@ class Costing:
         location = self._settings.repository.location
         if not isinstance(location, S3Location):
             return None
-        s3 = build_aws(self._settings).client("s3")
         try:
-            with in_cloud_words("s3", f"read the age rules of {location.bucket}"):
-                rules = read_lifecycle(s3.get_bucket_lifecycle_configuration(Bucket=location.bucket))
-            with in_cloud_words("s3", f"look whether {location.bucket} keeps versions"):
-                kept = s3.get_bucket_versioning(Bucket=location.bucket).get("Status") == "Enabled"
+            there = read_bucket(build_aws(self._settings), location.bucket)
         except LifeboatError:
             return None
-        return Policy("the bucket's", rules, kept)
+        if not there.lifecycle.rules:
+            return None
+        return Policy("the bucket's", there.lifecycle, there.versions_kept)
+
+    def _versions(self) -> Versions | None:
+        """What was deleted and is billed still; None for a folder, and where it may not be listed."""
+        location = self._settings.repository.location
+        if not isinstance(location, S3Location):
+            return None
+        try:
+            prefix = f"{location.prefix}/" if location.prefix else ""
+            return read_versions(build_aws(self._settings), location.bucket, prefix)
+        except LifeboatError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

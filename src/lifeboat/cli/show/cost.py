@@ -53,6 +53,8 @@ def draw_cost(report: CostReport, how: Drawn) -> list[RenderableType]:
 
 def money(dollars: float) -> str:
     """``"$0.0031"``, ``"$4.88"``, ``"$12,345"``."""
+    if 0 < dollars < 0.00005:
+        return "<$0.0001"
     if 0 < dollars < 0.01:
         return f"${dollars:.4f}"
     return f"${dollars:,.2f}" if dollars < 1000 else f"${dollars:,.0f}"
@@ -62,6 +64,8 @@ def _head(report: CostReport) -> RenderableType:
     rows: list[tuple[str, str]] = [("of", report.subject)] if report.now is not None else []
     if report.now is not None:
         held = ", ".join(f"{_size(gb)} in {name}" for name, gb in report.now.gb.items()) or "nothing"
+        old = sum((report.now.versions_gb or {}).values())
+        held += f", and {_size(old)} in older versions" if old else ""
         rows.append(("stored now", f"{money(report.now.dollars)} a month: {held}"))
     first, last = report.policy.months[0], report.policy.months[-1]
     rows += [

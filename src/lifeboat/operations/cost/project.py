@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lifeboat.cloud.cost.bill import NOT_COUNTED, Beside, Bill, bills, total_of
-from lifeboat.cloud.cost.cohort import Cohort, Policy
+from lifeboat.cloud.cost.cohort import Cohort, Policy, Stage
 from lifeboat.cloud.cost.coming import LISTS_A_RUN, PACK_BYTES, ArchiveGrowth, Begun, Growth, coming, everything_kept
 from lifeboat.cloud.cost.lying import Lying
 from lifeboat.cloud.cost.usage import MONTH, STANDARD, Usage, add_nightly_reading
+from lifeboat.cloud.cost.versions import Versions
 from lifeboat.cloud.prices.prices import GB, MONTH_DAYS, Prices
 from lifeboat.operations.cost.report import CostMonth, CostNow, CostReport, GrowthRow, PolicyCost
 from lifeboat.repository.names import typed
@@ -26,6 +27,7 @@ class Question:
 
     Args:
         begin: Now. prefix: Of the repository in the bucket; empty or ending in a slash.
+        versions: What was deleted and is billed still; None: not known. It goes in ``noncurrent_days`` at the latest.
         day_bytes: So much is uploaded each day and all of it kept, as the age rules say; None: backups as Lifeboat makes them.
         gb_a_night: What verification reads at most; 0: it does not. nights: Of a month, on which it does.
         outside: Who reads is not in AWS.
@@ -42,6 +44,8 @@ class Question:
     begun: Begun | None = None
     lying: Lying | None = None
     lying_exact: bool = True
+    versions: Versions | None = None
+    noncurrent_days: int = 0
     day_bytes: float | None = None
     gb_a_night: float = 0.0
     nights: float = MONTH_DAYS
@@ -95,6 +99,9 @@ def _cohorts(question: Question, policy: Policy) -> Iterator[Cohort]:
     until = question.begin + MONTH * question.months
     if question.lying is not None:
         yield from question.lying.cohorts(policy, question.rules, question.begin, question.prefix)
+    before, gone = question.begin - MONTH, question.begin + timedelta(days=question.noncurrent_days)
+    for name, (size, count) in (question.versions or {}).items():
+        yield Cohort(size / count, count, (Stage(before, name, hidden=True),), gone)
     if question.day_bytes is not None:
         yield from everything_kept(question.day_bytes, policy, question.begin, until, question.prefix)
         return
@@ -118,11 +125,14 @@ def _month(bill: Bill) -> CostMonth:
 def _now(question: Question) -> CostNow | None:
     if question.lying is None:
         return None
-    by_class = question.lying.by_class()
+    by_class, versions = question.lying.by_class(), question.versions
+    gb = {name: size / GB for name, (size, _) in by_class.items()}
+    old = {name: size / GB for name, (size, _) in (versions or {}).items()}
     return CostNow(
-        sum(question.prices.of(name).storage(size / GB) for name, (size, _) in by_class.items()),
-        {name: size / GB for name, (size, _) in by_class.items()},
+        sum(question.prices.of(name).storage(gb.get(name, 0) + old.get(name, 0)) for name in {*gb, *old}),
+        gb,
         {name: count for name, (_, count) in by_class.items()},
+        None if versions is None else old,
         question.lying_exact,
     )
 

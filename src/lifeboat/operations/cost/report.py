@@ -37,12 +37,14 @@ class CostNow:
 
     Args:
         dollars: A month, for storage alone. gb, objects: By storage class.
+        versions_gb: What was deleted and is billed still; None: not known, and not in ``dollars``.
         exact: False: told by the records, for this machine may not list everything.
     """
 
     dollars: float
     gb: Mapping[str, float]
     objects: Mapping[str, int]
+    versions_gb: Mapping[str, float] | None
     exact: bool = True
 
 
