@@ -139,4 +139,4 @@ def test_wrong_keys_are_told_once_not_for_every_step(desk: AwsDesk, aws: MotoAws
 def test_no_answer_is_told_once(desk: AwsDesk, aws: MotoAws) -> None:
     desk.more = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     said = desk("aws", "check", status=12)
-    assert "could not connect" in said and said.count("error:") == 1
+    assert "could not connect" in said and "[cloud-unreachable]" in said and said.count("error:") == 1

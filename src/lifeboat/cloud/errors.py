@@ -96,7 +96,7 @@ def in_cloud_words(service: str, action: str) -> Iterator[None]:
         raise _in_our_words(service, action, error) from error
     except boto.BotoCoreError as error:
         text = str(error).split("\n")[0].rstrip(".")
-        kind = CloudUnreachable if isinstance(error, boto.HTTPClientError) else CloudError
+        kind = CloudUnreachable if isinstance(error, boto.HTTPClientError | boto.ConnectionError) else CloudError
         if isinstance(error, boto.NoCredentialsError | boto.PartialCredentialsError):
             kind = CloudDenied
         raise kind(
