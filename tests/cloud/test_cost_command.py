@@ -14,6 +14,7 @@ from moto_aws import MotoAws
 
 from lifeboat.app.alerting import Alerting
 from lifeboat.app.costing import Costing
+from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.measuring import metrics_page
 from lifeboat.app.read_settings import read_settings
 from lifeboat.cli.main import carry_out
@@ -275,3 +276,12 @@ def test_a_place_without_a_price_is_never_looked_at(shop: Desk) -> None:
     settings = read_settings(None, shop.variables, shop.folder)
     assert Costing(settings, SystemClock()).look_again() is None
     assert Alerting(settings, SystemClock()).facts(SystemClock().now()).cost_month is None
+
+
+def test_who_looks_every_minute_lists_everything_once_an_hour(shop: Desk, aws_server: MotoAws) -> None:
+    lifeboat = Lifeboat(read_settings(None, shop.variables, shop.folder))
+    first = lifeboat.status(size_may_be_seconds=3600).stored_bytes
+    aws_server.client("s3").put_object(Bucket="town", Key="shop/config/new", Body=b"n" * 1000)
+    assert first is not None
+    assert lifeboat.status(size_may_be_seconds=3600).stored_bytes == first
+    assert lifeboat.status().stored_bytes == first + 1000, "whoever asks once gets what is there now"

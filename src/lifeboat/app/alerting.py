@@ -35,6 +35,8 @@ from lifeboat.services.schedule.memory import ScheduleMemory
 ENDED_AS_MEANT = frozenset({0, 3, 4})
 """Exit statuses of a run that did its work; what it found is told by other rules."""
 SIZES_OF = timedelta(days=35)
+SIZE_MAY_BE_SECONDS = 3600.0
+"""Of the store, for looks that come every minute: a listing is paid for, five dollars a million requests of a thousand objects each."""
 GRACE = 1.25
 
 
@@ -102,7 +104,7 @@ class Alerting:
     def facts(self, now: datetime) -> Facts:
         """As of now; what cannot be looked at is left out, and said."""
         try:
-            report = Lifeboat(self._settings, clock=self._clock).status()
+            report = Lifeboat(self._settings, clock=self._clock).status(size_may_be_seconds=SIZE_MAY_BE_SECONDS)
             state = self._state()
         except LifeboatError as error:
             said = SaidFinding(error.code, "repository", error.message, error.hint, True)

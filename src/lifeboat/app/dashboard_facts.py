@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lifeboat.app.account import origin, who
+from lifeboat.app.alerting import SIZE_MAY_BE_SECONDS
 from lifeboat.app.auditing import Auditing
 from lifeboat.app.build import build_journal, build_state, label
 from lifeboat.app.costing import Costing
@@ -99,7 +100,7 @@ class Gathering:
         timeline: TimelineReport | None = None
         try:
             lifeboat = Lifeboat(self._settings(), clock=self._clock)
-            status = lifeboat.status()
+            status = lifeboat.status(size_may_be_seconds=SIZE_MAY_BE_SECONDS)
             with suppress(LifeboatError):  # the first line is right without a picture
                 timeline = lifeboat.looking_back().timeline(window_of(now).since.isoformat(), None)
             snapshots = lifeboat.snapshots()

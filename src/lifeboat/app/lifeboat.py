@@ -346,8 +346,12 @@ class Lifeboat:
 
         return Streaming(self._settings, self._clock, request, watcher).run(stop)
 
-    def status(self) -> StatusReport:
-        """How safe everything is right now."""
+    def status(self, *, size_may_be_seconds: float = 0.0) -> StatusReport:
+        """How safe everything is right now.
+
+        Args:
+            size_may_be_seconds: How old the size of the store may be, which takes a listing of everything; for who looks every minute.
+        """
         repository = self._open()
         replicas = () if self._settings.as_replica else self._replicating().seen(repository)
         return status(
@@ -356,6 +360,7 @@ class Lifeboat:
             self._settings.objectives.proved_seconds,
             replicas,
             self._settings.alerts.thresholds.replica_seconds,
+            size_may_be_seconds=size_may_be_seconds,
         )
 
     def verify_audit(self, since: str | None = None) -> AuditReport:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lifeboat import __version__
-from lifeboat.app.alerting import ENDED_AS_MEANT, Alerting
+from lifeboat.app.alerting import ENDED_AS_MEANT, SIZE_MAY_BE_SECONDS, Alerting
 from lifeboat.app.costing import Costing
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.settings import Settings
@@ -43,7 +43,7 @@ def gather(settings: Settings, clock: Clock) -> MetricsFacts:
     for row in () if journal is None else journal.alerts.open_alerts():
         alerts[row.severity] = alerts.get(row.severity, 0) + 1
     try:
-        report = Lifeboat(settings, clock=clock).status()
+        report = Lifeboat(settings, clock=clock).status(size_may_be_seconds=SIZE_MAY_BE_SECONDS)
     except LifeboatError:
         return MetricsFacts(False, __version__, jobs=jobs, alerts=alerts)
     verify = report.last_verify

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 
+from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_seconds
 from lifeboat.operations.archive_status import archives, check_archives, is_fresh, judged_archive, labels_of
@@ -15,7 +17,7 @@ from lifeboat.operations.reports import ArchiveStatus, SnapshotRow, SourceStatus
 from lifeboat.operations.verify.run import check_ages, last_verify
 from lifeboat.repository.names import Source, typed
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.record import Record
+from lifeboat.repository.record import Record, read_time, show_time
 from lifeboat.repository.statements import NOTHING_SAID, record_digest
 from lifeboat.storage.conformance.hooks import Inspectable, unwrapped
 from lifeboat.storage.errors import StorageDenied
@@ -42,6 +44,7 @@ def row_of(record: Record, proved: datetime | None = None) -> SnapshotRow:
     )
 
 
+SIZE = "stored-bytes.json"
 RETIRED_SECONDS = 35 * 86_400.0
 """Who has stored nothing for so long has no daily snapshot left: it is taken for a machine that is no more."""
 
@@ -52,12 +55,15 @@ def status(
     proved_seconds: float,
     replicas: Sequence[Seen] = (),
     replica_seconds: float = math.inf,
+    *,
+    size_may_be_seconds: float = 0.0,
 ) -> StatusReport:
     """Look at the catalog and the size of the store; opens no content.
 
     Args:
         proved_seconds: The age that the newest proved snapshot of a source may reach before there is a warning.
         replicas: What is known of second copies; replica_seconds: how far one may be behind before there is a warning.
+        size_may_be_seconds: How old the size of the store may be: it takes a listing of everything, which is paid for by the thousand.
     """
     now = repository.store.time_there()
     opened = list(repository.records())
@@ -122,7 +128,7 @@ def status(
         repository_id=repository.id.hex(),
         profile=repository.description.profile,
         sources=tuple(sources),
-        stored_bytes=_stored_bytes(repository),
+        stored_bytes=_stored_bytes(repository, now, size_may_be_seconds),
         head=repository.head(),
         findings=tuple(findings),
         last_restore_seconds=restored.get("seconds"),
@@ -162,12 +168,20 @@ def _silent_writers(
     return findings
 
 
-def _stored_bytes(repository: Repository) -> int | None:
+def _stored_bytes(repository: Repository, now: datetime, may_be_seconds: float) -> int | None:
     """None where the rights end before everything: a guarded writer's do."""
+    known = repository.state.read_json(SIZE) or {} if may_be_seconds else {}
+    with suppress(KeyError, TypeError, ValueError):
+        if timedelta() <= now - read_time(known["at"]) < timedelta(seconds=may_be_seconds):
+            return int(known["bytes"])
     try:
-        return sum(stored.size_bytes for stored in repository.store.list_under(""))
+        found = sum(stored.size_bytes for stored in repository.store.list_under(""))
     except StorageDenied:
         return None
+    if may_be_seconds:
+        with suppress(SettingsError):  # a hint: a full disk here must not hide how everything stands
+            repository.state.write_json(SIZE, {"at": show_time(now), "bytes": found})
+    return found
 
 
 def check_proofs(

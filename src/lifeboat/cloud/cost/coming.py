@@ -21,10 +21,13 @@ DAY = timedelta(days=1)
 PACK_BYTES = 24 * MIB
 """``WriteLimits.pack_bytes``."""
 CATALOG_BYTES_A_RUN = 8 * 1024
-CATALOG_OBJECTS_A_RUN = 4
-"""Data key, index, record and link of the chain."""
-LISTS_A_RUN = 8
-"""LIST requests are billed as PUT; measured with a small repository, docs/operations.md says by which command."""
+CATALOG_OBJECTS_A_RUN = 6
+"""Data key, index, record, link of the chain, and what is noted of the run: 7 PUT with its pack, counted on a server for tests."""
+LISTS_A_RUN = 12
+"""Counted there too. LIST is billed as PUT."""
+LISTS_A_LOOK = 11
+"""Of `serve`, once a minute, at how everything stands."""
+LOOKS_A_DAY = 1440
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 
 from lifeboat.cloud.cost.bill import NOT_COUNTED, Beside, Bill, bills, total_of
 from lifeboat.cloud.cost.cohort import Cohort, Policy, Stage
-from lifeboat.cloud.cost.coming import LISTS_A_RUN, PACK_BYTES, ArchiveGrowth, Begun, Growth, coming, everything_kept
+from lifeboat.cloud.cost.coming import (
+    LISTS_A_LOOK,
+    LISTS_A_RUN,
+    LOOKS_A_DAY,
+    PACK_BYTES,
+    ArchiveGrowth,
+    Begun,
+    Growth,
+    coming,
+    everything_kept,
+)
 from lifeboat.cloud.cost.lying import Lying
 from lifeboat.cloud.cost.usage import MONTH, STANDARD, Usage, add_nightly_reading
 from lifeboat.cloud.cost.versions import Versions
@@ -87,7 +97,8 @@ def project(question: Question, policy: Policy, words: str, others: Sequence[tup
 def _bills(question: Question, policy: Policy) -> list[Bill]:
     usage = Usage(question.begin, question.months, question.prices).add(_cohorts(question, policy))
     runs = sum(one.runs_a_day for one in question.growths)
-    usage.puts[STANDARD].add_span(0, question.months, runs * MONTH_DAYS * LISTS_A_RUN)
+    looks = LOOKS_A_DAY * LISTS_A_LOOK if question.day_bytes is None else 0
+    usage.puts[STANDARD].add_span(0, question.months, MONTH_DAYS * (runs * LISTS_A_RUN + looks))
     if question.gb_a_night:
         add_nightly_reading(
             usage, (question.gb_a_night, question.nights), PACK_BYTES, question.prices, outside=question.outside
@@ -172,6 +183,7 @@ def _assumed(question: Question, policy: Policy) -> Iterator[str]:
         yield "all that is uploaded is kept until an age rule lets it go; nothing is read"
     else:
         yield "prune runs every week, and a month is stored whole twice: in short and, once, in long"
+        yield "`lifeboat serve` looks every minute, which is LIST requests"
     if not policy.versions_kept:
         yield "the bucket keeps no versions: what is deleted is gone"
     if question.gb_a_night:
