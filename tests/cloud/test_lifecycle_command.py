@@ -1,7 +1,8 @@
 """``lifeboat aws lifecycle`` as people type it, on a server that keeps rules: refused, accepted, drifted, mended; no stranger's rule lost."""
 
 import json
-from dataclasses import dataclass
+import socket
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,22 @@ def test_doctor_proves_or_refuses(with_copies: Town) -> None:
     assert any_problem(found_now)
     with_copies.put(TIDY | {"Expiration": {"Days": 60}, "Filter": {"Tag": {"Key": "a", "Value": "b"}}})
     assert [one.code for one in diagnosed(with_copies)] == ["age-rule-by-tags"]
+
+
+def test_a_file_is_judged_without_the_network_too(town: Town) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = replace(town, aws=MotoAws(f"http://127.0.0.1:{nobody.getsockname()[1]}"))
+        report = away.json("aws", "lifecycle", "check", str(CHECKLIST), code=3)
+    assert len(report["refusals"]) == 3 and report["findings"][-1]["code"] == "copies-not-seen"
+
+
+def test_a_bucket_that_is_not_there_is_made_by_setup(
+    aws: MotoAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = Town(aws, tmp_path, capsys)
+    for words in (("plan",), ("check",), ("apply", "--yes")):
+        assert "`lifeboat aws setup` makes it" in nowhere.said("aws", "lifecycle", *words, code=12)
 
 
 def test_years_ahead(with_copies: Town) -> None:

@@ -4,7 +4,7 @@ Composition only; what is decided stands in ``cloud/lifecycle`` and ``operations
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from lifeboat.app.build import build_aws, build_repository
 from lifeboat.app.settings import S3Location, Settings
-from lifeboat.cloud.errors import CloudMissing, CloudNotOffered
+from lifeboat.cloud.errors import CloudDenied, CloudError, CloudMissing, CloudNotOffered
 from lifeboat.cloud.lifecycle.bucket import BucketRules, read_bucket
 from lifeboat.cloud.lifecycle.future import Habit, cohorts
 from lifeboat.cloud.lifecycle.presets import own_ids, preset
@@ -23,8 +23,9 @@ from lifeboat.cloud.lifecycle.step import LifecycleStep, Wanted, is_problem, of_
 from lifeboat.cloud.lifecycle.validate import Refusal, read_json, validate
 from lifeboat.cloud.lifecycle.words import what_it_does, what_it_means
 from lifeboat.cloud.session import Aws
+from lifeboat.cloud.steps import Step
 from lifeboat.foundation.clock import Clock
-from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.errors import KeyTrouble, LifeboatError, SettingsError, StorageError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.operations.age_needs import Needs, habits_of, needs
@@ -32,7 +33,7 @@ from lifeboat.repository.errors import NoRepository
 from lifeboat.repository.open_repository import Repository
 from lifeboat.storage.errors import BucketMissing
 
-UNREAD, MISSING = "catalog-not-whole", "packs-missing"
+UNREAD, MISSING, ALONE = "catalog-not-whole", "packs-missing", "copies-not-seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +145,19 @@ class AwsLifecycle:
         """For ``lifeboat aws setup`` and ``lifeboat aws lifecycle apply``."""
         return LifecycleStep(self._aws, self._location.bucket, self.wanted, self.proof)
 
+    def steps(self) -> list[Step]:
+        """The step alone, of a bucket that is there. Raises ``CloudError``."""
+        self.read()
+        return [self.step()]
+
     def read(self) -> BucketRules:
         """What the bucket says. Raises ``CloudError``, ``LifecycleUnreadable``."""
-        return read_bucket(self._aws, self._location.bucket)
+        try:
+            return read_bucket(self._aws, self._location.bucket)
+        except CloudMissing as error:
+            raise CloudMissing(
+                f"there is no bucket {self._location.bucket}", "`lifeboat aws setup` makes it"
+            ) from error
 
     def check(self, file: Path | None = None) -> LifecycleReport:
         """Judge the bucket's rules, or those of a file as if they were the bucket's."""
@@ -156,10 +167,30 @@ class AwsLifecycle:
         said = _read_file(file)
         refusals = validate(said)
         lifecycle = _as_meant(said)
-        there = self._there_or_usual()
+        there = BucketRules(Lifecycle())
+        nothing = ((lifecycle or Lifecycle(),), Needs(self._clock.now(), 0, ()))
+        alone: LifeboatError | None = None
+        try:
+            there = self.read()
+        except CloudMissing:
+            pass  # the bucket is still to be made
+        except (CloudDenied, CloudNotOffered) as error:
+            alone = error
+        except CloudError as error:
+            alone, self._needs = error, nothing  # who is away is not asked for copies
         if lifecycle is None:
             return LifecycleReport(str(file), (), refusals, (), 0, 0, None, there.versions_kept, there.locked)
-        return self._report(str(file), lifecycle, there, refusals)
+        try:
+            report = self._report(str(file), lifecycle, there, refusals)
+        except (StorageError, KeyTrouble) as error:
+            alone, self._needs = error, nothing
+            report = self._report(str(file), lifecycle, there, refusals)
+        if alone is None:
+            return report
+        message = f"judged by itself, not by what is stored: {alone.message}"
+        return replace(
+            report, findings=(*report.findings, Finding(Level.WARNING, ALONE, str(file), message, alone.hint))
+        )
 
     def plan(self) -> LifecycleReport:
         """What is wanted beside what is somebody else's, and what that does to what is kept."""
@@ -285,7 +316,7 @@ class AwsLifecycle:
         """What else the bucket says; for one that is not there yet, what `aws setup` makes of it."""
         try:
             return self.read()
-        except (CloudMissing, CloudNotOffered):
+        except CloudError:
             return BucketRules(Lifecycle())
 
 

@@ -62,7 +62,7 @@ def command(
     _check_usage(action, file, chosen, drop, stop_after, yes)
     if action == "apply":
         made = _lifecycle(run, chosen, drop)
-        return apply_steps(run, lambda: [made.step()], made.subject, "lifeboat aws lifecycle check", yes=yes)
+        return apply_steps(run, made.steps, made.subject, "lifeboat aws lifecycle check", yes=yes)
     if action == "simulate":
         return _simulate(run, file, chosen, years, stop_after)
     from lifeboat.cli.show.lifecycle import draw_judged, draw_planned

@@ -190,6 +190,8 @@ def _verdict(report: "LifecycleReport") -> RenderableType:
         if days is None
         else f"copies up to {days} days old can be restored at once, older ones after hours"
     )
+    if not report.kept:
+        return text(f"safe for what will be stored; nothing is stored yet; {age}", GOOD)
     return text(f"safe: none of {kept} ({_count(report.objects, 'object')}) is touched before its day; {age}", GOOD)
 
 

@@ -1,7 +1,7 @@
 """What will lie in a bucket if backups go on as they did, until they stop: made up for the simulator. Pure.
 
-Limits: one cohort for a day and source, packs of one size; the month's first backup stores all anew, in ``long`` and in ``short``; proofs keep
-up. Retention and prune act as ``retention`` says of snapshots that come daily.
+Limits: one cohort for a day and source, packs of one size; the first backup of all, and each month's, stores everything anew, in ``long`` and in
+``short``; proofs keep up. Retention and prune act as ``retention`` says of snapshots that come daily.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,9 @@ def cohorts(
     """
     start = place.now.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
     last = start + timedelta(days=days if stop_after is None else min(stop_after, days))
+    stored: set[str] = set()
     for group in present:
+        stored.add(group.area.split("/")[0])
         parts = group.key[len(place.before) :].split("/")
         if len(parts) < 5 or parts[1] != "pack":
             continue
@@ -57,15 +59,18 @@ def cohorts(
     for habit in habits:
         day = start
         while day <= last:
-            yield from _of_day(habit, day, place, last)
+            anew = day.day == 1 or (day == start and habit.source not in stored)
+            monthly = day.day == 1 or (day == start + DAY and habit.source not in stored)
+            yield from _of_day(habit, day, place, last, anew=anew, monthly=monthly)
             day += DAY
 
 
-def _of_day(habit: Habit, day: datetime, place: Place, last: datetime) -> Iterator[Cohort]:
+def _of_day(
+    habit: Habit, day: datetime, place: Place, last: datetime, *, anew: bool, monthly: bool
+) -> Iterator[Cohort]:
     generation = generation_of(day)
-    first = day.day == 1
-    written = {Class.SHORT: habit.whole_bytes if first else habit.daily_bytes}
-    if first and place.rules.takes_long:
+    written = {Class.SHORT: habit.whole_bytes if anew else habit.daily_bytes}
+    if monthly and place.rules.takes_long:
         written[Class.LONG] = habit.whole_bytes
     for class_, size in written.items():
         if size > 0:
