@@ -14,6 +14,7 @@ from moto_aws import MotoAws
 
 from lifeboat.app.alerting import Alerting
 from lifeboat.app.costing import Costing
+from lifeboat.app.dashboard_facts import DashboardFacts
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.measuring import metrics_page
 from lifeboat.app.read_settings import read_settings
@@ -264,6 +265,8 @@ def test_alerts_look_once_a_day_and_pages_read_what_was_kept(shop: Desk, monkeyp
     assert kept is not None and kept.month > 0
     page = metrics_page(settings, SystemClock())
     assert b"lifeboat_cost_month_dollars " in page and b"lifeboat_projected_cost_dollars " in page
+    shown = DashboardFacts(None, shop.variables, shop.folder, SystemClock(), lambda: settings, str).cost()
+    assert (shown.month, shown.year, shown.budget) == (kept.month, kept.year, 0.0000001)
 
     def refused(*_: object) -> None:
         raise AssertionError("the repository was opened again within the day")

@@ -70,14 +70,14 @@ def command(
         raise click.UsageError("--change-percent goes with --db-gb or --files-gb")
     if as_csv and (run.json or monthly or compare):
         raise click.UsageError("--csv stands alone: without --json, --monthly, --compare")
-    from lifeboat.app.costing import Costing, CostRequest
+    from lifeboat.app.costing import YEAR, Costing, CostRequest
     from lifeboat.cli.show.cost import Drawn, draw_cost
 
     change = 2.0 if change_percent is None else change_percent
     request = CostRequest(months, day_gb, db_gb, files_gb, change, policy, True, prices, outside)
     costing = Costing(run.settings(), run.clock)
     report = costing.report(request)
-    if request == CostRequest(months=months):
+    if months >= YEAR and request == CostRequest(months=months):
         costing.remember(report)
     if as_csv:
         run.report = report
