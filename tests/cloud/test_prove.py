@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lifeboat.cloud.errors import CloudNotOffered
+from lifeboat.cloud.errors import CloudDenied, CloudNotOffered
 from lifeboat.cloud.lifecycle.bucket import BucketRules
 from lifeboat.cloud.lifecycle.course import GONE, HIDDEN, class_at, course_of, due
 from lifeboat.cloud.lifecycle.presets import NOTICE_DAYS, PRESETS, preset
@@ -163,6 +163,16 @@ def test_a_store_without_age_rules_is_said_to_have_none() -> None:
 
     [found] = check_lifecycle(refuse, lambda rules, there: [], "shop")
     assert found.level is Level.OK and "no age rules" in found.message
+
+
+def test_who_may_not_look_is_warned_unless_he_only_writes() -> None:
+    def refuse() -> BucketRules:
+        raise CloudDenied("no", "", "s3:GetLifecycleConfiguration")
+
+    [found] = check_lifecycle(refuse, lambda rules, there: [], "shop")
+    assert found.level is Level.WARNING and "s3:GetLifecycleConfiguration" in found.message
+    [found] = check_lifecycle(refuse, lambda rules, there: [], "shop", only_writes=True)
+    assert found.level is Level.OK and "where the key is" in found.message
 
 
 def test_promises_in_days() -> None:

@@ -154,8 +154,10 @@ class Diagnosis:
         ]
 
     def _lifecycle(self) -> list[Finding]:
-        rules = AwsLifecycle(self._settings, self._clock, opened=self._repository(), quick=True)
-        return check_lifecycle(rules.read, rules.proof, rules.prefix)
+        opened = self._repository()
+        rules = AwsLifecycle(self._settings, self._clock, opened=opened, quick=True)
+        only_writes = opened.identity is None and opened.custodian is None
+        return check_lifecycle(rules.read, rules.proof, rules.prefix, only_writes=only_writes)
 
     def _of_database(self) -> list[Check]:
         databases = self._databases_meant

@@ -13,15 +13,26 @@ CODE = "lifecycle"
 
 
 def check_lifecycle(
-    read: Callable[[], BucketRules], prove: Callable[[Lifecycle, BucketRules], Iterable[Finding]], prefix: str
+    read: Callable[[], BucketRules],
+    prove: Callable[[Lifecycle, BucketRules], Iterable[Finding]],
+    prefix: str,
+    *,
+    only_writes: bool = False,
 ) -> list[Finding]:
-    """Look at the rules, and prove or refuse. What may not be looked at is a warning that names the right."""
+    """Look at the rules, and prove or refuse. What may not be looked at is a warning that names the right.
+
+    Args:
+        only_writes: The machine has no key: keeper and custodian look, it need not.
+    """
     try:
         there = read()
     except CloudNotOffered:
         message = "this store has no age rules: nothing moves, nothing ages out, prune alone removes"
         return [Finding(Level.OK, CODE, CODE, message)]
     except CloudDenied as error:
+        if only_writes:
+            message = "a machine that only writes need not see them: `lifeboat doctor` where the key is, or prune, proves them"
+            return [Finding(Level.OK, CODE, CODE, message)]
         right = error.right or "s3:GetLifecycleConfiguration"
         message = f"whether age rules will eat what is kept is not known: the right {right} is missing"
         hint = "give it to the machine that prunes, and run `lifeboat doctor` there; or look with `lifeboat aws lifecycle check` as an administrator"
