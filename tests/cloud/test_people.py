@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from moto_aws import ACCOUNT, MotoAws
 
 from lifeboat.cloud.people.person import LONGEST_CHARACTERS, name_of
-from lifeboat.cloud.policies import Place
+from lifeboat.cloud.policies import Place, admin_policy
 from lifeboat.repository.roles import Role
 
 KEY = "5e" * 32
@@ -207,3 +207,29 @@ def test_each_machine_does_its_work_with_the_keys_made_for_it_and_nothing_else(
     assert refused(lambda: writers.list_object_versions(Bucket=BUCKET))
     assert refused(lambda: custodians.put_object(Bucket=BUCKET, Key="catalog/x/2026-11/proof-x", Body=b"forged"))
     assert not refused(lambda: keepers.get_object(Bucket=BUCKET, Key=pack))
+
+
+def test_the_administrators_rights_are_enough_for_all_that_is_arranged_and_read_nothing_that_is_stored(
+    tmp_path: Path, aws: MotoAws
+) -> None:
+    place = Place(BUCKET, log_bucket=f"{BUCKET}-logs")
+    aws.make_bucket(BUCKET)
+    policy = admin_policy(place)
+    # This server tells resources apart for S3 alone: elsewhere only the names of rights are tried.
+    elsewhere = [one for one in policy["Statement"] if one["Sid"] != "Bucket"]
+    wider = {"Version": "2012-10-17", "Statement": [{**one, "Resource": "*"} for one in elsewhere]}
+    wider = json.loads(json.dumps(wider).replace("cloudwatch:", "monitoring:"))  # as moto calls it
+    desk = AwsDesk(tmp_path, aws, keys=aws.make_user("boss", policy, wider))
+    desk.settings = "[aws]\ncloudwatch = true\n"
+    aws.enforce()  # of the bucket itself: test_bucket_rights.py
+    for words in (
+        ("setup", "--iam", "--keys", "keys"),
+        ("alarms", "apply"),
+    ):  # budgets: this server has names of its own for their rights
+        steps = desk.steps("aws", *words, "--yes")
+        denied = {name: (one["state"], one["right"]) for name, one in steps.items() if one["state"] == "denied"}
+        assert denied == {}, words
+    s3 = aws.client("s3", desk.keys)
+    assert refused(lambda: s3.get_object(Bucket=BUCKET, Key="keys/2026-11/x"))
+    assert refused(lambda: s3.put_object(Bucket=BUCKET, Key="keys/2026-11/x", Body=b"x"))
+    assert refused(lambda: aws.client("iam", desk.keys).delete_user(UserName=SIMPLE))
