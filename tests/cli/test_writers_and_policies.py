@@ -175,7 +175,7 @@ def test_what_is_locked_is_said_in_the_policies_and_bounded() -> None:
         f"arn:aws:s3:::b/prod/{rest}"
         for rest in (
             *("keys/*", f"catalog/{'ab' * 16}/*", "mongodb/pack/*", "files/pack/*", "config/pack/*", "mongodb/oplog/*"),
-            *("config/repository-*", "config/writer-*", "config/rescue-*", "config/README-*"),
+            *("config/repository-*", "config/writer-*", "config/rescue-*", "config/README-*", "config/probe/*"),
         )
     ]
     bucket = bucket_policy(place)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from moto_aws import ACCOUNT, MotoAws
 
 from lifeboat.cloud.people.person import LONGEST_CHARACTERS, name_of
-from lifeboat.cloud.policies import Place, admin_policy
+from lifeboat.cloud.policies import Place, admin_policy, role_policy
 from lifeboat.repository.roles import Role
 
 KEY = "5e" * 32
@@ -130,6 +130,14 @@ def refused(attempt: Callable[[], Any]) -> bool:
     return False
 
 
+def rights_found(desk: AwsDesk) -> list[tuple[str, str]]:
+    """What doctor has to say of the rights in the store; this server ignores conditions, so all can list and write more widely."""
+    checks = json.loads(desk("doctor", "--json"))["checks"]
+    [found] = [one["findings"] for one in checks if one["check"] == "rights-store"]
+    ignored = ("rights-wider", "can-overwrite")
+    return [(one["code"], one["message"]) for one in found if one["level"] != "ok" and one["code"] not in ignored]
+
+
 @pytest.fixture
 def town(tmp_path: Path, aws: MotoAws) -> dict[str, AwsDesk]:
     """Host, keeper and custodian of a guarded repository, each with the keys that ``aws setup --iam`` made, and rights enforced."""
@@ -168,6 +176,9 @@ def test_each_machine_does_its_work_with_the_keys_made_for_it_and_nothing_else(
     assert (tmp_path / "back" / "a.txt").read_bytes() == (tmp_path / "uploads" / "a.txt").read_bytes()
     ci("prune", "--yes", status=0)
     ci("verify", "--level", "structure", status=0)
+
+    for name, desk in town.items():
+        assert rights_found(desk) == [], name
 
     aws.allow_everything()
     rows = aws.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
@@ -233,3 +244,16 @@ def test_the_administrators_rights_are_enough_for_all_that_is_arranged_and_read_
     assert refused(lambda: s3.get_object(Bucket=BUCKET, Key="keys/2026-11/x"))
     assert refused(lambda: s3.put_object(Bucket=BUCKET, Key="keys/2026-11/x", Body=b"x"))
     assert refused(lambda: aws.client("iam", desk.keys).delete_user(UserName=SIMPLE))
+
+
+def test_a_keeper_that_could_not_help_on_the_worst_day_is_told_so_before(
+    town: dict[str, AwsDesk], aws: MotoAws
+) -> None:
+    aws.allow_everything()
+    policy = role_policy(Role.KEEPER, Place(BUCKET))
+    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "Unarchive"]
+    policy["Statement"][0]["Action"] = ["s3:ListBucket"]
+    town["keeper"].keys = aws.make_user("old-keeper", policy)
+    aws.enforce()
+    [(code, message)] = rights_found(town["keeper"])
+    assert code == "right-missing" and "older versions" in message and "archive class" in message

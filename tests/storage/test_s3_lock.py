@@ -6,8 +6,10 @@ import pytest
 from botocore.exceptions import ClientError
 from stores_on_servers import store_on
 
+from lifeboat.operations.doctor.locks import check_object_lock
 from lifeboat.storage.errors import LockNotOffered
-from lifeboat.storage.object_lock import ObjectLock
+from lifeboat.storage.memory import MemoryStore
+from lifeboat.storage.object_lock import LockTrial, ObjectLock
 
 DAY = (datetime.now(UTC) + timedelta(days=3)).replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -101,3 +103,37 @@ def test_the_stores_time_is_asked_once_for_many_objects(locking):
     for number in range(5):
         store.write(f"asked/{number}", b"x")
     assert len(asked) == 5 and len(requests) == 1
+
+
+def test_doctor_says_whether_locks_hold_and_for_whom(locking, s3_server):
+    lock = ObjectLock("GOVERNANCE", until)
+    store = store_on(locking, "locking", lock=lock)
+    (owner,) = check_object_lock(store, "governance")
+    assert (owner.level, owner.code) == ("warning", "can-end-locks")
+    (strict,) = check_object_lock(store, "compliance")
+    assert (strict.level, strict.code) == ("ok", "object-lock") and "cannot be removed" in strict.message
+    (without,) = check_object_lock(store_on(s3_server, "versioned", lock=lock), "governance")
+    assert (without.level, without.code) == ("problem", "lock-not-offered") and "aws setup" in without.hint
+
+
+@pytest.mark.parametrize(
+    ("trial", "level", "code"),
+    [
+        (LockTrial(False), "problem", "lock-not-held"),
+        (LockTrial(None), "ok", "object-lock"),
+        (LockTrial(True), "ok", "object-lock"),
+    ],
+)
+def test_a_store_that_takes_locks_and_does_not_keep_them_is_found_out(clock, trial, level, code):
+    class Locking(MemoryStore):
+        object_lock = None
+
+        def prolong_lock(self, name):
+            """As any."""
+
+        def try_lock(self, name):
+            return trial
+
+    (found,) = check_object_lock(Locking(clock), "governance")
+    assert (found.level, found.code) == (level, code)
+    assert check_object_lock(MemoryStore(clock), "governance") == []

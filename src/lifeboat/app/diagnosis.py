@@ -25,6 +25,7 @@ from lifeboat.operations.doctor.archive import check_archive
 from lifeboat.operations.doctor.bucket import check_bucket
 from lifeboat.operations.doctor.checks import Check, examine
 from lifeboat.operations.doctor.lifecycle import check_lifecycle
+from lifeboat.operations.doctor.locks import check_object_lock
 from lifeboat.operations.doctor.proof import check_proved
 from lifeboat.operations.doctor.replicas import check_second_copies
 from lifeboat.operations.doctor.stream import check_stream
@@ -106,6 +107,7 @@ class Diagnosis:
             ),
             Check("profile", "profile", opened(repository.check_profile), repository_opens),
             Check("rights-store", "rights in the store", opened(check_rights), repository_opens),
+            *self._of_locks(),
             Check("custodians", "custodians", opened(repository.check_custodians), repository_opens),
             Check(
                 "rescue-kit",
@@ -130,6 +132,12 @@ class Diagnosis:
             *(self._of_bucket(place) if isinstance(place, S3Location) else ()),
             Check("space", "free space", self._space),
         ]
+
+    def _of_locks(self) -> list[Check]:
+        wanted = self._settings.aws.object_lock
+        if wanted == "off" or not isinstance(self._settings.need_repository(), S3Location):
+            return []
+        return [Check("object-lock", "locks hold", lambda: check_object_lock(self._store(), wanted), ("store",))]
 
     def _replicas(self, repository: Repository) -> list[Finding]:
         from lifeboat.app.replicating import Replicating

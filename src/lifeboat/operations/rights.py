@@ -26,8 +26,10 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.roles import Role
 from lifeboat.retention.periods import generation_of
+from lifeboat.storage.archive import BringsBack, Tier
 from lifeboat.storage.conformance.hooks import Inspectable, Provokable, SendsHash, unwrapped
 from lifeboat.storage.errors import ContentRefused, ObjectMissing, StorageDenied
+from lifeboat.storage.versions import KeepsVersions
 
 NEVER = "2000-01"
 """A generation in which nothing was ever stored."""
@@ -52,6 +54,10 @@ class Abilities:
     delete: bool
     delete_versions: bool | None
     keeps_versions: bool | None
+    see_versions: bool | None = None
+    """List older versions, to bring back what somebody deleted."""
+    unarchive: bool | None = None
+    """Ask for what lies in an archive class."""
 
 
 def role_of(repository: Repository) -> Role:
@@ -157,6 +163,8 @@ def find_abilities(repository: Repository) -> Abilities:
             delete=_may(lambda: store.delete(never_pack)),
             delete_versions=_may(lambda: provokable.delete_a_version(never_pack)) if provokable else None,
             keeps_versions=_keeps_versions(place, names[1]) if writes else None,
+            see_versions=_sees_versions(place),
+            unarchive=_may_unarchive(place, never_pack),
         )
     finally:
         for name in names:
@@ -212,6 +220,23 @@ def _keeps_versions(place: object, name: str) -> bool | None:
         return None
 
 
+def _sees_versions(place: object) -> bool | None:
+    return _if_offered(lambda: next(place.versions_under(PROBES), None)) if isinstance(place, KeepsVersions) else None
+
+
+def _may_unarchive(place: object, never: str) -> bool | None:
+    """Asked for a name that never was: nothing comes, and nothing is paid."""
+    return _if_offered(lambda: place.bring_back(never, 1, Tier.BULK)) if isinstance(place, BringsBack) else None
+
+
+def _if_offered(attempt: Callable[[], object]) -> bool | None:
+    """As ``_may``; None where the store does not offer it at all."""
+    try:
+        return _may(attempt)
+    except StorageError:
+        return None
+
+
 def _makes_backups(repository: Repository) -> bool:
     """Whether this machine is a host: a keeper stores no more than what was there before a restore."""
     local = repository.state.load_writer()
@@ -236,9 +261,24 @@ def _missing(can: Abilities, role: Role, where: str) -> list[Finding]:
     if role is Role.CUSTODIAN and not can.delete:
         lacks.append("delete packs")
     if not lacks:
-        return []
+        return _missing_on_the_worst_day(can, role, where)
     message = f"the rights here are not enough for a {role}: it may not {', '.join(lacks)}"
     return [Finding(Level.PROBLEM, "right-missing", where, message, POLICY.format(role=role))]
+
+
+def _missing_on_the_worst_day(can: Abilities, role: Role, where: str) -> list[Finding]:
+    """Rights of who restores that no day but the worst asks for."""
+    if role not in (Role.KEEPER, Role.SIMPLE):
+        return []
+    lacks = []
+    if can.see_versions is False and can.keeps_versions:
+        lacks.append("list older versions, to bring back what somebody deleted")
+    if can.unarchive is False:
+        lacks.append("bring packs back from an archive class")
+    if not lacks:
+        return []
+    message = f"the rights here are enough for every day; on the worst one it may not {' nor '.join(lacks)}"
+    return [Finding(Level.WARNING, "right-missing", where, message, POLICY.format(role=role))]
 
 
 def _too_wide(can: Abilities, role: Role, where: str) -> list[Finding]:

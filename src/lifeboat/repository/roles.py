@@ -67,7 +67,7 @@ def rights_of(role: Role, writer: str = "") -> Rights:
             EVERYTHING if role is Role.SIMPLE else (SCRATCH,),
             unarchive=PACKS,
             versions=True,
-            lock=NAMED_BY_HASH,
+            lock=(*NAMED_BY_HASH, SCRATCH),
             look_at_bucket=True,
             publish=True,
         )
@@ -79,7 +79,7 @@ def rights_of(role: Role, writer: str = "") -> Rights:
             (*SAID_BY_CUSTODIANS, SCRATCH),
             (f"{CATALOG}*", *carried, OPLOG, SCRATCH),
             copy=carried,
-            lock=(*SAID_BY_CUSTODIANS, *carried),
+            lock=(*SAID_BY_CUSTODIANS, *carried, SCRATCH),
             look_at_bucket=True,
             publish=True,
         )
@@ -91,6 +91,6 @@ def rights_of(role: Role, writer: str = "") -> Rights:
         (*DESCRIBING, SCRATCH, own),
         (*stored, SCRATCH),
         (SCRATCH,),
-        lock=(*stored, *DESCRIBING),
+        lock=(*stored, *DESCRIBING, SCRATCH),
         publish=True,
     )

@@ -34,3 +34,20 @@ class Locks(Protocol):
     def prolong_lock(self, name: str) -> None:
         """Lock an object that is there until the day that the rule says now; raises ``StorageDenied``, ``LockNotOffered``."""
         ...
+
+    def try_lock(self, name: str) -> "LockTrial":
+        """Write scratch, lock it for a minute, and try to remove it all the same; raises ``StorageDenied``, ``LockNotOffered``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LockTrial:
+    """What came of it.
+
+    Args:
+        held: The locked version could not be removed; None: these credentials may remove no version at all.
+        ended: With the request to end the lock early it could.
+    """
+
+    held: bool | None
+    ended: bool = False

@@ -21,7 +21,7 @@ from lifeboat.foundation.errors import SettingsError, StorageError
 from lifeboat.storage.content import buffers_of, joined
 from lifeboat.storage.errors import ObjectExists, ObjectMissing, ObjectTooShort, StorageBusy, StorageDenied
 from lifeboat.storage.names import PREFIX_LONGEST_CHARACTERS, check_name, check_prefix, is_name
-from lifeboat.storage.object_lock import ObjectLock
+from lifeboat.storage.object_lock import LockTrial, ObjectLock
 from lifeboat.storage.object_store import Content, StoredObject
 from lifeboat.storage.s3.archive import S3Archive
 from lifeboat.storage.s3.client import S3Settings, make_client
@@ -30,6 +30,8 @@ from lifeboat.storage.s3.versions import S3Versions
 from lifeboat.storage.s3.words import date_of, in_our_words, is_not_implemented
 
 ONLY_IF_NEW = {"IfNoneMatch": "*"}
+TRIAL_SECONDS = 60
+"""A lock that is only tried is over soon: whoever has to can remove it then."""
 TIME_TOLD_SECONDS = 600
 """Two clocks do not run apart by a second in this time, and locks go by days."""
 
@@ -154,6 +156,31 @@ class S3Store(S3Archive, S3Versions):
         until = {"Mode": lock["ObjectLockMode"], "RetainUntilDate": lock["ObjectLockRetainUntilDate"]}
         with self._in_our_words("lock", name):
             self._client.put_object_retention(Bucket=self._bucket, Key=self._before + name, Retention=until)  # type: ignore[arg-type]
+
+    def try_lock(self, name: str) -> LockTrial:
+        check_name(name)
+        key = {"Bucket": self._bucket, "Key": self._before + name}
+        until = (self.time_there() + timedelta(seconds=TRIAL_SECONDS)).replace(microsecond=0)
+        with self._in_our_words("lock", name):
+            version = self._client.put_object(
+                **key,  # type: ignore[arg-type]
+                Body=b"locked by doctor for a minute",
+                ChecksumAlgorithm="SHA256",
+                ObjectLockMode="GOVERNANCE",
+                ObjectLockRetainUntilDate=until,
+            ).get("VersionId", "")
+        held = self._is_held(name, version)
+        return LockTrial(held, ended=held is not False and self._is_held(name, version, bypass=True) is False)
+
+    def _is_held(self, name: str, version: str, bypass: bool = False) -> bool | None:
+        """Whether a lock keeps the version from being removed; None: it was refused for another reason."""
+        early: dict[str, Any] = {"BypassGovernanceRetention": True} if bypass else {}
+        try:
+            with self._in_our_words("remove the locked version of", name):
+                self._client.delete_object(Bucket=self._bucket, Key=self._before + name, VersionId=version, **early)
+        except StorageDenied as error:
+            return True if "object lock" in str(error.__cause__).lower() else None
+        return False
 
     def time_there(self) -> datetime:
         answer: Any
