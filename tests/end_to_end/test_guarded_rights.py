@@ -41,7 +41,7 @@ class Town:
         mine = [
             {**{k: v for k, v in one.items() if k != "Sid"}, "Principal": {"AWS": [user]}}
             for one in policy["Statement"]
-            if one.get("Sid", "List") in ("List", "Read", "Write", "Delete")
+            if one.get("Sid", "List") in ("List", "Read", "Write", "Delete", "Unarchive")
         ]
         others = [one for one in said if one["Principal"] != {"AWS": [user]}]
         text = json.dumps({"Version": "2012-10-17", "Statement": [*others, *mine]}, separators=(",", ":"))
