@@ -257,3 +257,20 @@ def test_a_keeper_that_could_not_help_on_the_worst_day_is_told_so_before(
     aws.enforce()
     [(code, message)] = rights_found(town["keeper"])
     assert code == "right-missing" and "older versions" in message and "archive class" in message
+
+
+def test_the_bucket_itself_lets_nobody_delete_but_the_custodians_of_the_settings(tmp_path: Path, aws: MotoAws) -> None:
+    ci = f"arn:aws:iam::{ACCOUNT}:user/ci"
+    desk = AwsDesk(tmp_path, aws, settings=f'[aws]\ncustodians = ["{ci}"]\n')
+    desk("aws", "setup", "--yes")
+    said = json.loads(aws.client("s3").get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
+    named = {one["Sid"]: one for one in said}
+    assert named["CustodiansDelete"]["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": [ci]}}
+    assert "s3:DeleteObjectVersion" in named["VersionsStay"]["Action"]
+    aws.client("s3").put_bucket_policy(
+        Bucket=BUCKET,
+        Policy=json.dumps(
+            {"Version": "2012-10-17", "Statement": [one for one in said if one["Sid"] != "VersionsStay"]}
+        ),
+    )
+    assert "let nobody at all remove older versions" in desk("aws", "check")

@@ -57,7 +57,7 @@ def setup_steps(settings: Settings, clock: Clock, *, with_account: bool = True) 
         log_bucket=place.log_bucket,
         kms_key=place.kms_key,
         tags=dict(settings.aws.tags),
-        policy=bucket_policy(place),
+        policy=bucket_policy(place, settings.aws.custodians),
     )
     steps = bucket_steps(calls, wish, _besides(settings, clock))
     return [*steps, *account_steps(calls)] if with_account else steps

@@ -25,6 +25,8 @@ class AwsSettings:
     object_lock: Literal["off", "governance", "compliance"] = "off"
     lock_days: int = LOCK_DAYS
     """Days after the end of a generation until which its packs are locked."""
+    custodians: tuple[str, ...] = ()
+    """ARNs of users and roles: nobody else may delete, by the bucket's own policy; empty: whoever has the right."""
     lifecycle: str | Path = "mission"
     """One of ``PRESETS``, ``off``, or a file with rules as S3 takes them."""
     noncurrent_days: int = 35

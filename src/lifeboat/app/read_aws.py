@@ -27,6 +27,7 @@ def read_aws(said: AwsTable, base: Path) -> AwsSettings:
         kms_key=said.kms_key,
         object_lock=said.object_lock,
         lock_days=said.lock_days,
+        custodians=tuple(said.custodians),
         lifecycle=_lifecycle(said.lifecycle, base),
         noncurrent_days=said.noncurrent_days,
         tags=tuple(sorted(said.tags.items())),

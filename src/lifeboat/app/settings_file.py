@@ -92,6 +92,12 @@ def _account(text: str) -> str:
     return text
 
 
+def _person(text: str) -> str:
+    if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:(user|role)/.+", text):
+        raise ValueError("a user or role of IAM is meant: arn:aws:iam::123456789012:role/NAME")
+    return text
+
+
 def _replica_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", text):
         raise ValueError("a replica's name has at most 40 letters, digits and dashes: riyadh")
@@ -240,6 +246,7 @@ class AwsTable(Table):
     encryption: Literal["aes256", "kms"] = "aes256"
     kms_key: str | None = None
     object_lock: Literal["off", "governance", "compliance"] = "off"
+    custodians: list[Annotated[str, AfterValidator(_person)]] = []
     lock_days: Annotated[int, Field(ge=1, le=3650)] = 35
     lifecycle: str = "mission"
     noncurrent_days: Annotated[int, Field(ge=1, le=3650)] = 35

@@ -92,7 +92,8 @@ def read_description(
             raise trouble
         raise NoRepository(
             f"there is no repository at {store.describe()}",
-            "make one with `lifeboat init`, or is another bucket, prefix or directory meant?",
+            "make one with `lifeboat init`, or is another bucket, prefix or directory meant? In a bucket that keeps versions "
+            "`lifeboat aws undelete --dry-run` tells whether there was one",
         )
     starts = [
         one

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "custodians",
     metavar="ARN",
     multiple=True,
-    help="With bucket: the user or role that alone may delete. May be given several times.",
+    help="With bucket: the user or role that alone may delete, else as in the settings. May be given several times.",
 )
 def command(run: Run, role: str, name: str | None, custodians: tuple[str, ...]) -> ExitStatus:
     """Print the least rights that a machine of this role needs in the bucket of the settings, as JSON for IAM.
@@ -62,7 +62,7 @@ def command(run: Run, role: str, name: str | None, custodians: tuple[str, ...]) 
         raise click.UsageError(f"the repository {location} is a folder: policies are for s3://bucket/prefix")
     place = place_of(run.settings(), location)
     if role == BUCKET:
-        policy = bucket_policy(place, custodians)
+        policy = bucket_policy(place, custodians or run.settings().aws.custodians)
     elif role == ADMIN:
         policy = admin_policy(place)
     else:

@@ -27,6 +27,8 @@ MEANT = {
     "WrittenOnce": "refuse to replace what is named by its hash",
     "PacksAreLocked": "refuse packs without a lock",
     "NoEndlessLocks": "refuse locks that are longer than meant",
+    "CustodiansDelete": "let nobody delete but the custodians",
+    "VersionsStay": "let nobody at all remove older versions",
     "LocksStay": "let nobody remove what is locked",
     "S3ServerAccessLogs": "let S3 write the access log",
 }

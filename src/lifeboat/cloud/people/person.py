@@ -36,7 +36,7 @@ class Person:
     @property
     def title(self) -> str:
         """In plain words: ``"the writer shop-1"``."""
-        return f"the {self.role} {self.machine}".rstrip()
+        return "the simple machine" if self.role is Role.SIMPLE else f"the {self.role} {self.machine}".rstrip()
 
     @property
     def step(self) -> str:
