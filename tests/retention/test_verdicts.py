@@ -221,6 +221,8 @@ def test_when_generations_end_and_close() -> None:
     assert closes("2026-11") == at("2026-12-08")
     assert lock_end("2026-11") == at("2027-01-05")
     assert lock_end("9999-12") < datetime.max.replace(tzinfo=UTC)
+    assert lock_end("2026-11", 8) == at("2026-12-09")
+    assert lock_end("9999-12", 3650) == datetime.max.replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

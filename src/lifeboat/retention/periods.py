@@ -43,4 +43,6 @@ def closes(generation: str) -> datetime:
 
 def lock_end(generation: str, days: int = LOCK.days) -> datetime:
     """Until then what nobody has proved is kept, and an Object Lock holds. Raises ``ValueError``."""
-    return end_of(generation) + timedelta(days=days)
+    end = end_of(generation)
+    # A thief may name a month at the end of time: it must not stop prune.
+    return end + min(timedelta(days=days), datetime.max.replace(tzinfo=UTC) - end)
