@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +26,7 @@ from lifeboat.repository.quarantine import quarantined
 from lifeboat.repository.statements import Verb, write_statements
 from lifeboat.storage.faults import Call, Killed, Passing
 from lifeboat.storage.memory import MemoryStore
-from lifeboat.storage.object_store import ObjectStore
+from lifeboat.storage.object_store import ObjectStore, StoredObject
 
 DAY = 86_400
 
@@ -226,6 +227,50 @@ def test_a_run_tells_how_far_it_is_and_how_long_all_of_it_takes(tmp_path: Path) 
     kept = last_verify(repository)
     assert kept is not None and kept.rotation == told and kept.at == clock.now() - timedelta(days=1)
     assert turned(check(repository, clock)).days_for_all is None
+
+
+class Billed(Watching):
+    """Packs lie in a class where S3 bills each reading."""
+
+    def list_under(self, prefix: str) -> Iterator[StoredObject]:
+        for one in super().list_under(prefix):
+            yield replace(one, storage_class="STANDARD_IA") if "/pack/" in one.name else one
+
+
+@pytest.mark.parametrize("level", ["full", "sample"])
+def test_what_is_billed_by_the_reading_is_read_once_a_month_by_turns(tmp_path: Path, level: str) -> None:
+    store, clock, holder = many_packs(tmp_path)
+    limits = Limits(max_bytes=10**12) if level == "full" else NO_LIMITS
+    days_read: list[int] = []
+    for day in range(65):
+        watching = Billed(store)
+        report = check(reopen(watching, tmp_path, holder), clock, level, limits, percent=100)
+        assert not problems(report)
+        assert len(watching.read_whole) + report.resting == len(packs_in(store))
+        if watching.read_whole:
+            days_read.append(day)
+        clock.sleep(DAY)
+    assert days_read == [0, 30, 60]
+    assert turned(report).never_checked_packs == 0
+
+
+def test_damage_and_what_was_never_opened_does_not_rest_and_a_full_run_reads_all(tmp_path: Path) -> None:
+    store, clock, holder = many_packs(tmp_path)
+    bad = packs_in(store)[3]
+    turn = Limits(max_bytes=10**12)
+    check(reopen(Billed(store), tmp_path, holder), clock, limits=turn)
+    flip(store, bad)
+    assert bad in problems(check(reopen(Billed(store), tmp_path, holder), clock)), (
+        "a full run without a limit reads all"
+    )
+    watching = Billed(store)
+    report = check(reopen(watching, tmp_path, holder), clock, limits=turn)
+    assert set(watching.read_whole) == {bad} and bad in problems(report)
+    # Without the key a hash is looked at; with it, that does not count as opened.
+    other = tmp_path / "elsewhere"
+    check(reopen(Billed(store), other, None), clock, limits=turn)
+    assert check(reopen(Billed(store), other, None), clock, limits=turn).resting > 0
+    assert check(reopen(Billed(store), other, holder), clock, limits=turn).resting == 0
 
 
 def test_a_sample_rolls(tmp_path: Path) -> None:

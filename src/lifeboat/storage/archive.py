@@ -15,6 +15,8 @@ from lifeboat.foundation.errors import StorageError
 
 ARCHIVE_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
 """S3's names of what is sold as Glacier Flexible Retrieval and Glacier Deep Archive; everything else is read at once."""
+BILLED_READS = ("STANDARD_IA", "ONEZONE_IA", "GLACIER_IR")
+"""Classes that are read at once, where each GB that is read costs about what keeping it for a month does, or more."""
 
 
 class Tier(StrEnum):

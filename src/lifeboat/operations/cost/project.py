@@ -161,7 +161,7 @@ def _lever(chosen: Sequence[Bill], others: Sequence[PolicyCost]) -> str:
     """Other age rules if they make it much cheaper, else the largest line."""
     last = chosen[-1]
     names = {
-        "reads": "reading everything each night to verify it",
+        "reads": "reading it to verify it",
         "versions": "older versions",
         "requests": "requests",
     }
@@ -171,7 +171,7 @@ def _lever(chosen: Sequence[Bill], others: Sequence[PolicyCost]) -> str:
         return "nothing is stored, so nothing is paid"
     share = f"{said} is ${dollars:,.2f} of ${last.total:,.2f} in month {last.month}"
     if line == "reads":
-        return f'{share}: scrub = "30 3 * * 0" under [serve.jobs] reads it once a week'
+        return f'{share}: scrub = "30 3 1 * *" under [serve.jobs] reads once a month'
     best = others[0] if others else None
     if best is not None and best.last < last.total * (1 - WORTH_A_WORD):
         return f"age rules {best.name}: ${best.last:,.2f} instead of ${last.total:,.2f} in month {last.month} ({best.words})"

@@ -51,6 +51,9 @@ class VerifyReport:
     archived: int = 0
     """Objects in archive classes that the levels that read did not read: there by name and size."""
     archived_bytes: int = 0
+    resting: int = 0
+    """Packs that a turn left alone, because reading them is billed and they were found whole in the last 30 days."""
+    resting_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,16 @@ from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDama
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.verify.memory import NEVER_OPENED, Checked, ScrubMemory
-from lifeboat.operations.verify.rolling import Limits, Stopping, Unit, as_it_counts, beside_each_other, in_order
+from lifeboat.operations.verify.rolling import (
+    NO_LIMITS,
+    REST_SECONDS,
+    Limits,
+    Stopping,
+    Unit,
+    as_it_counts,
+    beside_each_other,
+    in_order,
+)
 from lifeboat.operations.verify.segments import hurt_by_segment, look_into_segment
 from lifeboat.operations.verify.structure import Structure, damaged
 from lifeboat.repository.catalog_format import IndexedPack
@@ -59,6 +68,9 @@ class ContentCheck:
     archived: int = 0
     """Objects in archive classes, which were not read; what is known of them is their name and size."""
     archived_bytes: int = 0
+    resting: int = 0
+    """Packs that a turn left alone: reading them is billed, and they were whole not long ago."""
+    resting_bytes: int = 0
 
 
 class Scrub:
@@ -167,6 +179,11 @@ class Scrub:
         away = [unit for unit in units if unit.name in self._found.away and unit.at not in gone]
         check.archived, check.archived_bytes = len(away), sum(unit.size_bytes for unit in away)
         there = [unit for unit in units if unit.at not in gone and unit.name not in self._found.away]
+        if share is not None or limits != NO_LIMITS:
+            resting = {unit.name for unit in there if self._rests(unit)}
+            check.resting = len(resting)
+            check.resting_bytes = sum(unit.size_bytes for unit in there if unit.name in resting)
+            there = [unit for unit in there if unit.name not in resting]
         due = beside_each_other(
             in_order([unit for unit in there if unit.segment is None], self.last),
             in_order([unit for unit in there if unit.segment is not None], self.last),
@@ -190,6 +207,12 @@ class Scrub:
         check.stopped_by = stopping.stopped_by
         check.findings += self._remembered(units, check)
         return check
+
+    def _rests(self, unit: Unit) -> bool:
+        """Whether a turn may leave it alone: a night's reading of all that is billed would cost more than keeping it."""
+        last = self.last(unit)
+        is_whole = last.seconds > 0 and not last.damaged
+        return unit.name in self._found.billed and is_whole and self.now_seconds - last.seconds < REST_SECONDS
 
     def _share_of(self, due: Sequence[Unit], percent: float) -> list[Unit]:
         count = max(1, round(len(due) * percent / 100)) if due else 0

@@ -97,6 +97,8 @@ def verify(
         segments=len(found.segments),
         archived=content.check.archived,
         archived_bytes=content.check.archived_bytes,
+        resting=content.check.resting,
+        resting_bytes=content.check.resting_bytes,
     )
     _remember(repository, report, now)
     return report
