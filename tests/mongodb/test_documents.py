@@ -7,7 +7,7 @@ from typing import Any
 import bson
 import pytest
 from bson import SON, Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lifeboat.sources.mongodb.catalog import EXACT, CollectionEntry, describe
@@ -90,6 +90,8 @@ def test_a_block_that_holds_no_whole_documents_is_refused(block: bytes) -> None:
         list(spans_of(block))
 
 
+@example({"validator": {"a": {"": None, "$oid": None}}})
+@example({"validator": {"a": {"$date": "never", "$uuid": 1}}})
 @given(st.dictionaries(NAMES.filter(lambda name: name not in ("viewOn", "collation", "capped")), VALUES, max_size=4))
 def test_options_read_back_to_the_same_bytes_whatever_they_hold(options: dict[str, Any]) -> None:
     exact = bson.decode(bson.encode(options), codec_options=EXACT)

@@ -10,6 +10,7 @@ one entry here, described as users see it; what the buckets need besides stands 
 """
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,9 +105,12 @@ class CollectionEntry:
     @cached_property
     def _parsed(self) -> Document:
         try:
-            parsed: Document = json_util.loads(self.metadata, json_options=JSON_OPTIONS)
-            if "bson" in parsed:
-                parsed.update(bson.decode(base64.b64decode(parsed["bson"]), codec_options=EXACT))
+            plain = json.loads(self.metadata)
+            if "bson" in plain:  # then extended JSON may not be able to say it, nor to read what it says
+                parsed: Document = SON(uuid=plain.get("uuid"))
+                parsed.update(bson.decode(base64.b64decode(plain["bson"]), codec_options=EXACT))
+                return parsed
+            parsed = json_util.loads(self.metadata, json_options=JSON_OPTIONS)
         except (ValueError, TypeError, KeyError, BSONError) as trouble:
             raise CatalogUnreadable(
                 f"the stored description of {self.namespace} cannot be read", "does `lifeboat verify` find more?"
