@@ -6,8 +6,8 @@ UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Two files at a time: each worker starts its own servers, and most machines that run this have two cores.
-WORKERS ?= 2
+# Three files at a time: each worker starts its own servers and waits for them half of its time; most machines that run this have two cores.
+WORKERS ?= 3
 PYTEST ?= $(BIN)/pytest -v --color=no -n $(WORKERS) --dist loadfile
 
 # No mongod of the machine's own, and a machine the wheel is made for.
