@@ -51,9 +51,9 @@ def test_backups_appear_the_stream_lags_seconds_and_a_killed_database_is_told_wi
         try:
             until(lambda: told(web, "backup db failed"), 60)
             print(f"told {time.monotonic() - gone:.1f} s after the database was killed")
+            before = len(machine.snapshots("mongodb"))
         finally:
             replica_set.restart()
-        before = len(machine.snapshots("mongodb"))
         until(lambda: told(web, "backup db works again"), 120)
         assert len(machine.snapshots("mongodb")) > before
         assert served.stop() == 0

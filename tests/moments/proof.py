@@ -323,15 +323,17 @@ class Proof:
         empty(self.other)
         to = f"{self.target.uri}"
         arguments = ["restore", "db", "--at", text, "--to", to, "--yes", "--no-users"]
-        within, renamed, was_killed = None, {}, False
+        within, renamed, was_killed, first = None, {}, False, None
         if chance.random() < 0.2:
             arguments += ["--rename", f"{SHOP}=copy", "--ns", f"{SHOP}.*"]
             within, renamed = [SHOP], {"copy": SHOP}
         if is_final and chance.random() < 0.25 and self.plan.kill_seconds:
-            was_killed = self.lifeboat.ends(*arguments, kill_after=0.5 + chance.random() * 3)[0] == -9
+            first = self.lifeboat.ends(*arguments, kill_after=0.5 + chance.random() * 3)
+            was_killed = first[0] == -9
             self.told.kills["restore"] += was_killed
         began = time.monotonic()
-        code, said = self.restore(*arguments)
+        # One that came to its end before it could be killed is done.
+        code, said = first if first is not None and first[0] in (0, 3) else self.restore(*arguments)
         error = said.get("error", {}) if isinstance(said, dict) else {"message": str(said)[-2000:]}
         # One that was killed behind its end is an ended one, and is not done a second time.
         if code not in (0, 3) and not (was_killed and error.get("code") == "target-not-empty"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from in_process import HOST
+from page_client import HOST
 from scene import NOW, Scene
 from web_kit import PASSWORD, Steps, client_for, sign_in, small_scene, token_in, users_in
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from in_process import InProcess
+from page_client import InProcess
 from scene import NOW, Scene
 from starlette.applications import Starlette
 
