@@ -138,7 +138,8 @@ class LocalStore:
                 continue
             with in_our_words("list", prefix + name, self._root):
                 try:
-                    status = os.lstat(self._root / (prefix + name))
+                    # No Path: it would keep every part of every name for as long as the table of such texts grows.
+                    status = os.lstat(f"{self._root}/{prefix}{name}")
                 except FileNotFoundError:
                     continue  # deleted while we listed
             yield StoredObject(prefix + name, status.st_size, modified_at(status))
