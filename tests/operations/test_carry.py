@@ -228,7 +228,7 @@ def test_a_custodian_carries_with_the_rights_of_its_role_and_guesses(tmp_path: P
     with pytest.raises(StorageDenied):
         office.store.write("files/pack/short/2026-02/" + "0" * 64, b"anything")
     (row,) = carry.carry_forward(office, RULES, Silent(), ANY).rows
-    assert not row.counted and row.packs and 49_000 < row.live_bytes < row.bytes
+    assert not row.counted and row.packs and 49_000 < row.live_bytes <= row.bytes, "where the cuts lie is chance"
     record = world.take(NEXT, repository=guarded(world))
     assert record.new_bytes < 16_000
     assert world.problems() == []
