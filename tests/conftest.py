@@ -65,6 +65,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("lifeboat")
 
 
+_FIRST = ("end_to_end", "moments", "stream", "interruption")
+"""Folders whose files take the longest: begun last, one of them would run on alone when all others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest files first; the order within a file stays."""
+    items.sort(key=lambda item: item.path.parent.name not in _FIRST)
+
+
 @pytest.fixture(scope="session")
 def mongo_tools() -> Iterator[MongoTools]:
     """The official mongodump and its like; on CI their absence fails, unless the registry itself says no."""
