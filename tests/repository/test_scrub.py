@@ -232,9 +232,11 @@ def test_a_run_tells_how_far_it_is_and_how_long_all_of_it_takes(tmp_path: Path) 
 class Billed(Watching):
     """Packs lie in a class where S3 bills each reading."""
 
+    storage_class = "STANDARD_IA"
+
     def list_under(self, prefix: str) -> Iterator[StoredObject]:
         for one in super().list_under(prefix):
-            yield replace(one, storage_class="STANDARD_IA") if "/pack/" in one.name else one
+            yield replace(one, storage_class=self.storage_class) if "/pack/" in one.name else one
 
 
 @pytest.mark.parametrize("level", ["full", "sample"])
@@ -252,6 +254,18 @@ def test_what_is_billed_by_the_reading_is_read_once_a_month_by_turns(tmp_path: P
         clock.sleep(DAY)
     assert days_read == [0, 30, 60]
     assert turned(report).never_checked_packs == 0
+
+
+def test_where_reading_costs_seven_months_of_keeping_it_rests_longer(tmp_path: Path) -> None:
+    store, clock, holder = many_packs(tmp_path)
+    days_read: list[int] = []
+    for day in range(0, 380, 10):
+        watching = Billed(store)
+        watching.storage_class = "GLACIER_IR"
+        check(reopen(watching, tmp_path, holder), clock, limits=Limits(max_bytes=10**12))
+        days_read += [day] if watching.read_whole else []
+        clock.sleep(10 * DAY)
+    assert days_read == [0, 180, 360]
 
 
 def test_damage_does_not_rest_and_a_full_run_reads_all(tmp_path: Path) -> None:

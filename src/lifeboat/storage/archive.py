@@ -15,8 +15,10 @@ from lifeboat.foundation.errors import StorageError
 
 ARCHIVE_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
 """S3's names of what is sold as Glacier Flexible Retrieval and Glacier Deep Archive; everything else is read at once."""
-BILLED_READS = ("STANDARD_IA", "ONEZONE_IA", "GLACIER_IR")
-"""Classes that are read at once, where each GB that is read costs about what keeping it for a month does, or more."""
+REST_DAYS = {"STANDARD_IA": 30, "ONEZONE_IA": 30, "GLACIER_IR": 180}
+"""Classes that are read at once, where each GB that is read is billed, and for how long a pack there that was found whole is left alone by a
+turn of the rolling check: reading then costs about as much as keeping (decision 0211).
+"""
 
 
 class Tier(StrEnum):

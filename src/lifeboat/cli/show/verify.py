@@ -90,7 +90,7 @@ def draw_verified(report: VerifyReport) -> list[RenderableType]:
         rows.append(("not read", f"{are}: there by name and size; `lifeboat retrieve` brings them back"))
     if report.resting:
         are = f"{count(report.resting, 'pack')}, {show_bytes(report.resting_bytes)}"
-        rows.append(("left alone", f"{are}: whole within 30 days, and S3 bills each reading of them"))
+        rows.append(("left alone", f"{are}: whole not long ago, and S3 bills each reading of them"))
     if report.stopped_by:
         limit = {"bytes": "--max-bytes", "minutes": "--max-minutes"}.get(report.stopped_by, report.stopped_by)
         rows.append(("stopped by", f"{limit}; the next run goes on from here"))

@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 
 from lifeboat.cloud.cost.cohort import Cohort
 from lifeboat.cloud.prices.prices import GB, MONTH_DAYS, ClassPrices, Prices
-from lifeboat.storage.archive import BILLED_READS
+from lifeboat.storage.archive import REST_DAYS
 
 MONTH = timedelta(days=MONTH_DAYS)
 STANDARD = "STANDARD"
-REST_DAYS = 30
-"""The rolling verification leaves packs alone so long where reading is billed (decision 0211)."""
 ROUNDED = 1e-9
 """Months: less than this is how numbers are rounded."""
 
@@ -134,7 +132,7 @@ def add_nightly_reading(
     usage: Usage, nightly: tuple[float, float], object_bytes: int, prices: Prices, *, outside: bool
 ) -> None:
     """What the rolling verification reads: everything that is not archived, each time, or as much of it as it gets to; what is billed by
-    the GB once in 30 days.
+    the GB once in its ``REST_DAYS``.
 
     Args:
         nightly: GB a night at most, nights a month.
@@ -147,7 +145,7 @@ def add_nightly_reading(
         all_gb = sum(one[month] for one in stored.values())
         nights = nights_a_month * min(1.0, gb_a_night / all_gb) if all_gb else 0.0
         for name, one in stored.items():
-            times = min(nights, MONTH_DAYS / REST_DAYS) if name in BILLED_READS else nights
+            times = min(nights, MONTH_DAYS / REST_DAYS[name]) if name in REST_DAYS else nights
             usage.read[name].add(month, one[month] * times)
             usage.gets[name].add(month, one[month] * times * GB / object_bytes)
             if outside:

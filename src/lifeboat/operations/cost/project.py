@@ -188,6 +188,7 @@ def _assumed(question: Question, policy: Policy) -> Iterator[str]:
         yield "the bucket keeps no versions: what is deleted is gone"
     if question.gb_a_night:
         place = "from outside of AWS" if question.outside else "from inside the same region: no downloads are billed"
-        yield f"verification reads all that is not archived on {question.nights:.0f} nights a month, {question.gb_a_night:.0f} GB at most, {place}"
+        reads = f"verification reads all that is not archived on {question.nights:.0f} nights a month, {question.gb_a_night:.0f} GB at most"
+        yield f"{reads} (what S3 bills by the reading: once in 30 or 180 days), {place}"
     if not question.lying_exact:
         yield "this machine may not list everything: what lies there is what the records say"

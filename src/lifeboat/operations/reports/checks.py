@@ -52,7 +52,7 @@ class VerifyReport:
     """Objects in archive classes that the levels that read did not read: there by name and size."""
     archived_bytes: int = 0
     resting: int = 0
-    """Packs that a turn left alone, because reading them is billed and they were found whole in the last 30 days."""
+    """Packs that a turn left alone, because reading them is billed and they were found whole not long ago."""
     resting_bytes: int = 0
 
 

@@ -14,8 +14,8 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.verify.memory import NEVER_OPENED, Checked, ScrubMemory
 from lifeboat.operations.verify.rolling import (
+    DAY_SECONDS,
     NO_LIMITS,
-    REST_SECONDS,
     Limits,
     Stopping,
     Unit,
@@ -212,7 +212,8 @@ class Scrub:
         """Whether a turn may leave it alone: a night's reading of all that is billed would cost more than keeping it."""
         last = self.last(unit)
         is_whole = last.seconds > 0 and not last.damaged
-        return unit.name in self._found.billed and is_whole and self.now_seconds - last.seconds < REST_SECONDS
+        rest_seconds = self._found.rest_days.get(unit.name, 0) * DAY_SECONDS
+        return is_whole and self.now_seconds - last.seconds < rest_seconds
 
     def _share_of(self, due: Sequence[Unit], percent: float) -> list[Unit]:
         count = max(1, round(len(due) * percent / 100)) if due else 0

@@ -16,8 +16,6 @@ from lifeboat.repository.names import At
 from lifeboat.repository.segments import StoredSegment
 
 DAY_SECONDS = 86_400
-REST_SECONDS = 30 * DAY_SECONDS
-"""Where reading is billed, a turn looks at a pack again after this long (decision 0211); `verify --level full` without a limit reads everything."""
 RATE_WINDOW_SECONDS = 14 * DAY_SECONDS
 """The pace is what was read in this long: two weeks even out a missed night and a slow one."""
 

@@ -29,7 +29,7 @@ from lifeboat.repository.record import Record
 from lifeboat.repository.segments import StoredSegment
 from lifeboat.repository.statements import NOTHING_SAID, Standing, record_digest
 from lifeboat.retention.periods import GRACE, closes
-from lifeboat.storage.archive import ARCHIVE_CLASSES, BILLED_READS
+from lifeboat.storage.archive import ARCHIVE_CLASSES, REST_DAYS
 from lifeboat.storage.errors import ObjectArchived, ObjectMissing
 
 DAMAGE = (RepositoryDamaged, ObjectMissing)
@@ -61,8 +61,8 @@ class Structure:
     """Those of them that lack something, or have it damaged."""
     away: set[str] = field(default_factory=set)
     """Names of what lies in an archive class and cannot be read now: known by name and size alone, which is no damage."""
-    billed: set[str] = field(default_factory=set)
-    """Names of packs in classes where each reading is billed by the GB."""
+    rest_days: dict[str, int] = field(default_factory=dict)
+    """Names of packs in classes where each reading is billed by the GB: how long a turn leaves them alone."""
     segments: list[StoredSegment] = field(default_factory=list)
     """Of the archive, as far as they lead to moments of the window."""
 
@@ -263,8 +263,8 @@ def _packs(repository: Repository, found: Structure) -> None:
             sizes[stored.name] = stored.size_bytes
             if stored.storage_class in ARCHIVE_CLASSES:
                 archived.add(prefix)
-            elif stored.storage_class in BILLED_READS:
-                found.billed.add(stored.name)
+            elif stored.storage_class in REST_DAYS:
+                found.rest_days[stored.name] = REST_DAYS[stored.storage_class]
     needed: dict[str, set[bytes]] = {}
     for record in found.records:
         indexed_here = found.packs_of(record)
