@@ -1,0 +1,1 @@
+"""What can be done about erasures, one file each; named in ``cli/commands/erase.py``."""
