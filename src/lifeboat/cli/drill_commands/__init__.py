@@ -1,0 +1,1 @@
+"""What follows drills, one file for each action; the table stands in ``cli/commands/drill.py``."""

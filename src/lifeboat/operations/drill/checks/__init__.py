@@ -1,0 +1,1 @@
+"""Does the application work on what was restored? One file for each way of asking."""
