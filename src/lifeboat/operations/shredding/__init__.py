@@ -1,0 +1,1 @@
+"""Shredding: the keys of a month are destroyed, and with them all that was sealed under them."""
