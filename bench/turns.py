@@ -1,0 +1,139 @@
+"""Tools take turns: each repeat is one turn of every tool, so that a machine that grows slower does so for all of them; another one begins each time.
+
+A tool that fails is out from then on and has no figures; if Lifeboat fails, the bench ends.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from measure import ToolFailed, measure, stored_bytes
+from report import OURS, Comparison, Row
+from tools import Tool, Workplace, database_of
+
+HERE = Path(__file__).parent
+
+
+def take_turns(
+    tools: Sequence[Tool],
+    work: Path,
+    repeats: int,
+    place_of: Callable[[Path], Workplace],
+    *,
+    servers: Sequence[int] = (),
+    more: Callable[[Tool, Workplace], Mapping[str, str]] = lambda tool, place: {},
+    stored: Callable[[Workplace], int] = lambda place: stored_bytes(place.repository),
+    afterwards: Callable[[Tool, Workplace], None] = lambda tool, place: None,
+) -> list[Row]:
+    """Measure every step of every tool.
+
+    Args:
+        place_of: Makes of a new folder what a tool works with.
+        servers: Processes whose processor time is told beside the tools'.
+        more: Variables that win over the tool's own.
+        stored: What the first backup came to, in bytes.
+        afterwards: Checks what came of a turn; raises ``ToolFailed``.
+    """
+    rows = {tool.name: Row(tool.name, tool.missing) for tool in tools}
+    for repeat in range(repeats):
+        begin = repeat % len(tools)
+        for tool in (*tools[begin:], *tools[:begin]):
+            row = rows[tool.name]
+            if row.missing or row.failed:
+                continue
+            with tempfile.TemporaryDirectory(dir=work, prefix=tool.name.split()[0]) as folder:
+                place = place_of(Path(folder))
+                try:
+                    _take_a_turn(
+                        tool, place, {**tool.environment(place), **more(tool, place)}, row, repeat, servers, stored
+                    )
+                    afterwards(tool, place)
+                except ToolFailed as error:
+                    if tool.name == OURS:
+                        raise
+                    row.failed = " ".join(str(error).split())[:600]
+                    say(f"{tool.name}: {row.failed}")
+    return list(rows.values())
+
+
+def _take_a_turn(
+    tool: Tool,
+    place: Workplace,
+    environment: Mapping[str, str],
+    row: Row,
+    repeat: int,
+    servers: Sequence[int],
+    stored: Callable[[Workplace], int],
+) -> None:
+    for command in tool.prepare(place):
+        measure(command, environment)
+    with tool.helped(place) as helpers:
+        for name, step in tool.steps.items():
+            folder = Path(place.target) if name in tool.in_target else None
+            run = measure(step(place), environment, folder, servers=servers, helpers=helpers)
+            row.runs.setdefault(name, []).append(run)
+            say(f"{repeat + 1}: {tool.name}: {name}: {run.seconds:.1f} s, {run.peak_bytes / 1e6:.0f} MB")
+            if name == "first backup" and (size := stored(place)):
+                row.stored_bytes.append(size)
+
+
+def comparison_of(
+    shape: str, size: str, title: str, data_bytes: int, tools: Sequence[Tool], rows: list[Row]
+) -> Comparison:
+    return Comparison(shape, title, data_bytes, list(tools[0].steps), rows, size, when())
+
+
+def when() -> str:
+    """The day and minute, and how busy the machine is: figures of a busy one are worth less."""
+    load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC{load}"
+
+
+def files_of(work: Path, shape: str) -> Path:
+    """The folder of sample files, made the first time."""
+    folder = work / f"files-{shape}"
+    if not folder.exists():
+        say(f"making {folder}")
+        shutil.rmtree(folder.with_name(folder.name + ".unfinished"), ignore_errors=True)
+        subprocess.run([sys.executable, HERE / "make_data.py", "files", folder, shape], check=True)
+    return folder
+
+
+def files_place(source: Path) -> Callable[[Path], Workplace]:
+    def place_of(folder: Path) -> Workplace:
+        (folder / "restored").mkdir()
+        return Workplace(folder, str(source), str(folder / "restored"))
+
+    return place_of
+
+
+def check_files(tool: Tool, place: Workplace) -> None:
+    """A figure for a restore counts only if every file and every byte is there, wherever below the target a tool puts them."""
+    expected, found = ((count_files(Path(each)), stored_bytes(Path(each))) for each in (place.source, place.target))
+    if "restore" in tool.steps and expected != found:
+        raise ToolFailed(f"{found[0]} files with {found[1]} bytes came back of {expected[0]} with {expected[1]}")
+
+
+def fill_database(uri: str, total_bytes: int) -> None:
+    """Fill the database that the URI names."""
+    say(f"filling {total_bytes / 1e6:.0f} MB of documents")
+    name = database_of(uri)
+    subprocess.run([sys.executable, HERE / "make_data.py", "database", uri, name, str(total_bytes)], check=True)
+
+
+def count_files(folder: Path) -> int:
+    return sum(len(names) for _, _, names in os.walk(folder))
+
+
+def without(tool: Tool, *steps: str) -> Tool:
+    return replace(tool, steps={name: step for name, step in tool.steps.items() if name not in steps})
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
