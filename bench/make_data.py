@@ -14,6 +14,7 @@ SHAPES = {
     "full": uploads_tree.BENCH_MIXED,
     "2gb": uploads_tree.Shape(files=2000, total_bytes=2_000_000_000, odd=False),
     "many": uploads_tree.MANY_SMALL,
+    "50k": uploads_tree.Shape(files=50_000, total_bytes=75_000_000, even=True, odd=False),
     "million": uploads_tree.MILLION_SMALL,
 }
 

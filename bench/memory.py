@@ -9,9 +9,10 @@ import os
 import tempfile
 from pathlib import Path
 
-import run as comparisons
+from compare import SERVER
 from measure import Measured, measure
 from tools import Workplace, lifeboat_environment, lifeboat_program, with_database
+from turns import files_of, fill_database
 
 from lifeboat.sources.mongodb.private_server import PrivateServer, find_mongod
 
@@ -40,16 +41,16 @@ def run(work: Path, size: str = "full", million: bool = False) -> bool:
 def _database(work: Path, size: str) -> dict[str, Measured]:
     total_bytes = {"small": 200_000_000, "full": 2_000_000_000}[size]
     with (
-        PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), comparisons.SERVER) as server,
+        PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), SERVER) as server,
         tempfile.TemporaryDirectory(dir=work, prefix="memory") as folder,
     ):
         place = Workplace(Path(folder), with_database(server.uri, "bench"), with_database(server.uri, "restored"))
-        comparisons.fill_database(place.source, total_bytes)
+        fill_database(place.source, total_bytes)
         return _steps("db", place)
 
 
 def _files(work: Path, shape: str) -> dict[str, Measured]:
-    source = comparisons.files_of(work, shape)
+    source = files_of(work, shape)
     with tempfile.TemporaryDirectory(dir=work, prefix="memory") as folder:
         return _steps("files", Workplace(Path(folder), str(source), str(Path(folder) / "restored")))
 

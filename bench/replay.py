@@ -11,18 +11,22 @@ import argparse
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "servers"))
 
+from measure import Measured, ToolFailed, measure
 from mongo_tools import CannotBuild, find_or_build
 from pymongo import DeleteOne, InsertOne, MongoClient, UpdateOne
+from report import OURS, Comparison, Row
+from turns import say, when
 
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
 
@@ -38,58 +42,60 @@ OPERATORS: list[dict[str, Any]] = [
     {"$rename": {"text": "words"}},
 ]
 Client = MongoClient[dict[str, Any]]
+THEIRS = "mongorestore --oplogReplay"
 _OURS = ("LIFEBOAT_", "AWS_", "MONGODB_", "S3_", "BACKUP_", "UPLOADS_")
 
 
 def main() -> None:
     arguments = _arguments()
-    run(arguments.work, arguments.changes, arguments.repeats, arguments.documents)
+    print(run(arguments.work, arguments.changes, arguments.repeats, arguments.documents, "small").as_markdown())
 
 
-def run(work: Path, changes: int, repeats: int, documents: int = 20_000) -> None:
-    """Measure, and print the table."""
+def compare(work: Path, size: str, changes: int, repeats: int) -> Comparison:
+    return run(work, changes, repeats, 20_000, size)
+
+
+def run(work: Path, changes: int, repeats: int, documents: int, size: str) -> Comparison:
+    """Measure both; what came back is compared with the truth each time."""
     mod = find_mongod(os.environ.get("LIFEBOAT_MONGOD"))
     with (
         tempfile.TemporaryDirectory(dir=work) as folder,
-        PrivateServer(mod, SERVER) as source,
-        PrivateServer(mod, SERVER) as target,
+        PrivateServer(mod, SERVER, within=work) as source,
+        PrivateServer(mod, SERVER, within=work) as target,
         MongoClient(source.uri) as client,
         MongoClient(target.uri) as other,
     ):
-        lifeboat = Lifeboat(Path(folder), source.uri_for(None, None, "shop"), target.uri)
-        _say("filling, backing up")
+        lifeboat = Lifeboat(Path(folder), source.uri_for(None, None, "shop"), target.uri, target.process_ids)
+        say("filling, backing up")
         fill(client, documents)
         lifeboat("init", "--yes")
         lifeboat("backup", "db")
-        _say(f"{changes:,} changes")
+        say(f"{changes:,} changes")
         seconds = change(client, changes, documents)
-        _say(f"they took the server {seconds:.0f} s; archiving them")
-        began = time.perf_counter()
-        lifeboat("stream", "--once")
-        archived = time.perf_counter() - began
+        say(f"they took the server {seconds:.0f} s; archiving them")
+        archived = lifeboat("stream", "--once").seconds
         truth = digest(client)
-        rows = {"lifeboat": measure_lifeboat(lifeboat, other, truth, repeats)}
+        rows = [Row(OURS, runs=measure_lifeboat(lifeboat, other, truth, repeats))]
         try:
             program = str(find_or_build().mongorestore)
-            rows["mongorestore"] = measure_mongorestore(
-                program, lifeboat, other, truth, target.uri, repeats, Path(folder)
-            )
+            runs = measure_mongorestore(program, lifeboat, other, truth, target.uri, repeats, Path(folder))
+            rows.append(Row(THEIRS, runs=runs))
         except CannotBuild as error:
-            _say(f"no mongorestore here: {error}")
-    print(f"{changes:,} changes, archived by `lifeboat stream --once` in {archived:.1f} s")
-    print(f"{'':14}{'snapshot s':>12}{'at the end s':>14}{'changes/s':>12}")
-    for name, (before, after) in rows.items():
-        print(f"{name:14}{before:12.2f}{after:14.2f}{changes / max(after - before, 0.001):12,.0f}")
+            rows.append(Row(THEIRS, missing=str(error)))
+        except ToolFailed as error:
+            rows.append(Row(THEIRS, failed=" ".join(str(error).split())[:600]))
+    title = f"Replay: {changes:,} changes, archived by `lifeboat stream --once` in {archived:.1f} s; at the end less the snapshot"
+    return Comparison("replay", title, 0, ["snapshot", "at the end", "replay"], rows, size, when())
 
 
 class Lifeboat:
     """The installed command with settings of its own."""
 
-    def __init__(self, folder: Path, source: str, target: str) -> None:
+    def __init__(self, folder: Path, source: str, target: str, servers: list[int]) -> None:
         self._program = Path(sys.executable).parent / "lifeboat"
-        self.folder = folder
+        self.folder, self.servers = folder, servers
         self._environment = {
-            **{name: text for name, text in os.environ.items() if not name.startswith(_OURS)},
+            **dict.fromkeys((name for name in os.environ if name.startswith(_OURS)), ""),
             "MONGODB_URI": source,
             "TARGET": target,
             "BACKUP_ENCRYPTION_KEY": "5e" * 32,
@@ -97,48 +103,62 @@ class Lifeboat:
             "LIFEBOAT_STATE": str(folder / "state"),
         }
 
-    def __call__(self, *words: str) -> None:
-        done = subprocess.run(
-            [self._program, *words], env=self._environment, cwd=self.folder, capture_output=True, text=True
-        )
-        if done.returncode not in (0, 3):
-            sys.exit(f"lifeboat {' '.join(words)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    def __call__(self, *words: str) -> Measured:
+        return measure([self._program, *words], self._environment, self.folder, accepted=(0, 3), servers=self.servers)
 
 
-def measure_lifeboat(lifeboat: Lifeboat, other: Client, truth: Any, repeats: int) -> tuple[float, float]:
+def measure_lifeboat(lifeboat: Lifeboat, other: Client, truth: Any, repeats: int) -> dict[str, list[Measured]]:
     to = ("--to", "env:TARGET", "--yes", "--no-users")
-    before = _times(repeats, other, lambda: lifeboat("restore", "db", "latest", *to), None)
-    after = _times(repeats, other, lambda: lifeboat("restore", "db", "--at", "newest", *to), truth)
-    return before, after
+    before = _turns(repeats, other, lambda: lifeboat("restore", "db", "latest", *to), None)
+    after = _turns(repeats, other, lambda: lifeboat("restore", "db", "--at", "newest", *to), truth)
+    return _with_difference(before, after)
 
 
 def measure_mongorestore(
     program: str, lifeboat: Lifeboat, other: Client, truth: Any, uri: str, repeats: int, folder: Path
-) -> tuple[float, float]:
+) -> dict[str, list[Measured]]:
     lifeboat("export", "latest", str(folder / "before"), "--format", "mongodump-dir", "--no-users")
     lifeboat("export", "db", str(folder / "after"), "--at", "newest", "--format", "mongodump-dir", "--no-users")
 
-    def restore(*words: str) -> None:
-        done = subprocess.run([program, "--quiet", f"--uri={uri}", *words], capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"mongorestore ended with {done.returncode}:\n{done.stderr}")
+    def restore(*words: str) -> Measured:
+        return measure([program, "--quiet", f"--uri={uri}", *words], servers=lifeboat.servers)
 
-    before = _times(repeats, other, lambda: restore(f"--dir={folder / 'before'}"), None)
-    after = _times(repeats, other, lambda: restore("--oplogReplay", f"--dir={folder / 'after'}"), truth)
-    return before, after
+    before = _turns(repeats, other, lambda: restore(f"--dir={folder / 'before'}"), None)
+    after = _turns(repeats, other, lambda: restore("--oplogReplay", f"--dir={folder / 'after'}"), truth)
+    return _with_difference(before, after)
 
 
-def _times(repeats: int, other: Client, act: Callable[[], None], truth: Any) -> float:
-    spent = []
+def _with_difference(before: list[Measured], after: list[Measured]) -> dict[str, list[Measured]]:
+    """The replay is what the end takes longer than the snapshot does in the median."""
+
+    def median(what: Callable[[Measured], float]) -> float:
+        return statistics.median(what(run) for run in before)
+
+    seconds, own, served = (median(what) for what in (_seconds, _own, _served))
+    replays = [
+        replace(
+            run,
+            seconds=max(run.seconds - seconds, 0.001),
+            processor_seconds=max(run.processor_seconds - own, 0.0),
+            server_seconds=max(run.server_seconds - served, 0.0),
+        )
+        for run in after
+    ]
+    return {"snapshot": before, "at the end": after, "replay": replays}
+
+
+_seconds, _own, _served = attrgetter("seconds"), attrgetter("processor_seconds"), attrgetter("server_seconds")
+
+
+def _turns(repeats: int, other: Client, act: Callable[[], Measured], truth: Any) -> list[Measured]:
+    runs = []
     for _ in range(repeats):
         other.drop_database("shop")
-        began = time.perf_counter()
-        act()
-        spent.append(time.perf_counter() - began)
-        _say(f"{spent[-1]:.1f} s")
+        runs.append(act())
+        say(f"{runs[-1].seconds:.1f} s")
         if truth is not None and digest(other) != truth:
-            sys.exit("what came back is not what was there: no figure for that")
-    return statistics.median(spent)
+            raise ToolFailed("what came back is not what was there: no figure for that")
+    return runs
 
 
 def fill(client: Client, documents: int) -> None:
@@ -177,10 +197,6 @@ def change(client: Client, changes: int, documents: int) -> float:
 def digest(client: Client) -> Any:
     """Of all documents, whatever their order."""
     return client.shop.command("dbHash")["collections"]
-
-
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
 
 
 def _arguments() -> argparse.Namespace:

@@ -52,12 +52,17 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=1_000_000)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()))
     arguments = parser.parse_args()
+    run(arguments.work, arguments.mb, arguments.names)
+
+
+def run(work: Path, mb: int, names: int) -> None:
+    """Measure, and print the table."""
     print("| to | copied | objects | MB/s | nothing to copy | peak memory |")
     print("|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory(dir=arguments.work) as folder_name, running_versitygw() as server:
+    with tempfile.TemporaryDirectory(dir=work) as folder_name, running_versitygw() as server:
         folder = Path(folder_name)
         server.make_bucket("second")
-        variables = _variables(folder, arguments.mb, server.access_key_id, server.secret_access_key)
+        variables = _variables(folder, mb, server.access_key_id, server.secret_access_key)
         (folder / "lifeboat.toml").write_text(
             f'[[replica]]\nname = "folder"\nlocation = "{folder / "second"}"\n'
             f'[[replica]]\nname = "versitygw"\nlocation = "s3://second"\nendpoint = "{server.endpoint_url}"\nregion = "{server.region}"\n'
@@ -66,7 +71,7 @@ def main() -> None:
             _run(folder, variables, *words)
         for name in ("folder", "versitygw"):
             print(_row(folder, variables, name), flush=True)
-    print(_names(arguments.names))
+    print(_names(names))
 
 
 def _variables(folder: Path, mb: int, access: str, secret: str) -> dict[str, str]:

@@ -1,19 +1,17 @@
-"""The tools that are compared, each as the commands it takes for the same steps.
+"""What a tool is to the bench: the commands it takes for the same steps. Which there are: ``file_tools.py``, ``database_tools.py``.
 
 Each step answers with one command line; ``Workplace`` gives every tool a folder of its own, new for each repeat.
 """
 
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 KEY = "00112233445566778899aabbccddeeff" * 2
 PASSWORD = "not-a-real-password"
-BARE = Path(__file__).parent / "bare.py"
+BARE = Path(__file__).parent / "pipeline.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,8 @@ class Tool:
     missing: str = ""
     in_target: frozenset[str] = field(default_factory=frozenset)
     """Steps that run with the target as their working folder."""
+    helped: Callable[[Workplace], AbstractContextManager[Sequence[int]]] = lambda place: nullcontext(())
+    """Starts what works for it in the background, ready when the clock runs; its processes count as the tool."""
 
 
 def lifeboat_program() -> Path:
@@ -70,115 +70,7 @@ def lifeboat_environment(place: Workplace, kind: str) -> dict[str, str]:
     }
 
 
-def file_tools() -> list[Tool]:
-    return [_lifeboat_files(), _restic(), _borg(), _bare("files")]
-
-
-def database_tools() -> list[Tool]:
-    return [_lifeboat_database(), _mongodump(), _bare("database")]
-
-
-def _lifeboat_files() -> Tool:
-    program = lifeboat_program()
-    return Tool(
-        "lifeboat",
-        {
-            "first backup": lambda place: [program, "backup", "files"],
-            "unchanged": lambda place: [program, "backup", "files"],
-            "restore": lambda place: [program, "restore", "files", "latest", "--to", place.target, "--yes"],
-            "verify all": lambda place: [program, "verify", "--level", "full"],
-        },
-        lambda place: [[program, "init", "--yes"]],
-        lambda place: lifeboat_environment(place, "files"),
-    )
-
-
-def _restic() -> Tool:
-    restic: Sequence[str] = ("restic", "--quiet", "--no-lock")
-    return Tool(
-        f"restic {_version('restic', 1)}",
-        {
-            "first backup": lambda place: ["restic", "--quiet", "backup", place.source],
-            "unchanged": lambda place: ["restic", "--quiet", "backup", place.source],
-            "restore": lambda place: [*restic, "restore", "latest", "--target", place.target],
-            "verify all": lambda place: [*restic, "check", "--read-data"],
-        },
-        lambda place: [["restic", "--quiet", "init"]],
-        lambda place: {
-            "RESTIC_REPOSITORY": str(place.repository),
-            "RESTIC_PASSWORD": PASSWORD,
-            "RESTIC_CACHE_DIR": str(place.folder / "cache"),
-        },
-        _not_on_path("restic"),
-    )
-
-
-def _borg() -> Tool:
-    return Tool(
-        f"borg {_version('borg', 1)} (lz4)",
-        {
-            "first backup": lambda place: ["borg", "create", "::first", place.source],
-            "unchanged": lambda place: ["borg", "create", "::second", place.source],
-            "restore": lambda place: ["borg", "extract", "::second"],
-            "verify all": lambda place: ["borg", "check", "--verify-data"],
-        },
-        lambda place: [["borg", "init", "--encryption", "repokey"]],
-        lambda place: {
-            "BORG_REPO": str(place.repository),
-            "BORG_PASSPHRASE": PASSWORD,
-            "BORG_BASE_DIR": str(place.folder / "base"),
-        },
-        _not_on_path("borg"),
-        frozenset({"restore"}),
-    )
-
-
-def _lifeboat_database() -> Tool:
-    program = lifeboat_program()
-    restore = [program, "restore", "db", "latest", "--yes", "--to"]
-    return Tool(
-        "lifeboat",
-        {
-            "first backup": lambda place: [program, "backup", "db"],
-            "unchanged": lambda place: [program, "backup", "db"],
-            "restore": lambda place: [*restore, place.target, "--compare", "counts"],
-            "restore, all compared": lambda place: [*restore, with_database(place.target, "restored_too")],
-            "verify all": lambda place: [program, "verify", "--level", "full"],
-        },
-        lambda place: [[program, "init", "--yes"]],
-        lambda place: lifeboat_environment(place, "database"),
-    )
-
-
-def _mongodump() -> Tool:
-    try:
-        sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "servers"))
-        from mongo_tools import CannotBuild, find_or_build
-
-        tools = find_or_build()
-    except CannotBuild as error:
-        return Tool("mongodump --gzip", {}, missing=str(error))
-    archive = "--archive"
-    return Tool(
-        "mongodump --gzip",
-        {
-            "first backup": lambda place: [
-                *(tools.mongodump, "--quiet", "--gzip"),
-                *(f"{archive}={place.repository}", f"--uri={place.source}"),
-            ],
-            "restore": lambda place: [
-                *(tools.mongorestore, "--quiet", "--gzip", f"{archive}={place.repository}"),
-                *(
-                    f"--uri={_without_database(place.target)}",
-                    "--nsFrom=bench.*",
-                    f"--nsTo={database_of(place.target)}.*",
-                ),
-            ],
-        },
-    )
-
-
-def _bare(kind: str) -> Tool:
+def bare_pipeline(kind: str) -> Tool:
     """The same work with nothing around it: what the libraries can do on this machine, today, in this run."""
 
     def step(act: str) -> Step:
@@ -195,18 +87,3 @@ def database_of(uri: str) -> str:
 def with_database(uri: str, name: str) -> str:
     address, _, options = uri.partition("?")
     return f"{address.rsplit('/', 1)[0]}/{name}" + (f"?{options}" if options else "")
-
-
-def _without_database(uri: str) -> str:
-    return with_database(uri, "")
-
-
-def _version(program: str, word: int) -> str:
-    if _not_on_path(program):
-        return ""
-    argument = "version" if program == "restic" else "--version"
-    return subprocess.run([program, argument], capture_output=True, text=True, check=True).stdout.split()[word]
-
-
-def _not_on_path(program: str) -> str:
-    return "" if shutil.which(program, path=os.environ.get("PATH")) else f"{program} is not installed"

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent / "servers"))
 from mongo_tools import CannotBuild, MongoTools, NotToBeHad, find_or_build
 
 _KEPT = {"LIFEBOAT_CHROMIUM", "LIFEBOAT_MONGOD", "LIFEBOAT_MONGO_TOOLS", "LIFEBOAT_TEST_CACHE"}
+_KEPT |= {"LIFEBOAT_FAULTS", "LIFEBOAT_FUZZ_INPUTS", "LIFEBOAT_MODEL_EXAMPLES"}  # how much the long forms try
 _OURS = ("LIFEBOAT_", "AWS_", "XDG_", "MONGODB_", "S3_", "BACKUP_", "UPLOADS_")
 _IS_CI = os.environ.get("CI") == "true"
 
@@ -69,9 +70,41 @@ _FIRST = ("end_to_end", "moments", "stream", "interruption")
 """Folders whose files take the longest: begun last, one of them would run on alone when all others are done."""
 
 
+_TRUST = ("trust", "interruption")
+_TRUST_TOO = (
+    *(
+        "test_guarded_rights.py",
+        "test_locked_bucket.py",
+        "test_limits.py",
+        "test_planted_secrets.py",
+        "test_planted_secrets_everywhere.py",
+        "test_prune_custodian.py",
+    ),
+    *("test_review_hostile.py", "test_review_kept.py", "test_review_packs.py", "test_planted_segments.py"),
+    *("test_rescue_refuses.py", "test_hostile_target.py", "test_prune_model.py", "test_prune_crashes.py"),
+    *("test_prune_archive_model.py", "test_replicate_model.py", "test_ledger_everywhere.py", "test_trust.py"),
+)
+"""Folders, and files elsewhere, of which every test belongs to `make test-trust`."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first; the order within a file stays."""
+    """The slowest files first; the order within a file stays. Marks what belongs to `make test-trust`."""
     items.sort(key=lambda item: item.path.parent.name not in _FIRST)
+    for item in items:
+        if item.path.parent.name in _TRUST or item.path.name in _TRUST_TOO:
+            item.add_marker("trust")
+
+
+@pytest.fixture
+def tried(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """Counts what was tried for the closing lines: ``tried("mutations", 12)``. Call it when all of them were looked at: a test
+    that fails afterwards counts as a loss.
+    """
+
+    def count(kind: str, number: int) -> None:
+        record_property("tried", f"{kind}|{number}")
+
+    return count
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +121,7 @@ def mongo_tools() -> Iterator[MongoTools]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end what was swept, and once each why tests were skipped: a skipped promise is not a kept one."""
     _tell_sweeps(terminalreporter)
+    _tell_tries(terminalreporter)
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])
@@ -97,6 +131,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("not tried on this machine")
         for reason, count in reasons.most_common():
             terminalreporter.write_line(f"{count:4} {reason}")
+
+
+def _tell_tries(terminalreporter: pytest.TerminalReporter) -> None:
+    """How much was tried of each kind; a test of `make test-trust` that failed is a loss, whatever it had counted."""
+    counts: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "tried":
+                kind, number = str(value).split("|")
+                counts[kind] += int(number)
+            if name == "swept":
+                counts["crash points"] += int(str(value).split("|")[2])
+    if not counts:
+        return
+    lost = sum("trust" in report.keywords for report in terminalreporter.stats.get("failed", []))
+    terminalreporter.section("tried to make it lose or tell")
+    for kind, number in sorted(counts.items()):
+        terminalreporter.write_line(f"{number:>9,} {kind}")
+    terminalreporter.write_line(f"losses: {lost or 'zero'}")
 
 
 def _tell_sweeps(terminalreporter: pytest.TerminalReporter) -> None:

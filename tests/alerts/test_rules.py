@@ -8,6 +8,7 @@ import pytest
 from lifeboat.services.alerts.condition import Severity
 from lifeboat.services.alerts.facts import (
     ArchiveFacts,
+    DrillFacts,
     Facts,
     ReplicaFacts,
     RunFacts,
@@ -85,6 +86,10 @@ CASES = [
     ("replica-late", "riyadh", Severity.WARNING, {"replicas": (ReplicaFacts("riyadh", 27 * HOUR),)}),
     ("replica-problems", "riyadh", Severity.WARNING, {"replicas": (ReplicaFacts("riyadh", 5.0, 2),)}),
     ("drill-overdue", "restore", Severity.INFO, {"rehearsed": ago(days=93)}),
+    ("drill-overdue", "full drill", Severity.INFO, {"drills": DrillFacts([("full drill", ago(days=1))], 60, 70, 4 * HOUR)}),
+    ("drill-failed", "3f2a91c0", Severity.WARNING, {"drills": DrillFacts([], None, 70, 4 * HOUR, "3f2a91c0")}),
+    ("rto-above-objective", "restore", Severity.WARNING, {"drills": DrillFacts([], 5 * HOUR, 70, 4 * HOUR)}),
+    ("rto-above-objective", "restore", Severity.WARNING, {"drills": DrillFacts([], 60, 5 * HOUR, 4 * HOUR)}),
     ("key-trouble", "key", Severity.CRITICAL, {"findings": (SaidFinding("key-not-a-recipient", "key", "m", "h", True),)}),
     ("clock-trouble", "s3", Severity.WARNING, {"findings": (SaidFinding("clock-apart", "s3", "m", "h", False),)}),
     ("unreachable", "s3", Severity.CRITICAL, {"unreachable": SaidFinding("storage-unreachable", "s3", "m", "h", True)}),

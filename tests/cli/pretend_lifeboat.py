@@ -184,7 +184,7 @@ class PretendLifeboat:
         self._begin("release", snapshot)
         return row()
 
-    def prune(self, *, dry_run: bool) -> PruneReport:
+    def prune(self, *, dry_run: bool, despite_loss: bool = False) -> PruneReport:
         self._begin("prune", *(["dry run"] if dry_run else []))
         return PRUNED if dry_run else replace(PRUNED, dry_run=False)
 
@@ -235,7 +235,7 @@ class PretendLifeboat:
         rows = (DiffRow("changed", "7", "", fields), DiffRow("removed", 'ObjectId("65")', 'name: "Ali"'))
         return DiffReport(request.namespace, *ends, request.filter, 0, 40, 1, rows, 1.5, self.findings)
 
-    def undo_restore(self) -> RestoreReport:
+    def undo_restore(self, *, without_erasures: bool = False) -> RestoreReport:
         self._begin("undo_restore")
         return RestoreReport((row(),), "database shop", (), 2.0, None, self.findings)
 

@@ -42,6 +42,42 @@ def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     assert "lifeboat" in out
 
 
+DRIVERS = {"pymongo", "boto3", "botocore", "asyncio"}
+"""What takes longer to load than most commands to run; a folder of files needs none of it."""
+
+
+@pytest.mark.parametrize("arguments", [("backup", "files"), ("status",), ("snapshots",), ("verify",)])
+def test_no_driver_is_loaded_that_a_command_does_not_need(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "uploads" / "a").write_text("x")
+    told = f"""
+import sys, atexit
+atexit.register(lambda: sys.stderr.write("LOADED " + " ".join(name for name in {DRIVERS!r} if name in sys.modules)))
+from lifeboat.cli.main import main
+main()
+"""
+    variables = {
+        "LIFEBOAT_REPOSITORY": str(tmp_path / "repository"),
+        "LIFEBOAT_STATE": str(tmp_path / "state"),
+        "UPLOADS_DIR": str(tmp_path / "uploads"),
+    }
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", told, *words],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, **variables},
+        )
+
+    assert run("init", "--yes").returncode == 0
+    assert run("backup", "all").returncode == 0
+    done = run(*arguments)
+    assert done.returncode in (0, 3), done.stderr
+    assert done.stderr.rpartition("LOADED ")[2].split() == []
+
+
 def test_the_import_watch_notices_a_heavy_module() -> None:
     status, _, heavy = loaded_by("keygen", "--out", "/dev/null/x")
     assert status == 10

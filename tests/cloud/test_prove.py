@@ -87,6 +87,7 @@ def test_the_day_it_goes_is_told_and_whether_bytes_stay() -> None:
     [
         (Rule("r", prefix="shop/keys/", expire_days=9999), "age-rule-reaches"),
         (Rule("r", prefix="shop/catalog/ab", expire_days=9999), "age-rule-reaches"),
+        (Rule("r", prefix="shop/ledger/", expire_days=9999), "age-rule-reaches"),
         (Rule("r", prefix="", expire_days=9999), "age-rule-reaches"),
         (Rule("r", prefix="shop/config/", expire_on=date(2030, 1, 1)), "age-rule-reaches"),
         (Rule("r", prefix="shop/", transitions=(Transition("GLACIER", 900),)), "age-rule-reaches"),

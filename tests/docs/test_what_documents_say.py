@@ -6,7 +6,6 @@ Limits: commands are parsed, not run; running them is for ``tests/end_to_end``.
 import dataclasses
 import json
 import re
-import shlex
 import tomllib
 import typing
 from pathlib import Path
@@ -14,16 +13,16 @@ from typing import Any
 
 import click
 import pytest
+from typed import commands_in, parse
 
 from lifeboat.app.dotenv import read_dotenv
 from lifeboat.app.read_settings import read_settings
 from lifeboat.app.settings_file import SettingsFile
 from lifeboat.app.variables import NAMES
 from lifeboat.cli.exit_status import ExitStatus
-from lifeboat.cli.main import COMMANDS, overview
-from lifeboat.cli.restore_words import check_documents, check_request
+from lifeboat.cli.main import COMMANDS
 from lifeboat.operations import diff_report, find_suspects, reports, suspects, timeline_report
-from lifeboat.sources.mongodb.filter_text import read_filter
+from lifeboat.operations.reports import erasures, standing
 
 ROOT = Path(__file__).parents[2]
 README, OPERATIONS = ROOT / "README.md", ROOT / "docs/operations.md"
@@ -39,47 +38,6 @@ def blocks(document: Path, language: str = "") -> list[str]:
     ]
 
 
-def commands_in(text: str) -> list[str]:
-    """Every ``lifeboat ...`` that somebody could type: of code blocks by line, of sentences by backquotes."""
-    found: list[str] = []
-    for language in ("sh", "console", ""):
-        for code in (code for kind, code in re.findall(r"^```(\w*)\n(.*?)^```", text, re.M | re.S) if kind == language):
-            for line in code.splitlines():
-                if language == "console" and not line.startswith("$ "):
-                    continue
-                for part in re.split(r"&&|\|\|", line.removeprefix("$ ").partition("  #")[0]):
-                    typed = re.search(r"(?:^|[\s/])lifeboat (.+)", part)
-                    found += [typed[1].strip()] if typed else []
-    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
-    found += [one for one in re.findall(r"`lifeboat ([^`]+)`", prose) if "..." not in one]
-    return found
-
-
-def parse(typed: str) -> None:
-    """Refuse what ``lifeboat`` would refuse to understand."""
-    name, *arguments = shlex.split(typed)
-    if name.startswith("-"):
-        return
-    command = overview.get_command(click.Context(overview), name)
-    assert command is not None, f"there is no command {name}"
-    context = command.make_context(name, arguments)
-    if name == "restore":
-        chosen = dict(context.params)
-        if chosen.pop("undo"):
-            return
-        for beside in ("dry_run", "yes", "resume", "only", "bypass_validators", "tier", "wait"):
-            chosen.pop(beside)
-        wanted = chosen.pop("wanted")
-        chosen["paths"] = tuple(chosen["paths"])
-        positional = [chosen.pop(one) for one in ("what", "snapshot", "to", "over_live", "renames")]
-        if wanted is not None:
-            what, snapshot, to, over_live, renames = positional
-            check_documents(ROOT, what, snapshot, to, over_live, wanted, renames, chosen)
-            read_filter(wanted)
-        elif arguments not in (["--to"], ["--over-live"]):
-            check_request(*positional, chosen)
-
-
 TYPED = [(document.name, typed) for document in DOCUMENTS for typed in commands_in(document.read_text())]
 
 
@@ -90,7 +48,8 @@ def test_the_examples_of_readme_and_operations_are_found_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "typed"), [one for one in TYPED if one[0] in ("README.md", "operations.md", "node-application.md")]
+    ("document", "typed"),
+    [one for one in TYPED if one[0] in ("README.md", "operations.md", "node-application.md", "training.md")],
 )
 def test_every_command_that_is_told_can_be_typed(document: str, typed: str) -> None:
     if typed not in COMMANDS:  # a bare name is a mention
@@ -98,7 +57,16 @@ def test_every_command_that_is_told_can_be_typed(document: str, typed: str) -> N
 
 
 @pytest.mark.parametrize(
-    "typed", ["bakup all", "backup everything", "restore db latest", "verify --level deep", "status --all"]
+    "typed",
+    [
+        "bakup all",
+        "backup everything",
+        "restore db latest",
+        "verify --level deep",
+        "status --all",
+        "aws budge",
+        "aws undelete --no",
+    ],
 )
 def test_a_wrong_example_would_be_noticed(typed: str) -> None:
     with pytest.raises((click.ClickException, AssertionError)):
@@ -189,6 +157,8 @@ def test_every_exit_status_is_told() -> None:
         ("status", reports.ArchiveStatus),
         ("status", reports.ReplicaStatus),
         ("status", reports.ReplicaNewest),
+        ("status", standing.DrillStanding),
+        ("status", standing.DrillDue),
         ("replicate", reports.ReplicateReport),
         ("replicate", reports.ReplicaReport),
         ("replicate --promote", reports.PromoteReport),
@@ -211,6 +181,13 @@ def test_every_exit_status_is_told() -> None:
         ("restore --filter --dry-run", reports.FoundDocuments),
         ("restore --filter --dry-run", reports.DocumentRow),
         ("restore --filter", reports.DocumentsReport),
+        ("erase record`, `close`, `hold`, `release", erasures.ErasureRecorded),
+        ("erase record`, `close`, `hold`, `release", erasures.ErasureRow),
+        ("erase list", erasures.ErasureList),
+        ("erase status", erasures.ErasureStatus),
+        ("erase status", erasures.CopyRow),
+        ("erase status", erasures.ReplayedRow),
+        ("restore", reports.ErasureReplayed),
         ("diff", diff_report.DiffReport),
         ("diff", diff_report.DiffEnd),
         ("diff", diff_report.DiffRow),

@@ -1,5 +1,6 @@
 """One server with access control and one S3 for all; a machine with the application for each test that asks for one."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,8 @@ from pymongo import MongoClient
 from versitygw import RunningS3, versitygw_for_tests
 
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions
+
+sys.path.append(str(Path(__file__).parents[1] / "plan"))  # what the mission wants in the plan
 
 MakeMachine = Callable[..., Machine]
 

@@ -176,6 +176,7 @@ def test_the_keeper_restores_proves_and_deletes_nothing(town: Town, tmp_path: Pa
     assert [one["name"] == "shop-1" for one in writers if one["this_machine"] and one["kind"] == "writer"] == [False]
 
 
+@pytest.mark.long
 def test_the_host_archives_every_change_and_the_keeper_restores_any_moment(town: Town) -> None:
     """With put alone on the archive, and without the key; killed in between."""
     cases = town.host.collections["cases"]
@@ -244,6 +245,7 @@ def test_a_host_that_lost_its_memory_goes_on_and_one_that_lost_all_comes_back_by
     assert [one for one in report["findings"] if one["level"] == "problem"] == []
 
 
+@pytest.mark.long
 def test_a_new_generation_without_a_key_is_a_new_writer_and_stores_everything_anew(town: Town) -> None:
     town.keeper.run("writer", "add", "shop-1", "--new", "--to", "new.writer")
     policy = town.keeper.json("aws", "policy", "writer", "shop-1")

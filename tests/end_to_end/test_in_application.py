@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from statistics import median
 
+import pytest
 from bare import BARE
 from machine import Machine
 from serve_kit import OFF, commands_of, settings, slots_done, until
@@ -99,6 +100,7 @@ def holder(machine: Machine) -> int:
     return int(lock.read_text())
 
 
+@pytest.mark.long
 def test_of_two_uvicorn_workers_one_schedules_and_the_other_takes_over(set_machine: Machine) -> None:
     machine, port = set_machine, free_port()
     log = machine.folder / "application.log"

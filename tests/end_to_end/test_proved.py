@@ -24,6 +24,7 @@ def machine(make_machine: Any, tmp_path: Path) -> Machine:
     return made
 
 
+@pytest.mark.long
 def test_nights_with_a_limit_prove_everything_and_a_machine_without_the_key_sees_it(
     machine: Machine, tmp_path: Path
 ) -> None:

@@ -160,6 +160,7 @@ def test_settings_that_cannot_be_read_are_told_too(machine: Machine, mail: MailS
     assert len(mail.messages) == 2
 
 
+@pytest.mark.long
 def test_a_notice_that_cannot_be_sent_is_in_the_log_and_changes_no_exit_status(machine: Machine) -> None:
     change_env(machine, MONGODB_URI=NOWHERE, LIFEBOAT_SMTP_PORT="1")
     failed = machine.ends("schedule", "run", "db", "--quiet")
@@ -183,6 +184,7 @@ def test_a_webhook_hears_the_same(machine: Machine, web: WebServer) -> None:
     assert "Planted" not in failed.err
 
 
+@pytest.mark.long
 def test_a_job_that_nobody_starts_any_more_is_told_by_another(machine: Machine, mail: MailServer) -> None:
     environment = {**os.environ, "PATH": f"{pretend_crontab(machine.folder)}:{os.environ['PATH']}"}
     machine.run("schedule", "install", "cron", "--user", PATH=environment["PATH"])

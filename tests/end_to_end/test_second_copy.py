@@ -213,6 +213,7 @@ def test_the_application_comes_back_from_the_second_copy_alone(make_machine: Any
     assert tree_differences(files, machine.uploads) == ""
 
 
+@pytest.mark.long
 def test_who_may_only_list_and_read_makes_a_second_copy_without_a_key(tmp_path: Path) -> None:
     with running() as aws:
         aws.make_bucket(BUCKET)

@@ -158,6 +158,7 @@ def test_systemd_hears_that_it_is_ready_alive_read_again_and_ending(set_machine:
     assert heard.index("READY=1") < heard.index("RELOADING=1") < heard.index("STOPPING=1")
 
 
+@pytest.mark.long
 def test_a_job_that_does_not_end_when_asked_is_killed_and_run_again(set_machine: Machine) -> None:
     """Stopped in its tracks it cannot hear the request: what waits for it must not wait for ever."""
     machine = set_machine

@@ -97,6 +97,7 @@ def test_a_dropped_database_comes_back_up_to_the_last_write_before(machine: Mach
     assert "a restore by Lifeboat" in machine.run("timeline", "--suspects")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("stream")
 def test_a_mass_delete_is_found_by_its_count_and_undone_beside_the_live_data(machine: Machine) -> None:
     before = work(machine)
@@ -111,6 +112,7 @@ def test_a_mass_delete_is_found_by_its_count_and_undone_beside_the_live_data(mac
     assert read_database(machine.client, machine.database) == before
 
 
+@pytest.mark.long
 def test_the_timeline_tells_what_can_be_restored_and_how_the_archive_does(
     machine: Machine, stream: "subprocess.Popen[str]"
 ) -> None:

@@ -63,6 +63,7 @@ def survivor(make_machine, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     return machine
 
 
+@pytest.mark.long
 def test_everything_lost_comes_back_from_a_local_repository(survivor: Machine) -> None:
     survivor.run("verify", "--level", "full")
 

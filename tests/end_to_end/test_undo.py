@@ -85,7 +85,7 @@ def test_where_nothing_was_before_nothing_is_left(machine: Machine) -> None:
     machine.refuses(10, "nothing-to-undo", "restore", "--undo", "--yes")
 
 
-@pytest.mark.parametrize("share", [0.5, 0.8, *(pytest.param(n / 20, marks=pytest.mark.long) for n in range(6, 20))])
+@pytest.mark.parametrize("share", [0.8, *(pytest.param(n / 20, marks=pytest.mark.long) for n in range(6, 20))])
 def test_a_killed_restore_and_a_killed_undo_still_lead_back(machine: Machine, tmp_path: Path, share: float) -> None:
     first = machine.snapshots("mongodb")[0]["snapshot"]
     restore = ("restore", "all", first, "--over-live", "--yes")

@@ -132,6 +132,7 @@ def test_a_tree_deeper_than_any_path_may_be_long_is_walked_with_few_descriptors(
 def test_the_marks_of_an_unfinished_restore_are_not_backed_up_and_are_told(tmp_path: Path) -> None:
     (tmp_path / ".lifeboat-restoring").touch()
     (tmp_path / ".lifeboat-partial").touch()
+    (tmp_path / ".lifeboat-partial.3").touch()
     troubles: list[Finding] = []
     assert [entry.path for entry in walk(tmp_path, on_trouble=troubles.append)] == [b""]
     assert [trouble.code for trouble in troubles] == ["unfinished-restore"]

@@ -14,12 +14,13 @@ import lifeboat.app.build as build
 from lifeboat.sources.mongodb.private_server import PrivateServer
 from lifeboat.storage.object_store import ObjectStore
 
-KILLS_IN_SHORT = 5
+KILLS_IN_SHORT = 4
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[PrivateServer]:
-    with private_server() as running:
+    # What is streamed waits for an entry of the server's own, which comes every ten seconds otherwise.
+    with private_server(parameters={"periodicNoopIntervalSecs": "1"}) as running:
         yield running
 
 

@@ -6,6 +6,7 @@ Comparisons are PyMongo's and rsync's, not Lifeboat's.
 import os
 import shutil
 import subprocess
+from copy import copy
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,25 @@ class Office:
     def lifeboat(self, **more: str) -> Lifeboat:
         return Lifeboat(read_settings(None, {**self.environment, **more}, self.folder))
 
-    def keep(self, name: str) -> None:
+    @property
+    def repository(self) -> Path:
+        return self.folder / "repository"
+
+    def looking_at(self, replica: Path) -> "Office":
+        """The same with a replica in the repository's place, and a memory of its own."""
+        other = copy(self)
+        memory = self.folder / f"state of {replica.name}"
+        shutil.rmtree(memory, ignore_errors=True)
+        other.environment = {
+            **self.environment,
+            "LIFEBOAT_REPOSITORY": str(replica),
+            "LIFEBOAT_STATE": str(memory),
+        }
+        return other
+
+    def keep(self, name: str, *more: Path) -> None:
         """Remember the folders as they are now."""
-        folders = [self.uploads, self.folder / "repository", self.folder / "state"]
+        folders = [self.uploads, self.folder / "repository", self.folder / "state", *more]
         self._kept[name] = Beginning(self._aside / name, *folders)
 
     def bring_back(self, name: str) -> None:

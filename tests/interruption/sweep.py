@@ -26,6 +26,8 @@ class Swept:
     action: str
     points: list[str]
     killed: list[str] = field(default_factory=list)
+    chosen: int = 0
+    """How many points it was to be killed at."""
     finished_first: int = 0
     """Runs that were done before they came to the chosen point: threads do not always take the same way."""
 
@@ -58,6 +60,7 @@ def sweep(
         # One anywhere in each part of the run: a plain draw leaves gaps.
         part = len(chosen) / at_most
         chosen = [min(len(chosen), 1 + int((n + random.SystemRandom().random()) * part)) for n in range(at_most)]
+    swept.chosen = len(chosen)
     for nth in chosen:
         begin()
         code = _run(replace(doing, kill_at=nth))

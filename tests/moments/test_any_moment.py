@@ -32,7 +32,7 @@ def prove(source: PrivateServer, target: PrivateServer, folder: Path, plan: Plan
 
 def test_moments_under_fire_come_back(source: PrivateServer, target: PrivateServer, tmp_path: Path) -> None:
     pace = Pace(pause_seconds=0.02, ddl_pause_seconds=0.3)
-    plan = Plan(1, 12, pace, kill_seconds=4, backup_seconds=5, truth_seconds=0.5, restores=3, while_loaded=False)
+    plan = Plan(1, 8, pace, kill_seconds=3, backup_seconds=4, truth_seconds=0.5, restores=3, while_loaded=False)
     told = prove(source, target, tmp_path, plan)
     assert told.compared == plan.restores
 

@@ -100,7 +100,12 @@ def comparable(held: Any) -> Any:
 
 @pytest.mark.parametrize(
     "how",
-    [["--archive=D"], ["--archive=D", "--gzip", "--oplog"], ["--out=D", "--oplog"], ["--out=D", "--gzip"]],
+    [
+        pytest.param(["--archive=D"], marks=pytest.mark.long),
+        ["--archive=D", "--gzip", "--oplog"],
+        pytest.param(["--out=D", "--oplog"], marks=pytest.mark.long),
+        ["--out=D", "--gzip"],
+    ],
     ids=" ".join,
 )
 def test_a_zoo_by_mongodump_comes_back_as_it_was(
@@ -201,7 +206,10 @@ def dump_under(writer: Writer, tools: MongoTools, server: PrivateServer, folder:
     raise AssertionError("mongodump was too quick ten times")
 
 
-@pytest.mark.parametrize("how", [["--archive=D", "--gzip"], ["--out=D"]], ids=" ".join)
+OPLOG_WAYS = [pytest.param(["--archive=D", "--gzip"], marks=pytest.mark.long), ["--out=D"]]
+
+
+@pytest.mark.parametrize("how", OPLOG_WAYS, ids=lambda how: " ".join(how))
 def test_a_dump_with_its_oplog_is_that_of_the_oplogs_end(
     lifeboat: Lifeboat, other: tuple[PrivateServer, Client], mongo_tools: MongoTools, tmp_path: Path, how: list[str]
 ) -> None:
@@ -219,7 +227,7 @@ def test_a_dump_with_its_oplog_is_that_of_the_oplogs_end(
         assert len(differences(everything_in(client, "shop"), wanted)) > 3, "the comparison sees what the writer does"
 
 
-@pytest.mark.parametrize("form", ["mongodump-archive", "mongodump-dir"])
+@pytest.mark.parametrize("form", ["mongodump-archive", pytest.param("mongodump-dir", marks=pytest.mark.long)])
 def test_our_own_export_comes_back_in_as_it_was(
     lifeboat: Lifeboat,
     source: tuple[PrivateServer, Client],

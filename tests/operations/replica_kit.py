@@ -13,6 +13,7 @@ from lifeboat.operations.replicate.run import Hurts, replicate
 from lifeboat.operations.reports import ReplicaReport
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.create import store_rescue_kit
+from lifeboat.repository.ledger import Kind, Ledger
 from lifeboat.repository.names import Class, Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -41,6 +42,8 @@ def a_world(folder: Path) -> World:
     stream.told(change(world, _id=9))
     world.say(Verb.PROOF, first)
     world.after(minutes=1).say(Verb.KEEP, first, text="before the migration")
+    for number in range(2):
+        Ledger(world.open()).append(Kind.PLAN, {"version": number}, world.clock.now())
     return world
 
 

@@ -246,6 +246,7 @@ def test_a_thousand_and_more_entries_are_anchored_in_several_and_read_back(world
     assert len(list(Audit(keeper(world).state, keeper(world)).read().entries())) == 2300
 
 
+@pytest.mark.long
 def test_while_others_append_and_anchor_nothing_is_found(world: World, app: Machine) -> None:
     app.act(3)
     over = threading.Event()

@@ -1,11 +1,13 @@
 """What describes the repository stays locked as long as what is stored now: prolonged once a month, and told when it could not be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prune_kit import MovedClock, World
 
 from lifeboat.operations.hold_locks import hold_locks
+from lifeboat.repository.ledger import Kind, Ledger
 from lifeboat.repository.locking import LockPeriods
 from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.memory import MemoryStore
@@ -54,6 +56,19 @@ def test_each_month_all_that_describes_the_repository_is_prolonged_once(world: W
         world.after(days=31)
     world.store.write("config/writer-" + "a" * 32 + "-" + "b" * 64 + ".json", b"a new writer")
     assert len(prolonged(world)) == len(describing) + 1
+
+
+def test_whoever_holds_a_key_goes_on_with_the_locks_of_the_ledger(world: World) -> None:
+    """A writer may not even list it; without locks a thief could have everybody who was erased come back."""
+    repository = world.open()
+    entry = Ledger(repository).append(Kind.ERASURE, {"act": "record"}, world.clock.now())
+    assert entry.name in prolonged(world)
+    world.after(days=31)
+    store = world.store
+    assert isinstance(store, Locking)
+    store.prolonged.clear()
+    hold_locks(replace(world.open(), identity=None))
+    assert store.prolonged and entry.name not in store.prolonged
 
 
 def test_what_could_not_be_prolonged_is_told_and_tried_again(world: World) -> None:

@@ -8,8 +8,9 @@ import pytest
 from archive_kit import Streaming, archived, hours, reachable, read_back, segments
 from prune_kit import World
 
+from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.operations.prune.plan import Kind
-from lifeboat.repository.names import KEYS, SEGMENTS, Source
+from lifeboat.repository.names import KEYS, SEGMENTS, Source, segment_name
 from lifeboat.repository.record import Record
 from lifeboat.repository.segment_writing import new_chain
 from lifeboat.repository.statements import Verb
@@ -90,7 +91,7 @@ def test_any_moment_of_the_window_stays_within_reach_and_older_segments_go(world
     days(world, stream, 10)
     for _ in range(32):
         days(world, stream, 1)
-        for hour in range(3 * 24):
+        for hour in range(0, 3 * 24, 3):
             assert reachable(world, world.clock.moment - timedelta(hours=hour)), hour
         oldest = min(one.through.instant for one in segments(world))
         assert oldest > world.clock.moment - timedelta(days=3 + 1 + 2), "nothing piles up"
@@ -324,3 +325,52 @@ def test_a_refused_removal_stops_nothing_else(world: World) -> None:
     report = world.prune(FEW, store=Refusing(world.store))
     assert [one.code for one in report.findings] == ["removal-refused"]
     assert len(segments(world)) == 64
+
+
+def test_behind_a_gap_and_on_the_first_day_moments_stay_within_reach(world: World) -> None:
+    """The first snapshot of a stretch is not the last of its day, and more hours came after it than the rules keep."""
+    stream, rules = Streaming(world), Rules(hourly=2, daily=3, monthly=1, window_days=2)
+    promised = []
+    for _ in range(2):
+        for _ in range(5):
+            world.say(Verb.PROOF, world.take({"one": b"documents" * 9}, source=Source.MONGODB))
+            hours(world, stream, 2, every=0.5)
+            promised.append(world.clock.moment - timedelta(minutes=15))
+        world.after(hours=1)
+        stream.gap()
+        world.after(minutes=1)
+    forgotten = world.prune(rules).forgotten
+    assert len(forgotten) == 5, "not those that lead into a stretch, or may, nor the newest two and the last of the day"
+    assert all(reachable(world, moment) for moment in promised)
+    world.after(days=4)
+    for _ in range(3):
+        world.after(days=1)
+        world.say(Verb.PROOF, world.take({"one": b"documents" * 9}, source=Source.MONGODB))
+        hours(world, stream, 1)
+    assert len(world.prune(rules).forgotten) > 2, "once the window has passed they go like others"
+
+
+def test_a_name_that_joins_two_stretches_hides_no_beginning(world: World) -> None:
+    """Planted by whoever may write to the bucket; names are all that a custodian goes by."""
+    stream, rules = Streaming(world), Rules(hourly=1, daily=3, monthly=1, window_days=2)
+    world.say(Verb.PROOF, world.take({"one": b"documents" * 9}, source=Source.MONGODB))
+    hours(world, stream, 1, every=0.5)
+    before = stream.reached
+    world.after(minutes=30)
+    stream.gap()
+    began = stream.reached
+    for _ in range(3):
+        world.after(minutes=1)
+        world.say(Verb.PROOF, world.take({"one": b"documents" * 9}, source=Source.MONGODB))
+        hours(world, stream, 1, every=0.5)
+    moment = world.clock.moment - timedelta(minutes=70)
+    real = {one.name for one in segments(world)}
+    assert reachable(world, moment, real)
+    [some] = [one for one in segments(world) if one.chain == stream.chain and one.after == began]
+    after = ClusterTime(before.seconds - 3600, 1)
+    planted = segment_name(
+        some.generation, some.data_key.hex(), after.hex(), began.hex(), some.chain, some.writer, "0" * 64
+    )
+    world.store.write(planted, b"nothing")
+    world.prune(rules)
+    assert reachable(world, moment, real)

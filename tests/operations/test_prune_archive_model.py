@@ -116,6 +116,6 @@ class Weeks(RuleBasedStateMachine):
 
 
 Weeks.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=4, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestWhateverTheWeeksBring = Weeks.TestCase

@@ -14,8 +14,9 @@ from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.backup_files import Root, backup_trees, roots_of_config
-from lifeboat.operations.restore_files import TreeRestore, remove_what_restore_added
+from lifeboat.operations.restore_files import TreeRestore
 from lifeboat.operations.taking import Taken, Taking, new_point
+from lifeboat.operations.unrestore_files import remove_what_restore_added
 from lifeboat.repository.create import create_repository
 from lifeboat.repository.description import NamedRecipient
 from lifeboat.repository.local_state import LocalState

@@ -29,6 +29,7 @@ DESCRIBING = [
     names.registration_name(WRITER, SHA),
     names.rescue_name(SHA),
     names.readme_name(SHA),
+    names.ledger_name(1, "erasure", SHA),
 ]
 SEGMENT = names.segment_name("2026-11", SHA, "1", "2", "3", WRITER, SHA)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from repository_kit import CONTENT, HandClock, back_up, make, read_back, reopen
 
+from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.reports import VerifyReport
@@ -20,7 +21,7 @@ from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.storage.faults import Call, Passing
-from lifeboat.storage.object_store import ObjectStore
+from lifeboat.storage.object_store import ObjectStore, StoredObject
 
 
 def codes(repository: Repository, clock: HandClock) -> list[str]:
@@ -132,3 +133,32 @@ def test_a_clock_that_ran_ahead_once_does_not_make_its_snapshot_the_latest_for_e
     assert not row.meets_objective, "two days old is two days old"
     report = verify(repository, "age", objectives={"files": 3600.0}, sample_percent=1, clock=clock, progress=Silent())
     assert "snapshot-too-old" in [one.code for one in report.findings]
+
+
+class _WithoutNewestLink(Passing):
+    """A listing that lacks what was written last."""
+
+    def list_under(self, prefix: str) -> Iterator[StoredObject]:
+        rows = list(super().list_under(prefix))
+        links = sorted(one.name for one in rows if "/link-" in one.name)
+        yield from (one for one in rows if not links or one.name != links[-1])
+
+
+@pytest.mark.parametrize("harm", ["left out of a listing", "spoilt"])
+def test_a_newest_link_that_does_not_show_is_gone_on_from_all_the_same(tmp_path: Path, harm: str) -> None:
+    """Else a second one would get its number, and the writer would look like a clone of itself for ever."""
+    holder = Identity.generate()
+    repository, store, clock = make(tmp_path, identities=[holder])
+    back_up(repository, clock, CONTENT)
+    back_up(repository, clock, {"more": b"x" * 3000})
+    newest = sorted(one.name for one in store.list_under("catalog/") if "/link-" in one.name)[-1]
+    raw = store.read(newest)
+    if harm == "spoilt":
+        store.damage(newest, raw[:-5] + b"ABCDE")
+        back_up(reopen(store, tmp_path, holder), clock, {"yet more": b"y" * 3000})
+        store.damage(newest, raw)
+    else:
+        back_up(reopen(_WithoutNewestLink(store), tmp_path, holder), clock, {"yet more": b"y" * 3000})
+    links = [link for _, link in reopen(store, tmp_path, holder).links(repository.snapshots()[0].writer)]
+    assert [one.sequence for one in links if isinstance(one, Link)] == [1, 2, 3]
+    assert faults_in_chain([one for one in links if isinstance(one, Link)]) == []

@@ -112,10 +112,9 @@ def test_what_was_checked_longest_ago_comes_next_and_damage_takes_every_other_tu
 @given(
     st.lists(st.tuples(st.integers(1, 30), st.booleans()), min_size=1, max_size=30),
     st.integers(1, 60),
-    st.integers(1, 4),
 )
 def test_each_night_within_its_bytes_and_nothing_is_read_twice_before_all_was_read_once(
-    stored: list[tuple[int, bool]], max_bytes: int, at_once: int
+    stored: list[tuple[int, bool]], max_bytes: int
 ) -> None:
     units = [Unit(f"files/pack/{n}", sha256(b"%d" % n).digest(), size) for n, (size, _) in enumerate(stored)]
     broken = {unit.digest for unit, (_, is_broken) in zip(units, stored, strict=True) if is_broken}
@@ -123,9 +122,8 @@ def test_each_night_within_its_bytes_and_nothing_is_read_twice_before_all_was_re
     times: dict[bytes, int] = dict.fromkeys((unit.digest for unit in units), 0)
     for night in range(1, 2 * len(units) + 3):
         stopping = Stopping(Limits(max_bytes=max_bytes), lambda: 0.0, 0.0)
-        batches = list(stopping.batches(in_order(units, lambda unit: memory.get(unit.digest, NEVER)), at_once))
-        read = [unit for batch in batches for unit in batch]
-        assert read and all(len(batch) <= at_once for batch in batches)
+        read = list(stopping.allowed(in_order(units, lambda unit: memory.get(unit.digest, NEVER))))
+        assert read
         assert sum(unit.size_bytes for unit in read) <= max_bytes or len(read) == 1
         assert (stopping.stopped_by == "bytes") == (len(read) < len(units))
         for second, unit in enumerate(read):
@@ -202,7 +200,7 @@ def test_minutes_stop_it_between_packs_and_the_next_run_goes_on(tmp_path: Path) 
     for _ in range(30):
         watching = Watching(store, lambda: clock.sleep(60))
         report = check(reopen(watching, tmp_path, holder), clock, limits=Limits(max_seconds=180))
-        assert 1 <= len(watching.read_whole) <= 3 + content.AT_ONCE
+        assert 1 <= len(watching.read_whole) <= 3 + content.AHEAD
         seen += watching.read_whole
         if report.stopped_by is None or set(packs_in(store)) <= set(seen):
             break
@@ -328,7 +326,7 @@ class KilledAtPack(Passing):
         return self._around(Call("read", name), lambda: self.inner.read(name, span))
 
 
-@pytest.mark.parametrize("nth", [1, 5, 11])
+@pytest.mark.parametrize("nth", [1, 8, 11])
 def test_killed_it_goes_on_from_what_it_had_read(tmp_path: Path, nth: int, monkeypatch: pytest.MonkeyPatch) -> None:
     store, clock, holder = many_packs(tmp_path)
     monkeypatch.setattr(content, "SAVE_EVERY_SECONDS", 0)
@@ -344,7 +342,7 @@ def test_killed_it_goes_on_from_what_it_had_read(tmp_path: Path, nth: int, monke
     repository = reopen(store, tmp_path, holder)
     memory = ScrubMemory(repository.state.directory / FILE, repository.id)
     before = {name for name in packs_in(store) if memory.of(key_of(name)) != NEVER}
-    assert nth - 1 - content.AT_ONCE < len(before) < nth
+    assert nth - 1 - content.AHEAD <= len(before) < nth
     watching = Watching(store)
     report = check(reopen(watching, tmp_path, holder), clock)
     assert problems(report) == {} and report.unproved == 0

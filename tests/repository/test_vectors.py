@@ -1,10 +1,12 @@
 """The package against the frozen vectors: what was once written must open for ever, value by value."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import Binary, Decimal128, ObjectId
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lifeboat.compression.zstd import decompress
@@ -13,12 +15,15 @@ from lifeboat.crypto.sealing import Compression, Kind, chunk_id, open_chunk
 from lifeboat.crypto.signed import envelope, to_be_signed
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.errors import RepositoryDamaged
+from lifeboat.operations.erasing.entries import erasures_in
+from lifeboat.operations.erasing.load import erased_by
 from lifeboat.repository.carrying import open_carry, write_carry
 from lifeboat.repository.catalog_format import open_index, open_record
 from lifeboat.repository.chain import open_link
 from lifeboat.repository.data_keys import open_data_key
 from lifeboat.repository.description import open_description
 from lifeboat.repository.errors import SaidByNobody
+from lifeboat.repository.ledger import open_entry
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import digest
 from lifeboat.repository.open_repository import Repository, open_repository
@@ -234,3 +239,24 @@ def test_the_frozen_segment_opens_with_its_part(identity: Identity, tmp_path: Pa
 def entry_hash(repository: Repository, entry: bytes) -> str:
     secret = repository.writer_secret(VECTORS["writer"])
     return SegmentWriter(repository, secret).entry_hash(entry).hex()
+
+
+def test_the_frozen_ledger_opens_and_means_the_frozen_values(identity: Identity) -> None:
+    description = open_description(VECTORS["description"]["file"].encode(), "description")
+    entries = [open_entry(one["file"].encode(), one["name"], description, identity) for one in VECTORS["ledger"]]
+    assert [one.content for one in entries] == [one["content"] for one in VECTORS["ledger"]]
+    [erasure] = erasures_in(entries)
+    assert (erasure.id, erasure.files) == ("0a0b0c0d", (b"/srv/uploads/clients/7/", b"/srv/uploads/\xff.pdf"))
+    assert erasure.until is not None and erasure.until.hour == 13
+    documents: list[dict[str, Any]] = [
+        {"email": "anna@example.org"},
+        {"email": "Anna@EXAMPLE.org"},
+        {"number": [Decimal128("12.500")]},
+        {"_id": ObjectId("65f0000000000000000000aa")},
+        {"uuid": Binary(bytes(15) + b"\x07", 4)},
+        {"born": datetime(1990, 5, 1)},
+    ]
+    eraser = erased_by([erasure]).collections["shop.users"]
+    assert [eraser.erasure_of(one) for one in documents] == ["0a0b0c0d"] * len(documents)
+    assert eraser.without({"vip": True, "notes": 1, "log": [{"by": 1}]})[0] == {"vip": True, "log": [{}]}
+    assert [eraser.erasure_of(one) for one in ({"email": "ben"}, {"number": 12}, {"vip": True})] == [None] * 3

@@ -104,6 +104,18 @@ def test_a_deleted_object_is_named(tmp_path: Path) -> None:
         assert found, one.name
 
 
+def test_a_writer_whose_registration_was_deleted_is_missed(tmp_path: Path) -> None:
+    """With it its snapshots go from every list, so nothing else would say that they are gone."""
+    store, clock, holder = built(tmp_path)
+    [registration] = [one.name for one in store.list_under("config/") if "/writer-" in one.name]
+    writer = registration.split("-")[1]
+    store.delete(registration)
+    keeper = reopen(store, tmp_path / "elsewhere", holder)
+    assert keeper.snapshots() == []
+    told = [one for one in check(keeper, clock, "structure").findings if one.code == "writer-not-registered"]
+    assert [one.subject for one in told] == [f"catalog/{writer}/"] and "2 snapshots" in told[0].message
+
+
 def test_a_damaged_pack_is_named_with_the_snapshots_and_streams_it_hurts(tmp_path: Path) -> None:
     store, clock, holder = built(tmp_path)
     repository = reopen(store, tmp_path, holder)

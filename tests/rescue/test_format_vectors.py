@@ -148,3 +148,19 @@ def test_packs_and_keys_that_were_carried_are_read_where_they_lie(tmp_path: Path
         (home / name.replace("/2026-11/", "/2026-10/")).parent.mkdir(parents=True, exist_ok=True)
         (home / name).rename(home / name.replace("/2026-11/", "/2026-10/"))
     assert rescue_here(SEED, "check", home).code != 0, "a key does not go back in time"
+
+
+def test_the_script_opens_the_frozen_ledger(tmp_path: Path) -> None:
+    rescue = fresh_rescue()
+    for one in [*objects_of(VECTORS).items(), *((each["name"], each["file"].encode()) for each in VECTORS["ledger"])]:
+        path = tmp_path / one[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(one[1])
+    repository = rescue.Repository(str(tmp_path), rescue.Identity(bytes.fromhex(VECTORS["identity"]["seed"])))
+    [erasure] = rescue.erasures_at(repository, None)
+    assert erasure == {**VECTORS["ledger"][0]["content"], "hold": "", "until": VECTORS["ledger"][1]["content"]["until"]}
+    closed = rescue.read_until(erasure["until"])
+    assert rescue.erasures_at(repository, closed) == [erasure]
+    assert rescue.erasures_at(repository, closed.replace(hour=14)) == []
+    (tmp_path / VECTORS["ledger"][0]["name"]).unlink()
+    assert rescue.erasures_at(repository, None) == [] and rescue.complaints == 2, "a gap, and what follows it"

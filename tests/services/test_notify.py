@@ -10,7 +10,8 @@ from post import PASSWORD, USER, MailServer, mail_server, make_certificate, web_
 
 from lifeboat.foundation.secret import Secret
 from lifeboat.services.notify.channel import Channel, NoticeNotSent
-from lifeboat.services.notify.mail import Mail, MailSettings
+from lifeboat.services.notify.mail import Mail
+from lifeboat.services.notify.mail_settings import MailSettings
 from lifeboat.services.notify.notice import Kind, Notice
 from lifeboat.services.notify.telling import AGAIN_AFTER, WAITS_SECONDS, Troubles, send
 from lifeboat.services.notify.webhook import Webhook
@@ -65,6 +66,7 @@ def test_a_mail_arrives_with_its_letters_and_a_mark_that_it_was_not_written_by_h
 def test_starttls_with_sign_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = make_certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    monkeypatch.setattr("lifeboat.services.notify.mail.PATIENCE_SECONDS", 3.0)
     known = {"security": "starttls", "user": USER}
     with mail_server(certificate, sign_in=True) as server:
         mail(server.port, password=Secret(PASSWORD), **known).send(NOTICE)

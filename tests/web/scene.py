@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.journal.rows import AlertRow, RunRow, SizeRow
 from lifeboat.operations.reports import ArchiveStatus, LastVerify, SnapshotRow, SourceStatus, StatusReport
+from lifeboat.operations.reports.standing import DrillDue, DrillStanding
 from lifeboat.operations.timeline_report import GapRow, HistoryRow, SpanRow, TickRow, TimelineReport
 from lifeboat.services.web.facts import Acts, Cost, JobView, Local, Seen
 
@@ -87,6 +88,10 @@ def status(now: datetime, rows: Sequence[SnapshotRow], *, late: bool = False) ->
         last_restore_seconds=1384.0,
         last_verify=LastVerify("structure", now.replace(hour=8, minute=3), True, 0),
         archives=(ArchiveStatus("shop-1", now, now, 24.0, False, 1, 2460.0, True, False),),
+        drills=DrillStanding(
+            "3f2a91c0", "server-loss", "passed", now - 9 * DAY, 1510.0, 14400.0, 1544.0, 1380.0, 1710.0, 4,
+            (DrillDue("restore to staging", now - 2 * DAY, True), DrillDue("full drill", now + 21 * DAY, False)),
+        ),
     )  # fmt: skip
 
 

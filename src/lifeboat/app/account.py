@@ -44,11 +44,13 @@ ACTS = (
         "stream",
         "drill",
     ),
-    *("init", "writer", "keygen", "schedule", "serve", "dashboard", "aws"),
+    *("init", "writer", "keygen", "schedule", "serve", "dashboard", "aws", "report", "erase", "recipient", "shred"),
 )
 """By their first word. Those in the second line act without ``Run.lifeboat`` in part, and say so by ``Run.note``."""
 JOBS = ("backup", "restore", "export", "import", "verify", "prune", "carry-forward", "replicate", "stream", "drill")
 """What the journal is told of: work that takes time and may fail, not every look."""
+LOOKS_AT_DRILLS = ("list", "show", "calendar")
+"""Words behind ``drill`` that only look."""
 LOOKS_AT_AWS = ("policy", "check", "plan", "simulate", "show")
 """Words behind ``aws`` that change nothing there."""
 WITH_REPORT = ("backup", "verify", "prune", "carry-forward", "replicate", "import", "export", "restore", "drill")
@@ -77,14 +79,26 @@ class Asked:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_part(self) -> bool:
+        """Whether another process tells how the whole of it ended: the last of several shards."""
+        number, _, of = str(self.parameters.get("shard") or "").partition("/")
+        return number.isdecimal() and of.isdecimal() and int(number) + 1 < int(of)
+
+    @property
     def is_act(self) -> bool:
         said = self.parameters
         if self.command == "snapshots":
             return bool(said.get("snapshot"))
-        if self.command == "writer" and said.get("action") == "list":
+        if self.command in ("writer", "recipient") and said.get("action") == "list":
             return False
         first, _, action = self.command.partition(" ")
         if first == "aws" and (action in LOOKS_AT_AWS or said.get("action") in LOOKS_AT_AWS):
+            return False
+        if first == "erase" and action in ("list", "status"):
+            return False
+        if first == "report" and said.get("check"):
+            return False
+        if first == "drill" and (action in LOOKS_AT_DRILLS or (action == "follow-up" and said.get("action") == "list")):
             return False
         return first in ACTS and not said.get("dry_run")
 
@@ -125,7 +139,8 @@ class Account:
         """Note that it begins."""
         slot = self._environment.get(SLOT, "")
         try:
-            if self._asked.command in JOBS:
+            # A journal is written by processes of one machine; the parts of one act may run on many.
+            if self._asked.command in JOBS and not self._asked.is_part:
                 self._number = build_journal(self._settings).begin_run(
                     self._asked.job,
                     self.began,
@@ -147,18 +162,22 @@ class Account:
         """
         now = self._clock.now()
         try:
-            journal = build_journal(self._settings)
-            kept = as_json(report) if report is not None and self._asked.keeps_report else None
-            journal.end_run(
-                self._number, now, status=status, error=error, report=kept if isinstance(kept, dict) else None
-            )
-            _note_sizes(journal, report, label(self._settings), now)
+            if not self._asked.is_part:
+                self._end_in_journal(now, status, error, report, as_json)
             self._append("ended", now, subject_of(report, self._asked.parameters, self._scrub), (status, error))
         except (LifeboatError, OSError) as trouble:
             self._complain(trouble)
             return
         if error is None or not _cannot_reach(status):
             self._anchor()
+
+    def _end_in_journal(
+        self, now: datetime, status: int, error: str | None, report: object, as_json: Callable[[object], Any]
+    ) -> None:
+        journal = build_journal(self._settings)
+        kept = as_json(report) if report is not None and self._asked.keeps_report else None
+        journal.end_run(self._number, now, status=status, error=error, report=kept if isinstance(kept, dict) else None)
+        _note_sizes(journal, report, label(self._settings), now)
 
     @property
     def _begun_by(self) -> str:
@@ -258,10 +277,29 @@ def subject_of(report: object, parameters: Mapping[str, Any], scrub: Callable[[s
     target = getattr(report, "target", None) or parameters.get("to") or parameters.get("out") or parameters.get("name")
     if target is not None:
         found["target"] = scrub(str(target))
+    erasures: set[str] = {one.erasure for one in getattr(report, "erasures", ()) if hasattr(one, "erasure")}
+    recorded = getattr(getattr(report, "erasure", None), "id", None)
+    if isinstance(recorded, str):
+        erasures.add(recorded)
+    if erasures:
+        found["erasures"] = sorted(erasures)[:SUBJECTS_AT_MOST]
     namespaces = parameters.get("namespaces") or parameters.get("namespace")
     if namespaces:
         named = [namespaces] if isinstance(namespaces, str) else list(namespaces)
         found["namespaces"] = [str(one) for one in named[:SUBJECTS_AT_MOST]]
+    if type(report).__name__ == "DrillReport":
+        # Loaded here: every command ends in this function, and few have made a drill.
+        from lifeboat.operations.drill.paper import digest_of
+        from lifeboat.operations.drill.report import DrillReport
+
+        assert isinstance(report, DrillReport)
+        # What was put down cannot be exchanged for another report later: its hash is in the chain.
+        found["drill"] = {
+            "id": report.drill,
+            "outcome": str(report.outcome),
+            "entry": report.ledger_number,
+            "sha256": digest_of(report),
+        }
     return found
 
 

@@ -20,12 +20,22 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Level
 from lifeboat.journal.journal import NAME, Journal
 from lifeboat.journal.rows import AlertRow, RunRow
+from lifeboat.operations.last_restore import last_restore
 from lifeboat.operations.replicate.lag import behind_seconds
+from lifeboat.operations.reports.standing import DrillStanding
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.record import read_time
 from lifeboat.services.alerts.condition import Condition, Severity
 from lifeboat.services.alerts.engine import AlertEngine, Step, Told
-from lifeboat.services.alerts.facts import ArchiveFacts, Facts, ReplicaFacts, RunFacts, SaidFinding, SourceFacts
+from lifeboat.services.alerts.facts import (
+    ArchiveFacts,
+    DrillFacts,
+    Facts,
+    ReplicaFacts,
+    RunFacts,
+    SaidFinding,
+    SourceFacts,
+)
 from lifeboat.services.alerts.rules import conditions
 from lifeboat.services.notify.channel import NoticeNotSent
 from lifeboat.services.notify.notice import Kind, Notice
@@ -117,7 +127,7 @@ class Alerting:
         installed = memory.read().get("installed", {})
         jobs = {str(name): float(one["every_seconds"]) for name, one in installed.get("jobs", {}).items()}
         good = {name: memory.last_good(name) for name in jobs}
-        verify, restored = report.last_verify, state.read_json("last-restore.json") or {}
+        verify, restored = report.last_verify, last_restore(state)
         free, total = self.disk()
         newest = [one.newest.instant for one in report.sources if one.newest is not None]
         cost = Costing(self._settings, self._clock).look_again()
@@ -145,7 +155,7 @@ class Alerting:
             ),
             verified=verify.at if verify else None,
             verify_problems=verify.problems if verify else None,
-            rehearsed=read_time(restored["at"]) if "at" in restored else None,
+            rehearsed=restored.at if restored else None,
             begun=min([*(size.time for size in sizes), *newest], default=None),
             findings=tuple(
                 SaidFinding(one.code, one.subject, one.message, one.hint, one.level is Level.PROBLEM)
@@ -157,6 +167,7 @@ class Alerting:
             stored_bytes=report.stored_bytes,
             disk_free=free,
             disk_bytes=total,
+            drills=_drills(report.drills),
             replicas=tuple(ReplicaFacts(one.name, behind_seconds(one, now), one.problems) for one in report.replicas),
         )  # fmt: skip
 
@@ -192,6 +203,19 @@ class Alerting:
         again = {Step.STILL: "still ", Step.WORSE: "worse: "}.get(told.step, "")
         kind = Kind.FAILED if one.severity is Severity.CRITICAL else Kind.SILENT
         return Notice(kind, about, f"{again}{one.severity}: {one.key}", one.happened, one.means, one.to_do, now)
+
+
+def _drills(standing: DrillStanding | None) -> DrillFacts | None:
+    if standing is None:
+        return None
+    failed = standing.last if standing.last_outcome not in (None, "passed") else None
+    return DrillFacts(
+        tuple((one.what, one.due) for one in standing.due if one.is_overdue and one.due is not None),
+        standing.last_seconds,
+        standing.predicted_seconds,
+        standing.rto_objective_seconds,
+        failed,
+    )
 
 
 def _run(row: RunRow) -> RunFacts:

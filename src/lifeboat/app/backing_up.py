@@ -7,13 +7,12 @@ from lifeboat.app.source_names import TYPED, sources_of
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
-from lifeboat.operations.annotate import check_text
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
-from lifeboat.operations.backup_mongodb import backup_mongodb
 from lifeboat.operations.classes import class_of_backup
 from lifeboat.operations.hold_locks import hold_locks
+from lifeboat.operations.reason import check_text
 from lifeboat.operations.reports import BackupReport
-from lifeboat.operations.status import same_machine_warning
+from lifeboat.operations.same_machine import same_machine_warning
 from lifeboat.operations.taking import Taken, Taking, new_point
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
@@ -66,6 +65,8 @@ class BackingUp:
     def _take(self, taking: Taking) -> Taken:
         settings = self._settings
         if taking.source is Source.MONGODB:
+            from lifeboat.operations.backup_mongodb import backup_mongodb  # the driver is slow to load
+
             client, databases = build_client(settings)
             with client:
                 return backup_mongodb(taking, client, databases, clock=self._clock, progress=self._progress)

@@ -7,8 +7,9 @@ import hashlib
 import os
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lifeboat.app.aws_place import lock_periods
+from lifeboat.app.lock_periods import lock_periods
 from lifeboat.app.settings import S3Location, Settings
 from lifeboat.cloud.session import Aws, AwsAccess
 from lifeboat.crypto.identity import Identity
@@ -18,11 +19,13 @@ from lifeboat.journal.journal import Journal
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.open_repository import Repository, open_repository
 from lifeboat.repository.writing import WriteLimits
-from lifeboat.sources.mongodb.connect import Client, connect, database_of
 from lifeboat.storage.object_lock import ObjectLock
 from lifeboat.storage.object_store import ObjectStore
 from lifeboat.storage.open_store import open_store
 from lifeboat.storage.retrying import RetryingStore
+
+if TYPE_CHECKING:
+    from lifeboat.sources.mongodb.connect import Client
 
 MACHINE_ID = Path("/etc/machine-id")
 
@@ -102,8 +105,10 @@ def build_repository(settings: Settings, clock: Clock) -> Repository:
     )
 
 
-def build_client(settings: Settings) -> tuple[Client, list[str] | None]:
+def build_client(settings: Settings) -> "tuple[Client, list[str] | None]":
     """A connection to the database, and which databases are meant (None: all)."""
+    from lifeboat.sources.mongodb.connect import connect, database_of  # the driver is slow to load
+
     uri = settings.need_mongodb()
     named = database_of(uri)
     databases = list(settings.mongodb.databases) or ([named] if named else None)

@@ -8,6 +8,7 @@ from lifeboat.app.settings import S3Location, Settings
 from lifeboat.cloud.watch.alarms import PERIOD_SECONDS
 from lifeboat.cloud.watch.points import Point, Seen, SourceSeen, points, send
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.record import read_time, show_time
 from lifeboat.services.alerts.condition import Condition
 from lifeboat.services.alerts.facts import Facts
@@ -65,8 +66,8 @@ def tell_cloudwatch(
         at_once: However short ago the last was.
     """
     repository, state = repository_named(settings), build_state(settings)
-    last = (state.read_json(SENT) or {}).get("at")
-    if not at_once and last and 0 <= (facts.now - read_time(last)).total_seconds() < PERIOD_SECONDS - EARLY_SECONDS:
+    last = _sent_at(state)
+    if not at_once and last and 0 <= (facts.now - last).total_seconds() < PERIOD_SECONDS - EARLY_SECONDS:
         return []
     sent = points(seen_of(repository, facts, found))
     send(build_aws(settings), repository, sent, facts.now)
@@ -76,5 +77,11 @@ def tell_cloudwatch(
 
 def last_sent(settings: Settings) -> datetime | None:
     """When this machine last sent metrics."""
-    at = (build_state(settings).read_json(SENT) or {}).get("at")
-    return read_time(at) if at else None
+    return _sent_at(build_state(settings))
+
+
+def _sent_at(state: LocalState) -> datetime | None:
+    try:
+        return read_time((state.read_json(SENT) or {})["at"])
+    except (KeyError, TypeError, ValueError):
+        return None

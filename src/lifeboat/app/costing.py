@@ -227,7 +227,7 @@ class Costing:
         path = Path(chosen)
         try:
             value = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is no JSON"
             names = ", ".join((*PRESETS, OFF))
             raise LifecycleUnreadable(

@@ -29,6 +29,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.journal.journal import Journal, is_gone
 from lifeboat.journal.rows import AlertRow, RunRow, SizeRow
 from lifeboat.operations.audit_reports import AuditRow
+from lifeboat.operations.last_restore import last_restore
 from lifeboat.operations.reports import StatusReport
 from lifeboat.operations.timeline_report import TimelineReport
 from lifeboat.repository.record import show_time
@@ -213,8 +214,12 @@ class DashboardFacts:
             alerts=sorted(self._journal().alerts.open_alerts(), key=_worst_first),
             stream=stream if is_here else None,
             by_itself=by_itself,
-            last_restore=build_state(self._settings()).read_json("last-restore.json"),
+            last_restore=self._last_restore(),
         )
+
+    def _last_restore(self) -> dict[str, object] | None:
+        one = last_restore(build_state(self._settings()))
+        return None if one is None else {"seconds": one.seconds, "at": show_time(one.at)}
 
     def cost(self) -> Cost:
         """What the last look kept: the store is not asked."""

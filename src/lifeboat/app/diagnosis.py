@@ -24,6 +24,7 @@ from lifeboat.operations.doctor import database, keys, places, repository, store
 from lifeboat.operations.doctor.archive import check_archive
 from lifeboat.operations.doctor.bucket import check_bucket
 from lifeboat.operations.doctor.checks import Check, examine
+from lifeboat.operations.doctor.erasures import check_erasures
 from lifeboat.operations.doctor.lifecycle import check_lifecycle
 from lifeboat.operations.doctor.locks import check_object_lock
 from lifeboat.operations.doctor.proof import check_proved
@@ -94,6 +95,7 @@ class Diagnosis:
             Check("clock", "clock", lambda: store.check_clock(self._store(), self._clock), ("store",)),
             Check("repository", "repository", opened(repository.check_repository), ("store",)),
             Check("key", "the key opens it", opened(keys.check_key), repository_opens),
+            Check("recipients", "everybody who should opens it", opened(keys.check_recipients), repository_opens),
             Check(
                 "key-stored-elsewhere",
                 "the key is stored elsewhere",
@@ -123,6 +125,12 @@ class Diagnosis:
             ),
             Check("archive", "the archive of every moment", opened(check_archive), repository_opens),
             Check("replicas", "second copies", opened(self._replicas), repository_opens),
+            Check(
+                "erasures",
+                "who was erased stays so",
+                opened(lambda one: check_erasures(one, self._clock.now())),
+                repository_opens,
+            ),
             Check("other-machine", "on another machine", opened(repository.check_other_machine), repository_opens),
             Check(
                 "residency",
@@ -225,7 +233,15 @@ class Diagnosis:
             *([Check("stream", "the stream", self._stream, ("repository",))] if has_stream else ()),
             Check("schedule", "runs by itself", lambda: self._schedule().findings),
             Check("notices", "somebody is told", lambda: look_at_notices(self._schedule(), self._settings.notify)),
+            *([Check("recovery-plan", "recovery plan", self._plan)] if self._settings.repository.location else ()),
         ]
+
+    def _plan(self) -> list[Finding]:
+        from lifeboat.app.plan_facts import HowFar
+        from lifeboat.app.plan_standing import plan_findings
+
+        how = HowFar(offline=self._opened is None, everything=False, server=self._client is not None)
+        return plan_findings(self._settings, self._clock, self._opened, how)
 
     def _schedule(self) -> ScheduleStatus:
         settings = self._settings

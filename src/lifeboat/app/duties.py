@@ -56,6 +56,8 @@ _RULES = {
     ),
     "scrub": _Rule("rolling scrub", _READERS, _ON_KEEPER, "30 3 * * *", _READING),
     "replicate": _Rule("second copies", _READERS, _ON_KEEPER, "30 4 * * *", _READING),
+    # Only for who asks for it: it takes room and a mongod on this machine, for a copy of everything.
+    "drill": _Rule("drill", _READERS, _ON_KEEPER, OFF, _READING),
     "prune": _Rule("prune", _PRUNERS, _ON_CUSTODIAN, "30 5 * * 0", _READING),
 }
 """In the order in which they begin when several are due."""

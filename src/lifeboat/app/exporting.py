@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 
 from lifeboat.app.build import build_limits
-from lifeboat.app.points import goal_of, open_point
+from lifeboat.app.points import goal_of, open_point, row_of_point
 from lifeboat.app.retrieving import Retrieving
 from lifeboat.app.settings import Settings
 from lifeboat.app.source_names import SOURCES, TYPED
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations import export
-from lifeboat.operations.annotate import TEXT_AT_MOST, check_text
 from lifeboat.operations.database_point import DatabasePoint
+from lifeboat.operations.erasing.load import erased_or_refused
 from lifeboat.operations.import_dump import import_dump, open_dump
 from lifeboat.operations.moments import writer_in
 from lifeboat.operations.put_back_documents import refuse_single_documents
+from lifeboat.operations.reason import TEXT_AT_MOST, check_text
 from lifeboat.operations.reports import ExportReport, ImportReport, RestoreRequest
 from lifeboat.operations.taking import Taking, new_point
 from lifeboat.repository.names import Source
@@ -44,6 +46,7 @@ class Exporting:
         compress: bool,
         at: str | None,
         before_op: str | None,
+        without_erasures: bool = False,
     ) -> ExportReport:
         """As ``Lifeboat.export``."""
         repository = self._repository
@@ -62,7 +65,10 @@ class Exporting:
             else:
                 goal = goal_of(repository, at, before_op, self._clock.now())
                 what = open_point(repository, goal, stack, writer_in(at or before_op))
-            return export.export(
+            row = row_of_point(what) if isinstance(what, DatabasePoint) else None
+            instant = record.instant if row is None else row.instant
+            then = erased_or_refused(repository, instant, anyway=without_erasures)
+            done = export.export(
                 what,
                 form,
                 out,
@@ -70,7 +76,9 @@ class Exporting:
                 with_users=with_users,
                 compress=compress,
                 progress=self._progress,
+                erased=then.erased,
             )
+            return replace(done, findings=(*then.findings, *done.findings))
 
     def import_dump(self, dump: str, taken: datetime | None) -> ImportReport:
         """As ``Lifeboat.import_dump``."""

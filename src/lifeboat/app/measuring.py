@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from lifeboat import __version__
 from lifeboat.app.alerting import ENDED_AS_MEANT, SIZE_MAY_BE_SECONDS, Alerting
@@ -15,6 +16,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.journal.journal import Journal
 from lifeboat.operations.replicate.lag import behind_seconds
+from lifeboat.operations.reports.standing import DrillStanding
 from lifeboat.services.metrics.exposition import (
     ArchiveMetrics,
     JobMetrics,
@@ -80,6 +82,7 @@ def gather(settings: Settings, clock: Clock) -> MetricsFacts:
         verified=verify.at if verify else None,
         verify_problems=verify.problems if verify else None,
         restore_seconds=report.last_restore_seconds,
+        **_of_drills(report.drills),
         disk_free_bytes=alerting.disk()[0],
         cost_month_dollars=None if cost is None else cost.month,
         cost_year_dollars=None if cost is None else cost.year,
@@ -121,3 +124,14 @@ def write_textfile(path: Path, page: bytes) -> None:
             f"{path} cannot be written: {(error.strerror or str(error)).lower()}",
             "it belongs into the folder that node_exporter's --collector.textfile.directory names",
         ) from error
+
+
+def _of_drills(drills: DrillStanding | None) -> dict[str, Any]:
+    if drills is None:
+        return {}
+    return {
+        "drill_passed": drills.last_ended if drills.last_outcome == "passed" else None,
+        "drill_seconds": drills.last_seconds,
+        "rto_predicted_seconds": drills.predicted_seconds,
+        "rto_objective_seconds": drills.rto_objective_seconds,
+    }

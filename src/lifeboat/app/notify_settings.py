@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.secret import Secret
 from lifeboat.services.notify.apprise_address import AppriseAddress
 from lifeboat.services.notify.channel import Channel
-from lifeboat.services.notify.healthcheck import Healthcheck
-from lifeboat.services.notify.mail import Mail, MailSettings
+from lifeboat.services.notify.mail_settings import MailSettings
 from lifeboat.services.notify.sns import Sns, SnsSettings
-from lifeboat.services.notify.webhook import Webhook
+
+if TYPE_CHECKING:
+    from lifeboat.services.notify.healthcheck import Healthcheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,19 @@ class NotifySettings:
     trouble: tuple[LifeboatError, ...] = ()
 
     def channels(self, machine: str) -> list[Channel]:
+        # What these load is not worth its time in every command.
+        from lifeboat.services.notify.mail import Mail
+        from lifeboat.services.notify.webhook import Webhook
+
         found: list[Channel] = [Mail(self.mail, machine)] if self.mail else []
         found += [Webhook(self.webhook)] if self.webhook else []
         found += [Sns(self.sns)] if self.sns else []
         return found + [AppriseAddress(one) for one in self.apprise]
 
-    def healthcheck(self, job: str) -> Healthcheck | None:
+    def healthcheck(self, job: str) -> "Healthcheck | None":
         """Who waits for the pings of a job."""
+        from lifeboat.services.notify.healthcheck import Healthcheck
+
         url = self.healthchecks.get(job)
         return Healthcheck(url) if url else None
 

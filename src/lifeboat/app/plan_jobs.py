@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from lifeboat.app.database_target import database_target
@@ -16,6 +17,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import DatabasePoint
+from lifeboat.operations.erasing.load import ErasedThen, erased_or_refused
 from lifeboat.operations.moments import writer_in
 from lifeboat.operations.put_back_documents import refuse_single_documents
 from lifeboat.operations.reports import PlanStep, RestoredPart, RestoreRequest
@@ -97,12 +99,14 @@ class PlanJobs:
     def _database_job(self, request: RestoreRequest, point: DatabasePoint, stack: ExitStack, *, resume: bool) -> Job:
         reader = point.reader
         refuse_empty(point)
+        row = row_of_point(point)
+        then = self._erased(request, reader.record.instant if row is None else row.instant)
         uri, renames = database_target(self._settings, request, point.databases)
         client = stack.enter_context(connect(uri))
         target = Target.OVER_LIVE if request.over_live else Target.EMPTY_PLACE
         refuse_single_documents(reader)
         restore = DatabaseRestore(
-            point, client, address_of(uri), target, request.namespaces, renames, self._repository.state
+            point, client, address_of(uri), target, request.namespaces, renames, self._repository.state, then.erased
         )
         if not resume:
             restore.forget_journal()
@@ -123,6 +127,7 @@ class PlanJobs:
             steps=steps,
             findings=(
                 *incomplete(reader.record),
+                *then.findings,
                 *plan.findings,
                 *_room(client, plan, steps),
                 *(_told(refusal) for refusal in plan.refusals),
@@ -138,10 +143,13 @@ class PlanJobs:
                 "added": [one.namespace for one in plan.landings if one.found is Found.NOTHING],
                 "accounts": restore.missing_accounts() if with_users else [],
             },
-            point=row_of_point(point),
+            point=row,
+            replays=tuple(one.id for one in then.erasures),
+            replayed=lambda: restore.replayed,
         )
 
     def _tree_job(self, request: RestoreRequest, reader: SnapshotReader) -> Job:
+        then = self._erased(request, reader.record.instant)
         target = None if request.over_live else Path(os.path.abspath(os.path.expanduser(request.to or "")))
         restore = TreeRestore(
             reader,
@@ -151,24 +159,32 @@ class PlanJobs:
             paths=request.paths,
             clock=self._clock,
             progress=self._progress,
+            erased=then.erased,
         )
         steps = restore.steps()
         return Job(
             record=reader.record,
             target=str(target) if target else ", ".join(str(root.path) for root in restore.roots),
             steps=steps,
-            findings=(*incomplete(reader.record), *restore.room(steps)),
+            findings=(*incomplete(reader.record), *then.findings, *restore.room(steps)),
             refuse=restore.refuse,
             protect=lambda point: self._protecting.trees(restore.roots, Source(reader.record.source), point),
             has_begun=True,
             begun=None,
+            carry_out_share=restore.carry_out_share if target else None,
             carry_out=restore.carry_out,
             undo_notes=lambda: {
                 "source": "files" if reader.record.source == Source.FILES else "config",
                 "restored": reader.record.snapshot,
                 **restore.choice.to_json(),
             },
+            replays=tuple(one.id for one in then.erasures),
+            replayed=lambda: restore.replayed,
         )
+
+    def _erased(self, request: RestoreRequest, instant: datetime) -> ErasedThen:
+        """What must not come back of that instant; refuses where that cannot be told in full."""
+        return erased_or_refused(self._repository, instant, anyway=request.without_erasures)
 
 
 def refuse_no_target(request: RestoreRequest) -> None:

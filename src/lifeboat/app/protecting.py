@@ -16,7 +16,7 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.operations.backup_files import Root, backup_trees
 from lifeboat.operations.backup_mongodb import DatabaseEmpty, backup_mongodb
 from lifeboat.operations.reports import RestoreRequest
-from lifeboat.operations.restore_files import StoredRoot
+from lifeboat.operations.stored_trees import StoredRoot
 from lifeboat.operations.taking import Taking, new_point
 from lifeboat.repository.errors import IsAReplica
 from lifeboat.repository.names import Source

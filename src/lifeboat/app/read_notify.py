@@ -3,6 +3,7 @@
 By itself, and forgiving about everything else: that the other settings cannot be read is what somebody must be told.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from lifeboat.app.settings_file import NotifyTable, check_table
 from lifeboat.app.variables import DOTENV, SETTINGS_FILE, SYSTEM_FILE, Variables, follow, state_folder
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.secret import Secret
-from lifeboat.services.notify.mail import MailSettings
+from lifeboat.services.notify.mail_settings import MailSettings
 from lifeboat.services.notify.sns import SnsSettings
 
 
@@ -97,7 +98,7 @@ def _raw_table(path: Path | None, remembered: Mapping[str, Any]) -> dict[str, An
         return {}
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8")).get("notify", {})
-    except (OSError, ValueError):  # TOML's own error is a ValueError
+    except (OSError, ValueError, RecursionError):  # TOML's own error is a ValueError
         return dict(remembered)
     return found if isinstance(found, dict) else {}
 
@@ -107,7 +108,8 @@ def _addresses(text: str | None) -> tuple[str, ...]:
 
 
 def _port(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and 0 < int(text) < 65536 else None
+    is_number = text is not None and re.fullmatch(r"[0-9]{1,5}", text) is not None
+    return int(text) if text and is_number and 0 < int(text) < 65536 else None
 
 
 def _security(text: str | None) -> Any:

@@ -14,6 +14,7 @@ from pathlib import Path
 from lifeboat.app.private_files import read_private_file
 from lifeboat.app.read_alerts import read_alerts
 from lifeboat.app.read_aws import read_aws
+from lifeboat.app.read_drills import read_compliance, read_drills, read_organisation
 from lifeboat.app.read_notify import read_notify
 from lifeboat.app.read_serve import read_serve
 from lifeboat.app.settings import (
@@ -66,7 +67,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
     dotenv = folder / DOTENV
     variables = Variables(environment, dotenv)
     path = _find_settings_file(config, variables, folder)
-    said = read_settings_file(path) if path else SettingsFile()
+    said = read_settings_file(path) if path else SettingsFile.model_construct()
     base = path.parent if path else folder
     state = state_folder(variables, folder)
     key, key_from = _find_key(variables, said, state, folder, base)
@@ -86,7 +87,11 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
             else tuple(one for one in (dotenv, path or folder / SETTINGS_FILE) if one.is_file())
         ),
         objectives=Objectives(
-            said.objectives.db, said.objectives.files, said.objectives.config, said.objectives.proved
+            said.objectives.db,
+            said.objectives.files,
+            said.objectives.config,
+            said.objectives.proved,
+            said.objectives.rto,
         ),
         limits=Limits(said.limits.threads, said.limits.compression_level),
         stream=StreamSettings(float(said.stream.every), said.stream.outage_hours * HOUR_SECONDS),
@@ -97,6 +102,9 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
         notify=read_notify(config, environment, folder),
         alerts=read_alerts(said.alerts),
         aws=read_aws(said.aws, base),
+        drills=read_drills(said.drills, variables, base),
+        organisation=read_organisation(said.organisation, said.contact),
+        compliance=read_compliance(said.compliance),
         replicas=read_replicas(said.replica, repository, variables, base),
         folder=folder,
         mongod=variables.text("LIFEBOAT_MONGOD"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lifeboat.app.build import build_identity, build_repository, build_store, describe_place, label, machine
@@ -12,12 +12,15 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.sizes import show_bytes
 from lifeboat.operations.replicate.errors import ReplicaGone
 from lifeboat.operations.replicate.lag import Seen, look_at, recall, remember
+from lifeboat.operations.replicate.part import copy_part
 from lifeboat.operations.replicate.places import Found, Place, look_at_place, promote
 from lifeboat.operations.replicate.removing import follow_prune
 from lifeboat.operations.replicate.run import Hurts, look, repair_named, replicate
 from lifeboat.operations.reports import ReplicaReport, ReplicateReport
+from lifeboat.operations.shards import Board, Shard, ShardDone, Sharing
 from lifeboat.operations.verify.damage import name_snapshot
 from lifeboat.operations.verify.rolling import Limits
 from lifeboat.operations.verify.run import verify
@@ -77,6 +80,49 @@ class Replicating:
                 self._progress.note(f"replica {report.name} was brought up to date all the same")
             raise failures[0]
         return ReplicateReport(repository.store.describe(), tuple(done))
+
+    def run_shared(self, words: Sequence[str], how: HowToReplicate, sharing: Sharing) -> ReplicateReport | ShardDone:
+        """One process's part of it; the last one waits for the others, and then does all that is left, as one process does.
+
+        Its figures count what it copied and what the others say they did; what one copied that was killed counts as there before.
+        """
+        if self._settings.as_replica is not None:
+            return self.run(words, how)  # which says what is wrong with that
+        shard, meant = sharing.shard, replicas_meant(self._settings, words, self._settings.folder)
+        repository = build_repository(self._settings, self._clock)
+        what = [repository.id.hex(), *([one.name, str(one.place.location)] for one in meant), asdict(how)]
+        board = Board(repository.state.directory, "replicate", shard, {"what": what}, self._clock)
+        with board.taken():
+            finished, part = board.result() is not None, board.part()
+            if finished:
+                done = ShardDone.of_shard(shard, "replicate", "nothing was left to copy", was_done=True, finished=True)
+                return self.run(words, how) if shard.gathers else done
+            was_done = part is not None
+            if part is None:
+                part = {one.name: self._part(repository, one, how, shard) for one in meant}
+                board.leave(part)
+            if not shard.gathers:
+                objects, size = (sum(copied[at] for copied in part.values()) for at in (0, 1))
+                did = f"{objects:,} objects copied, {show_bytes(size)}"
+                return ShardDone.of_shard(shard, "replicate", did, was_done=was_done)
+            parts = board.gather(
+                sharing.wait_seconds, lambda left: self._progress.note(f"waiting for {left} of {shard.of} shards")
+            )
+            report = self.run(words, how)
+            report = replace(report, replicas=tuple(_with_parts(one, parts) for one in report.replicas))
+            board.finish({})
+            return report
+
+    def _part(self, repository: Repository, one: ReplicaSettings, how: HowToReplicate, shard: Shard) -> list[int]:
+        place = self._place(repository, one, how)
+        assert place is not None
+        now = repository.store.time_there()
+        try:
+            return list(
+                copy_part(one.name, repository.store, repository.description, place, shard, now, self._progress)
+            )
+        except LifeboatError as error:
+            raise _denied_in_words(error) from error
 
     def promote(self) -> int:
         """Make the place that the settings name the repository, if it is marked as a replica; returns how many marks it had."""
@@ -206,6 +252,11 @@ class Replicating:
 
     def _store(self, one: ReplicaSettings, *, create: bool = False, patient: bool = True) -> ObjectStore:
         return build_store(replace(self._settings, repository=one.place), self._clock, create=create, patient=patient)
+
+
+def _with_parts(report: ReplicaReport, parts: Sequence[Mapping[str, Sequence[int]]]) -> ReplicaReport:
+    objects, size = (sum(part.get(report.name, (0, 0))[at] for part in parts) for at in (0, 1))
+    return replace(report, copied_objects=report.copied_objects + objects, copied_bytes=report.copied_bytes + size)
 
 
 def _gone(one: ReplicaSettings, where: str) -> ReplicaGone:

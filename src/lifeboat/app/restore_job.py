@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.operations.reports import PlanStep, PointRow, RestoredPart
+from lifeboat.operations.reports import ErasureReplayed, PlanStep, PointRow, RestoredPart
+from lifeboat.operations.shards import Shard
 from lifeboat.repository.record import Record
 
 
@@ -33,8 +34,14 @@ class Job:
     carry_out: Callable[[], tuple[tuple[RestoredPart, ...], tuple[Finding, ...]]]
     undo_notes: Callable[[], dict[str, object]]
     """What ``undo`` must know of how things are now, before anything is written."""
+    carry_out_share: Callable[[Shard], tuple[int, int]] | None = None
+    """Of files beside the live ones: write what falls to one of several processes; returns how many files and bytes."""
     point: PointRow | None = None
     """Of a database: the instant, where it is none of a snapshot."""
+    replays: tuple[str, ...] = ()
+    """Ids of the erasures that are replayed."""
+    replayed: Callable[[], tuple[ErasureReplayed, ...]] = tuple
+    """After ``carry_out``: what of them was there."""
 
 
 def incomplete(record: Record) -> tuple[Finding, ...]:

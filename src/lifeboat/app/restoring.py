@@ -16,6 +16,7 @@ from lifeboat.app.undoing import Undoing
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, any_problem
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.last_restore import LastRestore, remember_restore
 from lifeboat.operations.proofs import prove_restored
 from lifeboat.operations.reports import (
     PointRow,
@@ -25,12 +26,13 @@ from lifeboat.operations.reports import (
     RestoreRequest,
     RetrievalReport,
 )
+from lifeboat.operations.shards import ShardDone, Sharing
 from lifeboat.operations.status import row_of
 from lifeboat.repository.errors import RetrievalNeeded
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
-from lifeboat.repository.record import Record, show_time
+from lifeboat.repository.record import Record
 
 
 class Restoring:
@@ -88,7 +90,8 @@ class Restoring:
             for job in jobs:
                 job_began = self._clock.monotonic()
                 done, said = job.carry_out()
-                if not (request.over_live and job.record.source != Source.MONGODB):  # in place most is only compared
+                # In place most is only compared.
+                if _all_was_written(job) and not (request.over_live and job.record.source != Source.MONGODB):
                     spent = self._clock.monotonic() - job_began
                     keep_rate(
                         self._repository.state, self._clock, job.record.source, sum(one.bytes for one in done), spent
@@ -103,7 +106,7 @@ class Restoring:
         if request.over_live and not undoing:
             state.write_json(UNDO, {**(state.read_json(UNDO) or {}), "unfinished": None})
         if _is_a_measure(request, jobs):
-            state.write_json("last-restore.json", {"seconds": seconds, "at": show_time(self._clock.now())})
+            remember_restore(state, LastRestore(seconds, self._clock.now()))
         return RestoreReport(
             tuple(row_of(job.record) for job in jobs),
             ", ".join(dict.fromkeys(job.target for job in jobs)),
@@ -112,15 +115,45 @@ class Restoring:
             safety,
             tuple(dict.fromkeys(findings)),
             _point_of(jobs),
+            tuple(one for job in jobs for one in job.replayed()),
+            len({one for job in jobs for one in job.replays}),
         )
 
-    def undo(self) -> RestoreReport:
+    def restore_shared(self, request: RestoreRequest, sharing: Sharing) -> RestoreReport | ShardDone:
+        """Files beside the live ones, by several processes."""
+        from lifeboat.app.sharing_restore import restore_shared
+
+        refuse_no_target(request)
+        self._retrieving.retrieval(request).make_sure()
+        with ExitStack() as stack:
+            (job,) = self._jobs.plan(request, stack, resume=True)
+            job.refuse()
+            return restore_shared(
+                self._repository,
+                request,
+                job,
+                sharing,
+                lambda: self.restore(request, resume=True),
+                clock=self._clock,
+                progress=self._progress,
+            )
+
+    def undo(self, *, without_erasures: bool = False) -> RestoreReport:
         """Go back to what was there before the last restore over live data."""
 
         def back(request: RestoreRequest) -> RestoreReport:
-            return self.restore(request, resume=False, undoing=True)
+            asked = replace(request, without_erasures=without_erasures)
+            return self.restore(asked, resume=False, undoing=True)
 
-        return Undoing(self._settings, self._repository, self._clock, self._progress, self._protecting, back).undo()
+        return Undoing(
+            self._settings,
+            self._repository,
+            self._clock,
+            self._progress,
+            self._protecting,
+            back,
+            without_erasures=without_erasures,
+        ).undo()
 
 
 def _read_all_of_it(request: RestoreRequest, job: Job, said: tuple[Finding, ...]) -> bool:
@@ -129,7 +162,12 @@ def _read_all_of_it(request: RestoreRequest, job: Job, said: tuple[Finding, ...]
         return False
     if job.record.source == Source.MONGODB:
         return not job.has_begun and not any_problem(said)
-    return not said and all(step.action == "write" for step in job.steps)
+    return not said and not job.replayed() and _all_was_written(job)
+
+
+def _all_was_written(job: Job) -> bool:
+    """Whether all of it was brought back by this run: a tree that is gone on with has what an earlier run, or another shard, wrote."""
+    return job.record.source == Source.MONGODB or all(step.action == "write" for step in job.steps)
 
 
 def _is_unchosen(request: RestoreRequest) -> bool:
@@ -141,6 +179,8 @@ def _is_unchosen(request: RestoreRequest) -> bool:
 def _is_a_measure(request: RestoreRequest, jobs: list[Job]) -> bool:
     """Whether it says how long a restore takes when all is lost: of everything, in one run, and not of settings alone."""
     if not _is_unchosen(request) or any(job.begun for job in jobs):
+        return False
+    if not request.over_live and not all(_all_was_written(job) for job in jobs):
         return False
     return any(job.record.source != Source.CONFIG for job in jobs)
 
@@ -160,6 +200,7 @@ def _plan_report(request: RestoreRequest, jobs: list[Job], state: LocalState) ->
         tuple(finding for job in jobs for finding in job.findings),
         estimate(state, amounts),
         _point_of(jobs),
+        erasures=len({one for job in jobs for one in job.replays}),
     )
 
 

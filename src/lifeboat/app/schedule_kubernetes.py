@@ -10,7 +10,7 @@ from lifeboat import __version__
 from lifeboat.app.schedule_install import ScheduleRefused
 from lifeboat.app.settings import S3Location, Settings
 from lifeboat.app.variables import SETTINGS_FILE
-from lifeboat.services.schedule.jobs import plan_jobs
+from lifeboat.services.schedule.jobs import plan_jobs, plan_shared_jobs
 from lifeboat.services.schedule.kubernetes import Cluster, how_to_make_the_secret, manifests, name_of
 
 IMAGE = f"registry.example.com/lifeboat:{__version__}"
@@ -25,6 +25,8 @@ class ClusterRequest:
     secret: str = "lifeboat"
     uploads_claim: str | None = None
     stream: bool = False
+    shards: int = 0
+    """In how many pods files are backed up and everything is verified; 0: in one, as everything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +53,37 @@ def plan_cluster(settings: Settings, folder: Path, request: ClusterRequest) -> C
         )
     if request.stream:
         settings.need_mongodb()
+    files_seconds = settings.objectives.files_seconds if settings.files.paths else None
+    shared = plan_shared_jobs(files_seconds, can_read=settings.key is not None) if request.shards else []
     cluster = Cluster(
         name=folder.name,
         image=request.image,
         namespace=request.namespace,
         secret=request.secret,
-        secrets=_secrets(settings),
-        variables=_variables(settings, place, folder),
+        secrets=secrets_of(settings),
+        variables=variables_of(settings, place, folder),
         settings=_settings_file(folder),
         zone=settings.serve.timezone or "Etc/UTC",
         jobs=tuple(
             plan_jobs(
                 settings.objectives.db_seconds if settings.mongodb.uri else None,
-                settings.objectives.files_seconds if settings.files.paths else None,
+                files_seconds,
                 can_prune=settings.key is not None,
                 has_replicas=bool(settings.replicas),
+                files_are_shared=bool(shared) and files_seconds is not None,
+                has_config=bool(settings.config.paths),
             )
         ),
         stream=request.stream,
         uploads_claim=request.uploads_claim,
+        shards=request.shards,
+        shared=tuple(shared),
     )
+    times = [*((job.name, job.cron) for job in cluster.jobs), *((job.name, job.cron) for job in cluster.shared)]
     return ClusterPlan(
         manifests(cluster),
         how_to_make_the_secret(cluster),
-        {job.name: f"{job.cron} {cluster.zone}" for job in cluster.jobs},
+        {name: f"{cron} {cluster.zone}" for name, cron in times},
     )
 
 
@@ -90,7 +99,7 @@ def write_cluster(plan: ClusterPlan, folder: Path) -> list[str]:
     return [str(folder / name) for name in plan.files]
 
 
-def _secrets(settings: Settings) -> tuple[str, ...]:
+def secrets_of(settings: Settings) -> tuple[str, ...]:
     said = {
         "MONGODB_URI": settings.mongodb.uri,
         "BACKUP_ENCRYPTION_KEY": settings.key,
@@ -101,7 +110,7 @@ def _secrets(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name, one in said.items() if one is not None)
 
 
-def _variables(settings: Settings, place: S3Location, folder: Path) -> dict[str, str]:
+def variables_of(settings: Settings, place: S3Location, folder: Path) -> dict[str, str]:
     said = {
         "LIFEBOAT_REPOSITORY": str(place),
         "AWS_REGION": settings.repository.region,

@@ -14,6 +14,7 @@ from lifeboat.app.source_names import SOURCES, set_up
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.operations.rights import role_of
+from lifeboat.repository.linking import linked_memory
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.roles import Role
@@ -128,7 +129,7 @@ def _newest(repository: Repository, wanted: set[str]) -> tuple[datetime | None, 
     if secret is None or link is None:
         return None, timedelta(), True
     repository.secrets.setdefault(mine, secret)
-    remembered = repository.state.read_json("linked.json") or {}
+    remembered = linked_memory(repository.state)
     is_ours = remembered.get("writer") == mine and remembered.get("head") == link.name
     found: dict[str, Record] = {}
     for record in repository.newest_records(mine, LINKS_AT_MOST):

@@ -11,7 +11,10 @@ from typing import Literal
 from urllib.parse import unquote
 
 from lifeboat.app.aws_settings import AwsSettings
+from lifeboat.app.compliance_settings import ComplianceSettings
+from lifeboat.app.drill_settings import DrillSettings
 from lifeboat.app.notify_settings import NotifySettings
+from lifeboat.app.organisation_settings import OrganisationSettings
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.secret import Secret
@@ -25,6 +28,8 @@ ChecksumMode = Literal["when_required", "when_supported"]
 HOUR_SECONDS = 3600
 PROVED_SECONDS = 8 * 24 * HOUR_SECONDS
 """A weekly verify that is a day late still keeps it."""
+RTO_SECONDS = 4 * HOUR_SECONDS
+"""The mission's: everything is back within four hours."""
 IDENTITY_FILE = "identity.key"
 """In the state folder: the key that ``init`` made, used when nothing else names one."""
 
@@ -107,13 +112,15 @@ class ConfigSettings:
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """How much may be lost at most: the age the newest snapshot of each source may reach."""
+    """How much may be lost at most (the age the newest snapshot of each source may reach), and how long it may take to be back."""
 
     db_seconds: float = HOUR_SECONDS
     files_seconds: float = 24 * HOUR_SECONDS
     config_seconds: float = 24 * HOUR_SECONDS
     proved_seconds: float = PROVED_SECONDS
     """The age that the newest proved snapshot of each source may reach before ``status`` warns."""
+    rto_seconds: float = RTO_SECONDS
+    """How long it may take, from the disaster until everything works again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +190,9 @@ class Settings:
     aws: AwsSettings = field(default_factory=AwsSettings)
     replicas: tuple[ReplicaSettings, ...] = ()
     """Second copies, elsewhere."""
+    drills: DrillSettings = field(default_factory=DrillSettings)
+    organisation: OrganisationSettings = field(default_factory=OrganisationSettings)
+    compliance: ComplianceSettings = field(default_factory=ComplianceSettings)
     as_replica: str | None = None
     """The replica that ``repository`` now stands for; None: the repository itself is meant."""
     folder: Path = Path()
@@ -255,7 +265,9 @@ class Settings:
                 for secret in (one.place.access_key_id, one.place.secret_access_key, one.place.session_token)
             ),
         )
-        texts = {secret.reveal() for secret in secrets if secret} | self.notify.hidden_texts()
+        texts = (
+            {secret.reveal() for secret in secrets if secret} | self.notify.hidden_texts() | self.drills.hidden_texts()
+        )
         if self.mongodb.uri:
             texts |= set(passwords_in_uri(self.mongodb.uri.reveal()))
         return tuple(sorted((text for text in texts if text), key=len, reverse=True))

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from lifeboat.app.settings import HOUR_SECONDS, PROVED_SECONDS, passwords_in_uri
+from lifeboat.app.drill_settings import DrillSettings
+from lifeboat.app.settings import HOUR_SECONDS, PROVED_SECONDS, RTO_SECONDS, passwords_in_uri
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.repository.names import is_label
@@ -25,6 +26,10 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 MOST_THREADS = 64
+LONGEST_SPAN = 80
+"""Characters of a span of time."""
+MOST_SECONDS = 1e10
+"""More than three hundred years: no date can be computed with much more."""
 
 
 class SettingsFileInvalid(SettingsError):
@@ -43,12 +48,13 @@ def read_span(text: object) -> object:
     """Seconds of ``"1h"``, ``"90 min"``, ``"1d 12h"``; what is no text is left for the type check."""
     if not isinstance(text, str):
         return text
-    parts = _SPAN.findall(text)
+    # Many digits without a unit would be looked at from each of them on.
+    parts = _SPAN.findall(text) if len(text) <= LONGEST_SPAN else []
     if not parts or _SPAN.sub("", text).strip():
         raise ValueError('a span of time is written like "30min", "1h" or "1d 12h"')
     seconds = sum(float(number) * _UNIT_SECONDS[unit[0].lower()] for number, unit in parts)
-    if seconds <= 0:
-        raise ValueError("a span of time is longer than nothing")
+    if not 0 < seconds <= MOST_SECONDS:
+        raise ValueError("a span of time is longer than nothing and shorter than three hundred years")
     return seconds
 
 
@@ -104,12 +110,13 @@ def _replica_name(text: str) -> str:
     return text
 
 
+Count = Annotated[int, Field(ge=0, le=100_000)]
 Span = Annotated[float, BeforeValidator(read_span)]
 Reference = Annotated[str, AfterValidator(_only_a_reference)]
 
 
 class Table(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class RepositoryTable(Table):
@@ -146,6 +153,7 @@ class ObjectivesTable(Table):
     files: Span = 24 * HOUR_SECONDS
     config: Span = 24 * HOUR_SECONDS
     proved: Span = PROVED_SECONDS
+    rto: Span = RTO_SECONDS
 
 
 class LimitsTable(Table):
@@ -171,6 +179,7 @@ class ServeJobsTable(Table):
     prune: str | None = None
     carry: str | None = None
     replicate: str | None = None
+    drill: str | None = None
 
 
 class ServeTable(Table):
@@ -179,14 +188,11 @@ class ServeTable(Table):
     stream: bool = True
     jitter: bool = True
     hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]] = []
-    jobs: ServeJobsTable = ServeJobsTable()
+    jobs: ServeJobsTable = Field(default_factory=ServeJobsTable.model_construct)
 
 
 class LogTable(Table):
     form: Literal["json", "console"] | None = None
-
-
-Count = Annotated[int, Field(ge=0, le=100_000)]
 
 
 class RetentionTable(Table):
@@ -271,23 +277,149 @@ class ReplicaTable(Table):
     follow_prune: bool = False
 
 
+class OrganisationTable(Table):
+    """Who answers for all this."""
+
+    name: str = ""
+    application: str = ""
+    systems: list[str] = []
+
+
+class ContactTable(Table):
+    """Somebody who is called."""
+
+    name: str
+    role: str = ""
+    phone: str = ""
+    email: str = ""
+    duties: list[str] = []
+    key_holder: bool = False
+
+
+class ComplianceTable(Table):
+    """What only people can say about the processing."""
+
+    controller: str = ""
+    data_protection_officer: str = ""
+    purposes: list[str] = []
+    data_categories: list[str] = []
+    data_subjects: list[str] = []
+    recipients: list[str] = []
+    transfers: list[str] = []
+    legal_basis: str = ""
+    impact_assessment: str = ""
+    retention_reason: str = ""
+
+
+class _CheckTable(Table):
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+
+
+class CommandCheckTable(_CheckTable):
+    kind: Literal["command"]
+    argv: Annotated[list[str], Field(min_length=1)]
+    cwd: str | None = None
+    timeout: Span = 60.0
+    expect_exit: int = 0
+    expect_text: str = ""
+
+
+class ServiceCheckTable(_CheckTable):
+    kind: Literal["service"]
+    argv: Annotated[list[str], Field(min_length=1)]
+    ready: str
+    cwd: str | None = None
+    timeout: Span = 60.0
+    expect_status: int = 200
+
+
+class HttpCheckTable(_CheckTable):
+    kind: Literal["http"]
+    url: str
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    headers: dict[str, str] = {}
+    secret_headers: dict[str, Reference] = {}
+    body: str | None = None
+    expect_status: int = 200
+    expect_text: str = ""
+    expect_json: dict[str, str | int | float | bool] = {}
+    allow_host: str = ""
+    timeout: Span = 10.0
+
+
+class SignInCheckTable(_CheckTable):
+    kind: Literal["sign-in"]
+    url: str
+    user: str
+    password: Reference
+    form: bool = False
+    user_field: str = "email"
+    password_field: str = "password"
+    expect_status: int = 200
+    token_field: str = ""
+    then_url: str = ""
+    then_status: int = 200
+    allow_host: str = ""
+    timeout: Span = 10.0
+
+
+class QueryCheckTable(_CheckTable):
+    kind: Literal["query"]
+    collection: Annotated[str, Field(pattern=r"^[^.]+\..+$")]
+    filter: str = "{}"
+    count: Count | None = None
+    at_least: Count | None = None
+    at_most: Count | None = None
+    timeout: Span = 60.0
+
+
+class ReferencesCheckTable(_CheckTable):
+    kind: Literal["references"]
+    collection: Annotated[str, Field(pattern=r"^[^.]+\..+$")]
+    field: str
+    root: str
+    strip: str = ""
+
+
+CheckTable = Annotated[
+    CommandCheckTable | ServiceCheckTable | HttpCheckTable | SignInCheckTable | QueryCheckTable | ReferencesCheckTable,
+    Field(discriminator="kind"),
+]
+
+
+class DrillsTable(Table):
+    """How drills are made, and how often."""
+
+    to: Annotated[str, AfterValidator(_uri_without_password)] | None = None
+    folder: str | None = None
+    restore_every: Span = DrillSettings().restore_every_seconds
+    full_every: Span = DrillSettings().full_every_seconds
+    exercise_every: Span = DrillSettings().exercise_every_seconds
+    notify: bool = True
+    check: list[CheckTable] = []
+
+
 class SettingsFile(Table):
     """The whole of ``lifeboat.toml``."""
 
-    repository: RepositoryTable = RepositoryTable()
-    mongodb: MongodbTable = MongodbTable()
-    files: FilesTable = FilesTable()
-    config: ConfigTable = ConfigTable()
-    objectives: ObjectivesTable = ObjectivesTable()
-    limits: LimitsTable = LimitsTable()
-    stream: StreamTable = StreamTable()
-    serve: ServeTable = ServeTable()
-    log: LogTable = LogTable()
-    notify: NotifyTable = NotifyTable()
-    alerts: AlertsTable = AlertsTable()
-    aws: AwsTable = AwsTable()
+    repository: RepositoryTable = Field(default_factory=RepositoryTable.model_construct)
+    mongodb: MongodbTable = Field(default_factory=MongodbTable.model_construct)
+    files: FilesTable = Field(default_factory=FilesTable.model_construct)
+    config: ConfigTable = Field(default_factory=ConfigTable.model_construct)
+    objectives: ObjectivesTable = Field(default_factory=ObjectivesTable.model_construct)
+    limits: LimitsTable = Field(default_factory=LimitsTable.model_construct)
+    stream: StreamTable = Field(default_factory=StreamTable.model_construct)
+    serve: ServeTable = Field(default_factory=ServeTable.model_construct)
+    log: LogTable = Field(default_factory=LogTable.model_construct)
+    notify: NotifyTable = Field(default_factory=NotifyTable.model_construct)
+    alerts: AlertsTable = Field(default_factory=AlertsTable.model_construct)
+    aws: AwsTable = Field(default_factory=AwsTable.model_construct)
     replica: list[ReplicaTable] = []
-    retention: RetentionTable = RetentionTable()
+    organisation: OrganisationTable = Field(default_factory=OrganisationTable.model_construct)
+    contact: list[ContactTable] = []
+    drills: DrillsTable = Field(default_factory=DrillsTable.model_construct)
+    compliance: ComplianceTable = Field(default_factory=ComplianceTable.model_construct)
+    retention: RetentionTable = Field(default_factory=RetentionTable.model_construct)
 
 
 def read_settings_file(path: Path) -> SettingsFile:
@@ -302,17 +434,28 @@ def read_settings_file(path: Path) -> SettingsFile:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
         raise SettingsFileInvalid(f"{path} cannot be read: {reason[0].lower()}{reason[1:]}", "is it yours?") from None
     try:
-        return SettingsFile.model_validate(tomllib.loads(content))
+        return SettingsFile.model_validate(_toml(content))
     except tomllib.TOMLDecodeError as error:
         words = str(error).rstrip(".")
         raise SettingsFileInvalid(
             f"{path} is not TOML: {words[0].lower()}{words[1:]}",
             'texts stand in quotes, lists in brackets: paths = ["/srv/uploads"]',
         ) from None
+    except RecursionError:
+        raise SettingsFileInvalid(f"{path} is nested too deeply", "no setting needs more than two brackets") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
     # Outside the handler, so that the pydantic error, which repeats the values, is not chained to ours.
     raise _in_our_words(path, content, dict(first))
+
+
+def _toml(content: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:
+        raise tomllib.TOMLDecodeError("It holds a number without end") from None
 
 
 def check_table(path: Path | None, said: dict[str, Any]) -> NotifyTable:

@@ -14,11 +14,12 @@ from lifeboat.app.protecting import UNDO, Protecting
 from lifeboat.app.restore_job import TargetMissing, incomplete
 from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
-from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import DatabasePoint, StoredCollection
 from lifeboat.operations.documents_at import DocumentsAt
+from lifeboat.operations.erasing.load import erased_or_refused
 from lifeboat.operations.moments import writer_in
 from lifeboat.operations.pick_documents import Match, NothingFits, Picking, choose
 from lifeboat.operations.put_back_documents import (
@@ -141,6 +142,9 @@ def single_documents(
     with ExitStack() as stack:
         point = _point(repository, clock, request, stack)
         record, stored = point.record, point.by_namespace
+        row = row_of_point(point)
+        instant = record.instant if row is None else row.instant
+        then = erased_or_refused(repository, instant, anyway=request.without_erasures)
         chosen = _collection(stored, request.namespace)
         target = RestoreRequest("db", request.snapshot, request.to, request.over_live, namespaces=(request.namespace,))
         uri, renames = database_target(settings, target, point.databases)
@@ -155,7 +159,15 @@ def single_documents(
         matcher.check()
         parts = _parts_of(stored, chosen)
         progress.begin("looking through what is stored", chosen.bytes + (parts.bytes if parts else 0))
-        picking = Picking(DocumentsAt(point, chosen), live, matcher, wanted, keeps_ids=parts is not None)
+        erasers = then.erased.collections
+        picking = Picking(
+            DocumentsAt(point, chosen),
+            live,
+            matcher,
+            wanted,
+            keeps_ids=parts is not None,
+            eraser=erasers.get(chosen.entry.namespace),
+        )
         found = [picking.look(progress)]
         pickings = [picking]
         if parts is not None and picking.ids:
@@ -166,21 +178,41 @@ def single_documents(
                 by_file,
                 first_number=1 + len(picking.matches),
                 parents=by_file,
+                eraser=erasers.get(parts.entry.namespace),
             )
             found.append(content.look(progress))
             pickings.insert(0, content)
-        findings = incomplete(record)
-        if not findings:
+        left_out = tuple(_left_out(one) for one in pickings if one.erased)
+        if not (lacking := incomplete(record)) and not left_out:
             _refuse_nothing(found[0], request)
-        plan = DocumentsPlan(
-            row_of(record), address_of(uri), tuple(found), request.over_live, findings, row_of_point(point)
-        )
+        findings = (*lacking, *then.findings, *left_out)
+        plan = DocumentsPlan(row_of(record), address_of(uri), tuple(found), request.over_live, findings, row)
         protecting = Protecting(settings, repository, clock, progress)
         yield SingleDocuments(plan, repository, clock, progress, protecting, request, pickings)
 
 
+def _left_out(picking: Picking) -> Finding:
+    """Why something that fits is not shown, and cannot be put back."""
+    documents = sum(picking.erased.values())
+    ids = ", ".join(sorted(picking.erased))
+    return Finding(
+        Level.WARNING,
+        "erased-left-out",
+        picking.stored.entry.namespace,
+        f"{documents:,} fitting {'document was' if documents == 1 else 'documents were'} erased on request ({ids}), wholly or in part, "
+        "and cannot be put back one by one",
+        f"`lifeboat erase status {sorted(picking.erased)[0]}` says why",
+    )
+
+
 def undo_single_documents(
-    repository: Repository, client: Client, clock: Clock, progress: Progress, job: dict[str, Any]
+    repository: Repository,
+    client: Client,
+    clock: Clock,
+    progress: Progress,
+    job: dict[str, Any],
+    *,
+    without_erasures: bool = False,
 ) -> DocumentsReport:
     """Take back what was put back, as far as nobody changed it since."""
     began = clock.monotonic()
@@ -189,10 +221,11 @@ def undo_single_documents(
         names = [str(name).split(".", 1) for name in reader.details[DOCUMENTS_OF]]
         server = TargetServer(client, clock=clock, progress=progress)
         live = [LiveCollection(server, database, name) for database, name in reversed(names)]
-        account = undo_documents(reader, live, progress)
+        then = erased_or_refused(repository, record.instant, anyway=without_erasures)
+        account = undo_documents(reader, live, progress, then.erased)
     collections = tuple(FoundDocuments(one.namespace, one.namespace, 0, 0, 0, 0, 0, 0, ()) for one in live)
     plan = DocumentsPlan(row_of(record), ", ".join(one.namespace for one in live), collections, False)
-    return _report(plan, account, [], clock.monotonic() - began, None)
+    return _report(plan, account, list(then.findings), clock.monotonic() - began, None)
 
 
 def _point(repository: Repository, clock: Clock, request: DocumentsRequest, stack: ExitStack) -> DatabasePoint:

@@ -14,9 +14,10 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.reports import RestoredPart, RestoreReport, RestoreRequest
-from lifeboat.operations.restore_files import chooses_something, remove_what_restore_added, stored_roots
+from lifeboat.operations.stored_trees import chooses_something, stored_roots
 from lifeboat.operations.taking import new_point
 from lifeboat.operations.tree_choice import TreeChoice, inside_tree
+from lifeboat.operations.unrestore_files import remove_what_restore_added
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -46,6 +47,8 @@ class Undoing:
         progress: Progress,
         protecting: Protecting,
         restore: Callable[[RestoreRequest], RestoreReport],
+        *,
+        without_erasures: bool = False,
     ) -> None:
         self._settings = settings
         self._repository = repository
@@ -53,6 +56,7 @@ class Undoing:
         self._progress = progress
         self._protecting = protecting
         self._restore = restore
+        self._without_erasures = without_erasures
 
     def undo(self) -> RestoreReport:
         """Go back to the safety snapshot of the last restore over live data, and remove what that restore had added.
@@ -100,11 +104,16 @@ class Undoing:
             parts=tuple(part for report in reports for part in report.parts),
             findings=tuple(finding for report in reports for finding in report.findings),
             seconds=sum(report.seconds for report in reports),
+            erasures=tuple(one for report in reports for one in report.erasures),
+            erasures_looked_for=max(report.erasures_looked_for for report in reports),
         )
 
     def _undo_documents(self, job: dict[str, Any]) -> RestoreReport:
         with self._live_client() as client:
-            done = undo_single_documents(self._repository, client, self._clock, self._progress, job)
+            anyway = self._without_erasures
+            done = undo_single_documents(
+                self._repository, client, self._clock, self._progress, job, without_erasures=anyway
+            )
         undone = done.written + done.removed + done.already
         part = RestoredPart(done.target, done.target, undone, done.snapshot.bytes, "each document")
         return RestoreReport((done.snapshot,), done.target, (part,), done.seconds, None, done.findings)

@@ -42,6 +42,10 @@ NAMES = (
     "LIFEBOAT_SMTP_FROM",
 )
 SYSTEM_FILE = Path("/etc/lifeboat/lifeboat.toml")
+NAME_AT_MOST_BYTES = 255
+"""Of one part of a path, on every file system of ours; asking for a longer one is an error of the system, not a missing file."""
+PATH_AT_MOST_BYTES = 3500
+"""Of all of it, its slashes not counted: Linux takes 4095, and our own names come behind it."""
 DOTENV = ".env"
 SETTINGS_FILE = "lifeboat.toml"
 
@@ -125,6 +129,13 @@ def state_folder(variables: Variables, folder: Path) -> Path:
 
 def absolute_path(text: str, base: Path) -> Path:
     """The path, with ``~`` and ``..`` resolved by name only: a link is kept as the user named it."""
+    parts = [part.encode("utf-8", "surrogatepass") for part in text.split("/")]
+    if (
+        "\0" in text
+        or any(len(part) > NAME_AT_MOST_BYTES for part in parts)
+        or sum(map(len, parts)) > PATH_AT_MOST_BYTES
+    ):
+        raise SettingsError(f"{text[:60]!r} is no path: no file can be called so", "is another setting meant?")
     try:
         path = Path(text).expanduser()
     except RuntimeError:

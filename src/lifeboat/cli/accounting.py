@@ -10,6 +10,7 @@ import click
 
 from lifeboat.cli.log_lines import CONSOLE, closing_facts, closing_line
 from lifeboat.cli.scrub import hidden_around, scrub
+from lifeboat.cli.shard_options import numbered
 
 if TYPE_CHECKING:
     from lifeboat.app.account import Account, Asked
@@ -62,7 +63,10 @@ def _asked(run: "Run") -> "Asked | None":
         return None
     command = context.command_path.partition(" ")[2]
     kind = context.params.get("what") or context.params.get("action")
-    return Asked(command, f"{command} {kind}" if kind else command, words_as_typed(run), dict(context.params))
+    parameters = dict(context.params)
+    if parameters.get("shard"):
+        parameters["shard"] = numbered(parameters["shard"], run.environment)
+    return Asked(command, f"{command} {kind}" if kind else command, words_as_typed(run), parameters)
 
 
 def words_as_typed(run: "Run") -> str:

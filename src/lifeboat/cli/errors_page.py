@@ -58,7 +58,7 @@ def make_page() -> str:
     modules = sorted(_all_modules(), key=lambda one: one.__name__)
     hints = _hints_where_raised(modules)
     kinds: dict[str, type[LifeboatError]] = {}
-    for kind in sorted(_kinds_below(LifeboatError), key=lambda one: (one.code, len(one.__mro__))):
+    for kind in sorted(_kinds_below(LifeboatError), key=lambda one: (one.code, len(one.__mro__), one.__module__)):
         if kind.__module__.startswith("lifeboat."):
             kinds.setdefault(kind.code, kind)
     page = HEAD + "".join(f"| {int(status)} | {meaning} |\n" for status, meaning in MEANINGS.items())

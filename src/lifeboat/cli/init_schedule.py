@@ -65,7 +65,7 @@ def _ask_mail_server(run: Run) -> None:
     host, _, port = answer.partition(":")
     settings = run.settings()
     answers: dict[tuple[str, str], str | list[str] | int] = {("notify", "smtp_host"): host}
-    if port.isdigit():
+    if port.isdecimal() and len(port) < 6:
         answers["notify", "smtp_port"] = int(port)
     if user := ask_text("User there; empty for none"):
         answers["notify", "smtp_user"] = user

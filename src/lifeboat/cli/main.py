@@ -40,6 +40,7 @@ COMMANDS = {
     "keygen": Row("First steps", "make a key, or print the public half of one"),
     "doctor": Row("First steps", "check settings, key, repository, database and rights"),
     "writer": Row("First steps", "let other machines back up, or prune, without the key"),
+    "recipient": Row("First steps", "whose keys open everything: a second one, a new one"),
     "backup": Row("Every day", "back up the database, the files, the configuration"),
     "aws": Row("First steps", "the bucket at AWS: set up, check, rights, age rules, alarms"),
     "stream": Row("Every day", "archive every change: any moment can be restored"),
@@ -57,11 +58,16 @@ COMMANDS = {
     "timeline": Row("Look", "which moments can be restored; --suspects: what was dropped"),
     "snapshots": Row("Look", "list what is stored, and look inside"),
     "audit": Row("Look", "who did what, and whether that record is whole"),
+    "report": Row("Look", "documents for people: the recovery plan, evidence, drills"),
     "diff": Row("Look", "documents that differ between two instants, or from what is live"),
     "export": Row("Look", "write a snapshot as a mongodump archive or a tar: you can leave"),
     "import": Row("Look", "take in what mongodump wrote, as a snapshot"),
+    "erase": Row("Look", "somebody was erased: no restore brings them back"),
+    "shred": Row("Look", "destroy the keys of a month: nobody opens it again"),
+    "emergency": Row("On the bad day", "data is lost: questions, what is known, one proposal"),
     "retrieve": Row("On the bad day", "from Glacier or Deep Archive: time and cost first"),
     "restore": Row("On the bad day", "bring it back: beside the live data, or over it"),
+    "drill": Row("Before the bad day", "restore for practice: does it come back, and how fast?"),
 }
 
 EXAMPLES = (

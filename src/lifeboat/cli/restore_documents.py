@@ -14,6 +14,9 @@ STOPPED = (
     "each document is as it was or as it was stored; the same command goes on, and `lifeboat restore --undo` goes back"
 )
 
+LONGEST_NUMBERS = 20
+"""Characters of ``4-6``: no list has so many rows that a longer one could be meant."""
+
 
 def restore_documents(
     run: Run, request: DocumentsRequest, only: str | None, *, bypass_validators: bool, dry_run: bool, yes: bool
@@ -78,10 +81,10 @@ def read_numbers(text: str) -> frozenset[int]:
     numbers: set[int] = set()
     for word in text.replace(",", " ").split():
         first, dash, last = word.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
+        if not first.isdecimal() or (dash and not last.isdecimal()) or len(word) > LONGEST_NUMBERS:
             return frozenset()
         begin, end = int(first), int(last or first)
-        if end - begin > 1_000_000:
+        if end - begin > 1_000_000 or len(numbers) > 1_000_000:
             return frozenset()
         numbers |= set(range(begin, end + 1))
     return frozenset(numbers)

@@ -90,6 +90,7 @@ def check_documents(
         raise click.UsageError("--rename and --users do not go with --filter; --to names another database or server")
     check_request(what, snapshot, to, over_live, renames, chosen)
     instant = {name: chosen[name] for name in ("at", "before_op")}
+    instant["without_erasures"] = chosen.get("without_erasures", False)
     return DocumentsRequest(chosen["namespaces"][0], read_wanted(folder, wanted), snapshot, to, over_live, **instant)
 
 

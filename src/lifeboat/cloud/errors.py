@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from botocore import exceptions as boto
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING
 
 from lifeboat.foundation.errors import StorageError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 
 class CloudError(StorageError):
@@ -35,6 +36,12 @@ class CloudRefused(CloudError):
     """AWS finds the request itself wrong; its own sentence is repeated."""
 
     code = "cloud-refused"
+
+
+class PolicyUnreadable(CloudError):
+    """A policy that lies there already is not written as AWS writes one, so nothing can be put beside what it says."""
+
+    code = "policy-unreadable"
 
 
 class CloudNotOffered(CloudError):
@@ -90,9 +97,11 @@ def right_of(service: str, operation: str) -> str:
 @contextmanager
 def in_cloud_words(service: str, action: str) -> Iterator[None]:
     """Turn what AWS refuses inside into an error of ours. Args: action: as in ``"turn on versioning of my-bucket"``."""
+    from botocore import exceptions as boto
+
     try:
         yield
-    except ClientError as error:
+    except boto.ClientError as error:
         raise _in_our_words(service, action, error) from error
     except boto.BotoCoreError as error:
         text = str(error).split("\n")[0].rstrip(".")
@@ -106,10 +115,12 @@ def in_cloud_words(service: str, action: str) -> Iterator[None]:
 
 def code_of(error: BaseException | None) -> str:
     """AWS's own name of a failure; empty for what is none of AWS's."""
+    from botocore.exceptions import ClientError
+
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
-def _in_our_words(service: str, action: str, error: ClientError) -> CloudError:
+def _in_our_words(service: str, action: str, error: "ClientError") -> CloudError:
     code = code_of(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     told = str(error.response.get("Error", {}).get("Message", ""))

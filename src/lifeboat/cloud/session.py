@@ -1,18 +1,17 @@
 """The way to AWS's services, with one set of credentials.
 
-Limits: asks nothing until a client is used; retries are botocore's standard mode, since nothing here is written create-once.
+Limits: nothing of AWS's is loaded or asked until a client is used; retries are botocore's standard mode: nothing here is written create-once.
 """
 
 from dataclasses import dataclass
-from typing import Any
-
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from typing import TYPE_CHECKING, Any
 
 from lifeboat.cloud.errors import in_cloud_words
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.secret import Secret
+
+if TYPE_CHECKING:
+    import boto3
 
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
@@ -82,6 +81,9 @@ class Aws:
         return self._who
 
     def _make(self, service: str, region: str | None) -> Any:
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+
         said = self._access
         config = Config(  # type: ignore[call-arg]
             connect_timeout=CONNECT_SECONDS,
@@ -105,9 +107,12 @@ class Aws:
         except (BotoCoreError, ValueError) as error:
             raise _cannot_be_used(f"AWS's {service}", error) from error
 
-    def _boto(self) -> boto3.session.Session:
+    def _boto(self) -> "boto3.session.Session":
         """One for all clients: it reads the descriptions of services, which are large, once."""
         if self._session is None:
+            import boto3
+            from botocore.exceptions import BotoCoreError
+
             try:
                 self._session = boto3.session.Session()
             except BotoCoreError as error:  # such as a profile that is not there

@@ -17,6 +17,12 @@ SAMPLED_FROM_BYTES = 256 * 1024
 WORTH_IT = 0.97
 """A chunk is stored compressed when it shrinks to at most this: less saves nothing a restore would not pay for."""
 
+UNQUESTIONED_BYTES = 64 * 1024 * 1024
+BELIEVED_RATIO = 200
+"""Memory is given before the first byte is unpacked, so a frame of a few bytes that states a gigabyte would get it. What we write that is larger
+than ``UNQUESTIONED_BYTES`` is full of hashes and shrinks to a half at best.
+"""
+
 _local = threading.local()
 
 
@@ -61,6 +67,8 @@ def decompress_bounded(packed: bytes, largest_bytes: int) -> bytes:
         raise Decompressed("compressed content does not unpack") from error
     if not 0 <= stated <= largest_bytes:
         raise Decompressed(f"a frame states {stated} bytes, more than the {largest_bytes} that are allowed")
+    if stated > max(UNQUESTIONED_BYTES, len(packed) * BELIEVED_RATIO):
+        raise Decompressed(f"a frame of {len(packed)} bytes states {stated}, more than it can hold")
     return decompress(packed, stated)
 
 

@@ -5,7 +5,6 @@ serialisation of their own. The mission's shared key is such a seed that everybo
 """
 
 import base64
-import binascii
 import hashlib
 import os
 import re
@@ -134,7 +133,7 @@ class Identity:
         body = compact[len(TEXT_PREFIX) :]
         try:
             raw = base64.b32decode(body + "=" * (-len(body) % 8))
-        except binascii.Error:
+        except ValueError:  # also what is not ASCII
             raw = b""
         seed, check = raw[:SEED_BYTES], raw[SEED_BYTES:]
         if base64.b32encode(raw).decode("ascii").rstrip("=") != body:

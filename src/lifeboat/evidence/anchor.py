@@ -19,11 +19,11 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.repository.catalog_format import open_anchor, seal_anchor
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import CATALOG, anchor_name, catalog_prefix, digest
-from lifeboat.repository.objects import read_many, write_named
+from lifeboat.repository.objects import read_listed, write_named
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import read_time, show_time
 from lifeboat.repository.writers import CatalogKey, WriterSecret
-from lifeboat.storage.object_store import ObjectStore
+from lifeboat.storage.object_store import ObjectStore, StoredObject
 
 FORMAT = 1
 ENTRIES_AT_MOST = 1000
@@ -131,7 +131,9 @@ def read_anchor(raw: bytes, name: str, secret: CatalogKey, signing_key: bytes, r
         if name != expected or anchor.writer != secret.writer.hex():
             raise ValueError("of another name")
         Ed25519PublicKey.from_public_bytes(signing_key).verify(signatures["writer"], to_be_signed(_LABEL, body))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, InvalidSignature) as error:
+    except (
+        *(KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError, InvalidSignature),
+    ) as error:
         raise ObjectDamaged(
             f"{name} is not an anchor that its writer signed", "somebody may have planted it"
         ) from error
@@ -141,7 +143,7 @@ def read_anchor(raw: bytes, name: str, secret: CatalogKey, signing_key: bytes, r
 def read_anchors(repository: Repository, writer: str) -> Iterator[tuple[str, Anchor | LifeboatError]]:
     """All anchors of a writer whose catalog opens, by number; what does not open comes out as its error."""
     secret, signing_key = repository.secrets[writer], repository.registrations[writer].signing_key
-    for name, raw in read_many(repository.store, anchor_names(repository.store, writer)):
+    for name, raw in read_listed(repository.store, list_anchors(repository.store, writer)):
         try:
             if isinstance(raw, Exception):
                 raise raw
@@ -152,19 +154,26 @@ def read_anchors(repository: Repository, writer: str) -> Iterator[tuple[str, Anc
             yield name, error
 
 
-def anchor_names(store: ObjectStore, writer: str, generation: str = "") -> list[str]:
-    """Names of a writer's anchors in the order of their numbers, oldest month first."""
+def list_anchors(store: ObjectStore, writer: str, generation: str = "") -> list[StoredObject]:
+    """A writer's anchors in the order of their numbers, oldest month first."""
     listed = store.list_under(catalog_prefix(writer, generation))
-    parts = [(stored.name.rsplit("/", 1)[-1], stored.name) for stored in listed]
-    return [name for last, name in sorted(parts) if last.startswith("audit-")]
+    parts = ((stored.name.rsplit("/", 1)[-1], stored) for stored in listed)
+    found = [(last, stored.name, stored) for last, stored in parts if last.startswith("audit-")]
+    return [stored for _, _, stored in sorted(found, key=lambda one: one[:2])]
+
+
+def anchor_names(store: ObjectStore, writer: str, generation: str = "") -> list[str]:
+    """Their names alone."""
+    return [stored.name for stored in list_anchors(store, writer, generation)]
 
 
 def remembered(said: Mapping[str, Any]) -> Anchored | None:
     """What the state folder has of the last anchor, if it makes sense."""
     try:
         known = Anchored(**{one.name: said[one.name] for one in fields(Anchored)})
-        bytes.fromhex(str(known.sha256)), bytes.fromhex(known.hash)
-        return known if known.number >= 1 and known.last >= 1 else None
+        bytes.fromhex(str(known.sha256)), bytes.fromhex(known.hash), bytes.fromhex(known.log)
+        is_sound = type(known.number) is type(known.last) is int and min(known.number, known.last) >= 1
+        return known if is_sound else None
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -16,6 +16,7 @@ from lifeboat.evidence.anchor import (
     ENTRIES_AT_MOST,
     Anchored,
     anchor_names,
+    list_anchors,
     read_anchor,
     remembered,
     write_anchor,
@@ -24,13 +25,15 @@ from lifeboat.evidence.entry import Entry
 from lifeboat.evidence.log import AuditLog, Line
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.repository.local_state import LocalState
-from lifeboat.repository.objects import read_many
+from lifeboat.repository.objects import read_listed
 from lifeboat.repository.writers import WriterSecret
 from lifeboat.storage.object_store import ObjectStore
 
 HINT = "audit-anchored.json"
 BEGAN_ANEW = "began anew"
 NOT_AS_ANCHORED = "not as anchored"
+LARGEST_START = 2**40
+"""No log becomes so large, and a file system may refuse to look further behind its end than its files can be."""
 
 
 @dataclass
@@ -93,8 +96,8 @@ class Anchoring:
     def _differing(self, entries: list[Entry], before: Anchored) -> list[Entry]:
         anchored: dict[int, str] = {}
         signing_key = self.secret.signing_key().public_key().public_bytes_raw()
-        names = [one for one in anchor_names(self.store, self.secret.writer.hex()) if f"-{before.log}-" in one]
-        for name, raw in read_many(self.store, names):
+        listed = [one for one in list_anchors(self.store, self.secret.writer.hex()) if f"-{before.log}-" in one.name]
+        for name, raw in read_listed(self.store, listed):
             if isinstance(raw, LifeboatError) and raw.worth_retrying:
                 raise raw
             if isinstance(raw, bytes):
@@ -109,7 +112,7 @@ class Anchoring:
 def _from_the_last_anchored(log: AuditLog, said: Mapping[str, Any]) -> list[Line]:
     """The lines that are entries, from the last anchored one on where that still is as it was; else all of them."""
     start = said.get("start")
-    if isinstance(start, int):
+    if isinstance(start, int) and 0 <= start < LARGEST_START:
         found = [line for line in log.lines(start) if line.entry is not None]
         if found and found[0].entry is not None and found[0].entry.hash == said.get("hash"):
             return found

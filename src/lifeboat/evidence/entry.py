@@ -90,12 +90,11 @@ def make_entry(content: Mapping[str, Any], *, seq: int, log: str, previous: str,
 def parse_entry(line: bytes) -> Entry:
     """An entry of the file; raises ``ValueError``. A line that is not written as we write it is none: bytes are compared elsewhere."""
     try:
-        fields = json.loads(line)
+        entry = read_entry(json.loads(line))
+        if entry.line() != line:
+            raise ValueError("not canonical")
     except RecursionError as error:
         raise ValueError("nested too deep") from error
-    entry = read_entry(fields)
-    if entry.line() != line:
-        raise ValueError("not canonical")
     return entry
 
 

@@ -40,20 +40,18 @@ def vanishing_folder(prefix: str, within: Path | None = None) -> Iterator[Path]:
     Args:
         within: Where it is made; else where temporary files go.
     """
-    folder, owner = Path(tempfile.mkdtemp(prefix=prefix, dir=within)), os.getpid()
-    try:
-        janitor = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _JANITOR, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C at the terminal is for us, not for it
-        )
-    except BaseException:
-        folder.rmdir()
-        raise
+    # A name of 96 random bits is nobody's: so it can be told to the janitor before there is a folder to be left behind.
+    folder, owner = Path(within or tempfile.gettempdir()) / f"{prefix}{os.urandom(12).hex()}", os.getpid()
+    janitor = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _JANITOR, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C at the terminal is for us, not for it
+    )
     assert janitor.stdin is not None and janitor.stdout is not None
     try:
         janitor.stdout.readline()  # From now on no signal but SIGKILL ends it.
+        folder.mkdir(mode=0o700)
         yield folder
     finally:
         if os.getpid() == owner:  # a fork of us has no say in it

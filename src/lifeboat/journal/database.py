@@ -70,7 +70,7 @@ class Database:
                 self.trouble = f"{self.path}: {error}"
                 if is_last or not _is_damage(error) or not self._move_aside():
                     break
-            except (OSError, ValueError, TypeError, OverflowError, _Newer) as error:
+            except (OSError, ValueError, TypeError, OverflowError, RecursionError, _Newer) as error:
                 # Not only the disk's: what lies in a damaged row may be anything.
                 self.trouble = f"{self.path}: {getattr(error, 'strerror', None) or error}"
                 break

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lifeboat.crypto.identity import Identity
-from lifeboat.foundation.errors import SettingsError
 from lifeboat.operations.proofs import Proofs
+from lifeboat.operations.reason import check_text
 from lifeboat.operations.reports import SnapshotRow
 from lifeboat.operations.status import row_of
 from lifeboat.repository.errors import KeyMissing, SnapshotUnknown
@@ -14,24 +14,6 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.statements import NOTHING_SAID, Standing, Verb, record_digest, write_statements
 from lifeboat.retention.periods import GRACE
-
-TEXT_AT_MOST = 200
-
-
-class TextTooLong(SettingsError):
-    """The reason that somebody gave is longer than any list can show, or empty."""
-
-    code = "text-too-long"
-
-
-def check_text(text: str) -> str:
-    """The reason on one line; raises ``TextTooLong``, also for none at all."""
-    words = " ".join(text.split())
-    if not words or len(words) > TEXT_AT_MOST:
-        raise TextTooLong(
-            f"the reason to keep a snapshot has {len(words)} characters", f"say it in 1 to {TEXT_AT_MOST} characters"
-        )
-    return words
 
 
 def list_snapshots(repository: Repository, *, forgotten: bool) -> list[SnapshotRow]:

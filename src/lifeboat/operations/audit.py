@@ -185,7 +185,7 @@ class Audit:
 
     def _gone(self) -> Iterator[Finding]:
         """The end of a writer's anchors that this machine made, or saw, and that is there no more."""
-        seen = dict(self.state.read_json(SEEN) or {})
+        seen = self._seen()
         known, own = remembered(self._mine), str(self._mine.get("writer"))
         if known is not None and known.number >= seen.get(own, [0])[0]:
             seen[own] = [known.number, known.sha256]
@@ -211,7 +211,16 @@ class Audit:
                 last = max(anchors, key=lambda one: one.number)
                 newest[writer] = [last.number, last.sha256]
         with suppress(SettingsError):  # a hint
-            self.state.write_json(SEEN, {**(self.state.read_json(SEEN) or {}), **newest})
+            self.state.write_json(SEEN, {**self._seen(), **newest})
+
+    def _seen(self) -> dict[str, list[Any]]:
+        """By writer, number and hash of its newest anchor that this machine has seen; what makes no sense is left out."""
+        said = self.state.read_json(SEEN) or {}
+        return {
+            writer: one
+            for writer, one in said.items()
+            if isinstance(one, list) and len(one) == 2 and isinstance(one[0], int) and isinstance(one[1], str)
+        }
 
 
 def _after(since: datetime | None, found: list[Finding], anchors: list[Anchor]) -> list[Finding]:

@@ -6,7 +6,7 @@ Memory: what the run holds in flight, one block, one group of small files, and o
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.file_groups import SMALL_FILE_BYTES, Group, Grouping
 from lifeboat.operations.large_files import LargeFile
+from lifeboat.operations.shards import Shard
 from lifeboat.operations.taking import Taken, Taking, finding_to_json
 from lifeboat.operations.tree_memory import Remembered, TreeMemory, memory_path, other_memories
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
@@ -70,8 +71,12 @@ def backup_trees(
     exclude: Sequence[str] = (),
     one_filesystem: bool = False,
     progress: Progress,
+    seen_by: Callable[[int], Sequence[Path]] = lambda root: (),
 ) -> Taken:
     """Take one snapshot of some trees. Files that vanish, change or cannot be read are findings, not failures.
+
+    Args:
+        seen_by: For a root, by its number, the memories of shards that have read its files for this snapshot (``read_share``).
 
     Raises:
         FilesRootMissing: A root is not there.
@@ -85,14 +90,8 @@ def backup_trees(
         memories = []
         try:
             for number, root in enumerate(roots):
-                place = (
-                    taking.repository.state.directory,
-                    taking.writer.writer.hex(),
-                    run.generation,
-                    run.class_,
-                    f"{root.path}",
-                )
-                memory = TreeMemory(memory_path(*place), walk_order, other_memories(*place))
+                place = _memory_place(taking, run, root)
+                memory = TreeMemory(memory_path(*place), walk_order, other_memories(*place), seen_by(number))
                 memories.append(memory)
                 tree = _Tree(taking, run, root, f"tree/{number}", memory, troubles, progress)
                 trees.append(tree.back_up(patterns, one_filesystem))
@@ -103,6 +102,67 @@ def backup_trees(
             for memory in memories:
                 memory.close()
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one shard stored. Args: items, bytes: files that fell to it, and their content."""
+
+    items: int
+    bytes: int
+    new_bytes: int
+    stored_bytes: int
+
+
+def read_share(
+    taking: Taking,
+    roots: Sequence[Root],
+    shard: Shard,
+    memory_at: Callable[[int], Path],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    one_filesystem: bool = False,
+    progress: Progress,
+) -> Share:
+    """Read and store the files that fall to one of several processes; what it saw is left for ``backup_trees``, which commits all of it.
+
+    Findings are not collected: whoever commits walks everything, and meets what cannot be read himself.
+
+    Args:
+        memory_at: Where to leave, for a root by its number, what was seen.
+    """
+    patterns = Patterns(include=include, exclude=exclude)
+    troubles = _Troubles(progress)
+    items = size = 0
+    with taking.run() as run:
+        progress.begin(f"{taking.source}, {shard}", None)
+        memories = []
+        try:
+            for number, root in enumerate(roots):
+                place = _memory_place(taking, run, root)
+                memory = TreeMemory(memory_at(number), walk_order, [memory_path(*place), *other_memories(*place)])
+                memories.append(memory)
+                tree = _Tree(taking, run, root, f"tree/{number}", memory, troubles, progress, shard)
+                stored = tree.back_up(patterns, one_filesystem)
+                items, size = items + stored.entries, size + stored.content_bytes
+            run.leave()
+            for memory in memories:
+                memory.keep()
+        finally:
+            for memory in memories:
+                memory.close()
+    return Share(items, size, run.new_bytes, run.stored_bytes)
+
+
+def _memory_place(taking: Taking, run: Run, root: Root) -> tuple[Path, str, str, str, str]:
+    return (
+        taking.repository.state.directory,
+        taking.writer.writer.hex(),
+        run.generation,
+        run.class_,
+        f"{root.path}",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +221,9 @@ class _Tree:
         memory: TreeMemory,
         troubles: _Troubles,
         progress: Progress,
+        shard: Shard | None = None,
     ) -> None:
+        self._shard = shard
         self._clock = taking.clock
         self._run = run
         self._root = root
@@ -181,6 +243,8 @@ class _Tree:
     def back_up(self, patterns: Patterns, one_filesystem: bool) -> _StoredTree:
         with FileReader(self._root.path, on_trouble=self._troubles, clock=self._clock) as reader:
             for entry in self._walk(patterns, one_filesystem):
+                if self._shard is not None and not _falls_to(self._shard, entry):
+                    continue
                 self._take(entry, reader)
                 if len(self._waiting) > 64:
                     self._write_ready()
@@ -262,6 +326,8 @@ class _Tree:
             chunks = b"".join(dict.fromkeys(piece[0] for piece in pieces))
         if entry.kind == "file":
             self._memory.remember(Remembered(entry.stamp, entry.path, chunks, line))
+        if self._shard is not None:
+            return  # the manifest is written by whoever commits
         self._lines += line
         if len(self._lines) >= MIB:
             self._flush_lines(last=False)
@@ -271,6 +337,13 @@ class _Tree:
         self._lines.clear()
         if last:
             self._stream.extend(self._line_cutter.finish())
+
+
+def _falls_to(shard: Shard, entry: Entry) -> bool:
+    """Whether a shard reads this; all names of one inode fall to the same, which stores their content once."""
+    if entry.kind != "file":
+        return False
+    return shard.holds_name(entry.stamp[-16:] if entry.link_count > 1 else entry.path)
 
 
 def _is_ready(waiting: _Waiting) -> bool:

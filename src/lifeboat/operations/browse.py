@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from lifeboat.operations.database_point import stored_collections
 from lifeboat.operations.reports import ContentRow
-from lifeboat.operations.restore_files import stored_roots
+from lifeboat.operations.stored_trees import stored_roots
 from lifeboat.operations.tree_choice import PathUnknown
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository

@@ -7,20 +7,28 @@ What comes out is plain text: nothing in it is encrypted any more.
 import gzip
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from bson import decode, encode
+
+from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import DatabasePoint, StoredCollection
+from lifeboat.operations.erased import NOTHING_ERASED, Erased, Eraser
+from lifeboat.operations.erasing.names import ErasedNames
 from lifeboat.operations.reports import ExportReport
-from lifeboat.operations.restore_files import content_of, stored_roots
 from lifeboat.operations.status import row_of
+from lifeboat.operations.stored_trees import content_of, lines_of, stored_roots
 from lifeboat.repository.names import Source
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.files.tar_write import TarWriter
+from lifeboat.sources.mongodb.catalog import LENIENT
+from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.dump.archive_write import write_archive
 from lifeboat.sources.mongodb.dump.dumped import Dump, Dumped, accounts
 from lifeboat.sources.mongodb.dump.folder_write import GZIP_LEVEL, ExportRefused, write_folder
@@ -41,6 +49,7 @@ def export(
     with_users: bool = True,
     compress: bool = False,
     progress: Progress,
+    erased: Erased = NOTHING_ERASED,
 ) -> ExportReport:
     """Write a snapshot, or a database as of any moment, to ``out``.
 
@@ -48,9 +57,10 @@ def export(
         form: One of ``FORMATS``; None: an archive for a database, a tar for files.
         out: A file that does not exist, an empty or new folder, or ``-`` for standard output.
         namespaces: Only these databases or collections; empty for all.
+        erased: What must not leave the repository any more.
 
     Raises:
-        ExportRefused: The form does not fit the snapshot, or the place is taken.
+        ExportRefused: Changes would come along, in which nobody can be left out; The form does not fit the snapshot, or the place is taken.
     """
     reader = what.reader if isinstance(what, DatabasePoint) else what
     source = Source(reader.record.source)
@@ -62,21 +72,49 @@ def export(
         )
     progress.begin("exporting", reader.record.total_bytes)
     has_oplog = False
+    left_out: Counter[str] = Counter()
     if form == TAR:
         with _file_at(out, compress) as file:
-            items = _write_tar(reader, file, progress)
+            items = _write_tar(reader, file, progress, erased, left_out)
     else:
         point = what if isinstance(what, DatabasePoint) else DatabasePoint(reader)
         has_oplog = point.has_changes
         chosen = _choose(point.collections, namespaces)
-        dump = _dump_of(point, chosen, with_users and not namespaces, progress)
-        items = sum(one.documents for one in chosen)
+        _refuse_changes(point, chosen, erased)
+        dump = _dump_of(point, chosen, with_users and not namespaces, progress, erased, left_out)
         if form == ARCHIVE:
             with _file_at(out, compress) as file:
                 write_archive(file.write, dump)
         else:
             write_folder(_empty_folder(out), dump, compress=compress)
-    return ExportReport(row_of(reader.record), form, out, items, has_oplog=has_oplog)
+        items = sum(one.documents for one in chosen) - left_out[_WHOLE]
+    findings = _left_out(left_out, "file" if form == TAR else "document")
+    return ExportReport(row_of(reader.record), form, out, items, has_oplog=has_oplog, findings=findings)
+
+
+_WHOLE = ""
+"""Counts what was left out whole, by whatever erasure."""
+
+
+def _left_out(counts: Counter[str], what: str) -> tuple[Finding, ...]:
+    found = []
+    for erasure, count in sorted(counts.items()):
+        if erasure != _WHOLE:
+            message = f"{count:,} {what if count == 1 else what + 's'} of erasure {erasure} did not come along, or not in full"
+            found.append(Finding(Level.OK, "erased-left-out", erasure, message, f"`lifeboat erase status {erasure}`"))
+    return tuple(found)
+
+
+def _refuse_changes(point: DatabasePoint, chosen: Sequence[StoredCollection], erased: Erased) -> None:
+    """Changes that mongorestore replays cannot be looked at document by document: a part of one would be there."""
+    hurt = [one.entry.namespace for one in chosen if one.entry.namespace in erased.collections]
+    series = [one for one in chosen if one.entry.namespace in hurt and one.entry.is_series]
+    if hurt and (point.has_changes or series):
+        raise ExportRefused(
+            f"from {hurt[0]} somebody was erased, who cannot be left out of {'what changed meanwhile' if point.has_changes else 'a time series'}",
+            "restore it beside the live data (`lifeboat restore db --to NAME`) and export from there with mongodump; "
+            "or --without-erasures",
+        )
 
 
 def _choose(stored: Sequence[StoredCollection], namespaces: Sequence[str]) -> list[StoredCollection]:
@@ -90,11 +128,21 @@ def _choose(stored: Sequence[StoredCollection], namespaces: Sequence[str]) -> li
     return [one for one in stored if not wanted or {one.entry.database, one.entry.namespace} & wanted]
 
 
-def _dump_of(point: DatabasePoint, chosen: Sequence[StoredCollection], with_users: bool, progress: Progress) -> Dump:
+def _dump_of(
+    point: DatabasePoint,
+    chosen: Sequence[StoredCollection],
+    with_users: bool,
+    progress: Progress,
+    erased: Erased,
+    left_out: Counter[str],
+) -> Dump:
     def counted(blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:
             progress.advance(len(block))
             yield block
+
+    def allowed(eraser: Eraser | None, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        return blocks if eraser is None else _without_erased(eraser, blocks, left_out)
 
     def collection(one: StoredCollection) -> Dumped:
         kind = one.entry.kind if one.entry.kind in ("view", "timeseries") else "collection"
@@ -103,7 +151,7 @@ def _dump_of(point: DatabasePoint, chosen: Sequence[StoredCollection], with_user
             one.entry.name,
             kind,
             one.entry.metadata,
-            lambda: counted(point.read_chunks(one.entry)),
+            lambda: allowed(erased.collections.get(one.entry.namespace), counted(point.read_chunks(one.entry))),
         )
 
     def accounts_of(kind: str) -> list[bytes]:
@@ -120,13 +168,37 @@ def _dump_of(point: DatabasePoint, chosen: Sequence[StoredCollection], with_user
     )
 
 
-def _write_tar(reader: SnapshotReader, file: BinaryIO, progress: Progress) -> int:
+def _without_erased(eraser: Eraser, blocks: Iterator[bytes], left_out: Counter[str]) -> Iterator[bytes]:
+    for block in blocks:
+        kept = []
+        for begin, end in spans_of(block):
+            document = bytes(block[begin:end])
+            opened = decode(document, codec_options=LENIENT)
+            erasure = eraser.erasure_of(opened)
+            if erasure is not None:
+                left_out[erasure] += 1
+                left_out[_WHOLE] += 1
+                continue
+            less, trimmed = eraser.without(opened)
+            left_out.update(trimmed)
+            kept.append(encode(less, codec_options=LENIENT) if trimmed else document)
+        if kept:
+            yield b"".join(kept)
+
+
+def _write_tar(
+    reader: SnapshotReader, file: BinaryIO, progress: Progress, erased: Erased, left_out: Counter[str]
+) -> int:
     roots = stored_roots(reader)
     items = 0
     with TarWriter(file) as tar:
         for root in roots:
             prefix = b"" if len(roots) == 1 else os.fsencode(root.path).strip(b"/")
+            names = ErasedNames(erased, root.path, (entry for entry, _ in lines_of(reader, root)))
             for entry, blocks in content_of(reader, root):
+                if (erasure := names.of(entry)) is not None:
+                    left_out[erasure] += entry.kind != "directory"
+                    continue
                 tar.put(prefix, entry, blocks)
                 items += 1
                 progress.advance(entry.size, 1)

@@ -1,12 +1,12 @@
-"""Keep what every generation needs locked as long as what is stored now: description, registrations, rescue kit.
+"""Keep what every generation needs locked as long as what is stored now: description, registrations, rescue kit, ledger.
 
 They are written once and needed for ever, so no lock set at writing is long enough. Once a month each machine that backs up goes on with
-it; where backups stop, these locks end with those of the last packs.
+it; where backups stop, these locks end with those of the last packs. A writer may not list the ledger: whoever holds a key goes on with that.
 """
 
 from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.repository.names import CONFIG, PROBES
+from lifeboat.repository.names import CONFIG, LEDGER, PROBES
 from lifeboat.repository.open_repository import Repository
 from lifeboat.retention.periods import generation_of
 from lifeboat.storage.conformance.hooks import unwrapped
@@ -23,6 +23,8 @@ def hold_locks(repository: Repository) -> list[Finding]:
     try:
         generation = generation_of(repository.store.time_there())
         names = [one.name for one in repository.store.list_under(CONFIG) if _describes(one.name)]
+        if repository.identity is not None:
+            names += [one.name for one in repository.store.list_under(LEDGER)]
         done = {"generation": generation, "names": names}
         if repository.state.read_json(REMEMBERED) == done:
             return []

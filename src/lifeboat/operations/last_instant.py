@@ -54,5 +54,5 @@ def last_instant(state: LocalState) -> LastInstant | None:
         return LastInstant(
             ClusterTime(int(seconds), int(increment)), databases, str(said["writer"]), str(said["snapshot"])
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None

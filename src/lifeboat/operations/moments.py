@@ -104,9 +104,10 @@ def _instant(written: str, now: datetime) -> datetime:
     except ValueError:
         raise MomentUnclear(f"the time {written!r} cannot be read", f"write it {EXAMPLES}") from None
     if instant.tzinfo is None:
-        here = instant.astimezone()
-        raise MomentUnclear(
-            f"the time {written!r} has no time zone, and an hour beside the disaster is the wrong hour",
-            f"in this machine's zone it is {here.isoformat()}; in UTC {written}Z",
-        )
+        what = f"the time {written!r} has no time zone, and an hour beside the disaster is the wrong hour"
+        try:
+            here = instant.astimezone().isoformat()
+        except (ValueError, OverflowError):  # the first or the last day that there is
+            raise MomentUnclear(what, EXAMPLES) from None
+        raise MomentUnclear(what, f"in this machine's zone it is {here}; in UTC {written}Z")
     return instant

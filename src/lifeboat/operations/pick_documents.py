@@ -10,14 +10,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bson import decode
+
 from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import StoredCollection
 from lifeboat.operations.documents_at import DocumentsAt, Look, Origin
+from lifeboat.operations.erased import Eraser
 from lifeboat.operations.reports import ChangedField, DocumentRow, FoundDocuments
 from lifeboat.operations.touched import HELD_AT_MOST_BYTES, held_bytes
 from lifeboat.sources.mongodb.by_id import id_of, id_only
-from lifeboat.sources.mongodb.catalog import Document
+from lifeboat.sources.mongodb.catalog import LENIENT, Document
 from lifeboat.sources.mongodb.document_words import differences, id_text, summary
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.empty_timestamps import id_element
@@ -91,6 +94,10 @@ class Picking:
     ids_of: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     """The same by number, of those that can be picked."""
     keeps_ids: bool = False
+    eraser: Eraser | None = None
+    """Documents that were erased are passed over."""
+    erased: Counter[str] = field(default_factory=Counter)
+    """How many of those that fit, by id of the erasure."""
     _chunks: dict[int, bytes] = field(default_factory=dict)
     _held_bytes: int = 0
     """Of what happened to documents that can be picked."""
@@ -161,6 +168,7 @@ class Picking:
         return found
 
     def _compare(self, look: Look, spans: Sequence[Span]) -> None:
+        spans = [(begin, end) for begin, end in spans if not self._was_erased(look.block[begin:end])]
         documents = [look.block[begin:end] for begin, end in spans]
         if self.keeps_ids:
             self.ids.extend((element[0], element[5:]) for element in map(id_of, documents))
@@ -176,6 +184,16 @@ class Picking:
         self._chunks[look.chunk] = look.chunk_id
         for position in sorted(differing):
             self._take(origins[position], documents[position], differing[position])
+
+    def _was_erased(self, document: bytes) -> bool:
+        """Whether it must not come back; one of which only fields must not cannot come back alone either."""
+        if self.eraser is None:
+            return False
+        opened = decode(document, codec_options=LENIENT)
+        found = self.eraser.erasure_of(opened) or next(iter(self.eraser.without(opened)[1]), None)
+        if found is not None:
+            self.erased[found] += 1
+        return found is not None
 
     def _take(self, origin: Origin, document: bytes, there: bytes | None) -> None:
         if origin.write is not None:

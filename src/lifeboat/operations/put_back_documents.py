@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bson import decode
+
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.finding import Finding, Level
@@ -16,13 +18,14 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.backup_mongodb import write_catalog
 from lifeboat.operations.database_point import stored_collections
+from lifeboat.operations.erased import NOTHING_ERASED, Erased, Eraser
 from lifeboat.operations.pick_documents import Match, Picking
 from lifeboat.operations.taking import Taken, Taking
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
 from lifeboat.repository.writing import Run
 from lifeboat.sources.mongodb.by_id import id_of, id_only
-from lifeboat.sources.mongodb.catalog import CollectionEntry
+from lifeboat.sources.mongodb.catalog import LENIENT, CollectionEntry
 from lifeboat.sources.mongodb.document_words import elements_of, id_text
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.live_documents import LiveCollection
@@ -51,6 +54,18 @@ class Account:
     removed: int = 0
     findings: list[Finding] = field(default_factory=list)
 
+    def erased(self, namespace: str, erasure: str) -> None:
+        """A document that was replaced was erased since, and stays as it is."""
+        self.findings.append(
+            Finding(
+                Level.WARNING,
+                "erased-left-out",
+                namespace,
+                f"a document that was there before was erased on request since ({erasure}), and was not put back",
+                f"`lifeboat erase status {erasure}` says why",
+            )
+        )
+
     def add(self, namespace: str, document: bytes, result: PutBack) -> None:
         self.ends[result.end] += 1
         if result.end in (End.SKIPPED, End.REFUSED) and len(self.findings) < FINDINGS_AT_MOST:
@@ -64,6 +79,11 @@ class Account:
                     "mend what is in the way, then run the same command again" if refused else "look at it again",
                 )
             )
+
+
+def _erasure(eraser: Eraser, document: bytes) -> str | None:
+    opened = decode(document, codec_options=LENIENT)
+    return eraser.erasure_of(opened) or next(iter(eraser.without(opened)[1]), None)
 
 
 def protect_documents(taking: Taking, chosen: Chosen) -> Taken:
@@ -108,8 +128,14 @@ def put_back_documents(chosen: Chosen, progress: Progress, *, bypass_validators:
     return account
 
 
-def undo_documents(reader: SnapshotReader, live: Iterable[LiveCollection], progress: Progress) -> Account:
-    """Put back what was replaced and take out what was added, as far as nobody changed it since."""
+def undo_documents(
+    reader: SnapshotReader, live: Iterable[LiveCollection], progress: Progress, erased: Erased = NOTHING_ERASED
+) -> Account:
+    """Put back what was replaced and take out what was added, as far as nobody changed it since.
+
+    Args:
+        erased: What must not come back: it stays as it is.
+    """
     account = Account()
     before = {one.entry.namespace: one for one in stored_collections(reader)}
     for collection in live:
@@ -118,7 +144,12 @@ def undo_documents(reader: SnapshotReader, live: Iterable[LiveCollection], progr
         progress.begin("undoing", None, len(written))
         stream = before[collection.namespace].stream
         blocks = iter(()) if stream is None else reader.stream(reader.streams()[stream])
+        eraser = erased.collections.get(collection.namespace)
         for document in _documents(blocks):
+            if eraser is not None and (erasure := _erasure(eraser, document)):
+                written.pop(id_only(document), None)
+                account.erased(collection.namespace, erasure)
+                continue
             digest = written.pop(id_only(document), None)
             if digest is not None:
                 account.add(

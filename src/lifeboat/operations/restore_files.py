@@ -5,9 +5,8 @@ Memory: a batch of manifest lines, what the reader holds ahead, and a few chunks
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,38 +15,28 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
-from lifeboat.operations.reports import PlanStep, RestoredPart
+from lifeboat.operations.erased import NOTHING_ERASED, Erased
+from lifeboat.operations.erasing.names import ErasedNames
+from lifeboat.operations.reports import ErasureReplayed, PlanStep, RestoredPart
+from lifeboat.operations.shards import Shard
+from lifeboat.operations.stored_trees import StoredRoot, stored_roots
 from lifeboat.operations.tree_choice import TreeChoice, whole_paths
 from lifeboat.operations.tree_content import Line, batches, with_content
 from lifeboat.operations.tree_preview import preview_tree, room_for
-from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.files.directories import Directories
-from lifeboat.sources.files.entry import Entry, walk_order
+from lifeboat.sources.files.entry import Entry
 from lifeboat.sources.files.errors import PathRefused
 from lifeboat.sources.files.manifest import decode
 from lifeboat.sources.files.patterns import Patterns
 from lifeboat.sources.files.target import make_ready, remove_mark
-from lifeboat.sources.files.walk import open_root
 from lifeboat.sources.files.write import TreeWriter
-
-EVERYTHING = TreeChoice()
 
 
 class NothingChosen(TargetRefused):
     """The patterns leave nothing to restore."""
 
     code = "nothing-chosen"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRoot:
-    """A tree of the snapshot: the folder it was taken from, and the names in it if only some were taken."""
-
-    path: Path
-    stream: str
-    entries: int
-    names: tuple[str, ...]
 
 
 class TreeRestore:
@@ -67,6 +56,7 @@ class TreeRestore:
         paths: Sequence[str] = (),
         clock: Clock,
         progress: Progress,
+        erased: Erased = NOTHING_ERASED,
     ) -> None:
         self._reader = reader
         self._target = target
@@ -80,6 +70,9 @@ class TreeRestore:
         self._patterns = {root.path: self.choice.patterns(root.path) for root in self.roots}
         if paths:
             self.roots = [root for root in self.roots if self._patterns[root.path] is not None]
+        self._erased = erased
+        self._names: dict[Path, ErasedNames] = {}
+        self._left_out: Counter[tuple[Path, str]] = Counter()
         self._findings: list[Finding] = []
         self._too_small: list[Finding] = []
 
@@ -117,6 +110,10 @@ class TreeRestore:
     def refuse(self) -> None:
         """Raise what must stop this restore before anything is protected or written."""
         if self._picky and not any(True for root in self.roots for _ in self._chosen(root)):
+            if any(self._names[root.path].of(entry) for root in self.roots for entry, _ in self._asked_for(root)):
+                raise NothingChosen(
+                    "all that is chosen was erased, and does not come back", "`lifeboat erase list` says what, and when"
+                )
             raise NothingChosen(
                 "the patterns choose nothing in this snapshot", "see `lifeboat snapshots SNAPSHOT PATH`"
             )
@@ -132,9 +129,56 @@ class TreeRestore:
         remove_mark(self._target)
         return parts, tuple(self._findings)
 
+    def carry_out_share(self, shard: Shard) -> tuple[int, int]:
+        """Write the files that fall to one of several processes, and nothing else; returns how many, and their bytes.
+
+        Directories, links and the end of it are for whoever carries all of it out afterwards: it finds these files there.
+        """
+        assert self._target is not None
+        self._progress.begin(f"restoring files, {shard}")
+        label, several = self._reader.record.snapshot.encode(), len(self.roots) > 1
+        if several:
+            make_ready(self._target, in_place=False, label=label)
+        items = size = 0
+        for root in self.roots:
+            where = self._place(root)
+            self._stay_below_the_target(where)
+            with TreeWriter(
+                where,
+                mode="new-place",
+                label=label,
+                goes_on=several,
+                beside=str(shard.number),
+                on_trouble=self._findings.append,
+                clock=self._clock,
+            ) as writer:
+                own = (line for line in self._chosen(root) if _falls_to(shard, line[0]))
+                for batch in batches(own):
+                    missing = batch
+                    if writer.something_there:
+                        missing = [line for line in batch if not writer.already_there(line[0])]
+                    for entry, blocks in with_content(self._reader, missing):
+                        writer.put(entry, blocks)
+                        for _ in blocks:
+                            pass
+                    items, size = items + len(batch), size + sum(entry.size for entry, _ in batch)
+                    self._progress.advance(sum(entry.size for entry, _ in batch), len(batch))
+                writer.leave()
+        return items, size
+
     def chunks(self) -> Iterator[bytes]:
         """Those that hold the content of what is chosen."""
         return (chunk for root in self.roots for _, pieces in self._chosen(root) for chunk, _, _ in pieces)
+
+    @property
+    def replayed(self) -> tuple[ErasureReplayed, ...]:
+        """After ``carry_out``: what the ledger of erasures kept from coming back."""
+        return tuple(
+            ErasureReplayed(erasure, str(self._place(root)), self._left_out[root.path, erasure])
+            for root in self.roots
+            for path, erasure in sorted(self._left_out, key=str)
+            if path == root.path
+        )
 
     @property
     def _picky(self) -> bool:
@@ -157,8 +201,10 @@ class TreeRestore:
             ) as writer,
             _Untouched(where, self._reader.record.instant) as untouched,
         ):
-            for batch in batches(self._chosen(root)):
-                missing = [line for line in batch if not untouched(line[0]) and not writer.already_there(line[0])]
+            for batch in batches(self._chosen(root, self._left_out)):
+                missing = batch
+                if writer.something_there:
+                    missing = [line for line in batch if not untouched(line[0]) and not writer.already_there(line[0])]
                 for entry, blocks in with_content(self._reader, missing):
                     writer.put(entry, blocks)
                     if not entry.hard_link_to:
@@ -187,8 +233,24 @@ class TreeRestore:
                     f"{where} leads out of {self._target} through a symlink", "restore the trees one by one"
                 )
 
-    def _chosen(self, root: StoredRoot) -> Iterator[Line]:
-        lines = (decode(line) for line in self._reader.lines(self._streams[root.stream]))
+    def _chosen(self, root: StoredRoot, left_out: Counter[tuple[Path, str]] | None = None) -> Iterator[Line]:
+        """Args: left_out: where those are counted that were chosen and must not come back."""
+        names = self._names.get(root.path)
+        if names is None:
+            names = ErasedNames(self._erased, root.path, (entry for entry, _ in self._lines(root)))
+            self._names[root.path] = names
+        for line in self._asked_for(root):
+            erasure = names.of(line[0])
+            if erasure is None:
+                yield line
+            elif left_out is not None and line[0].kind != "directory":
+                left_out[root.path, erasure] += 1
+
+    def _lines(self, root: StoredRoot) -> Iterator[Line]:
+        return (decode(line) for line in self._reader.lines(self._streams[root.stream]))
+
+    def _asked_for(self, root: StoredRoot) -> Iterator[Line]:
+        lines = self._lines(root)
         patterns = self._patterns[root.path]
         if patterns is None or not self._picky:
             return lines
@@ -205,33 +267,8 @@ class TreeRestore:
                 yield entry, pieces
 
 
-def stored_roots(reader: SnapshotReader) -> list[StoredRoot]:
-    """The trees of a snapshot of files or configuration."""
-    streams = reader.streams()
-    try:
-        roots = [
-            StoredRoot(
-                Path(str(one["path"])), str(one["stream"]), int(one["entries"]), tuple(map(str, one.get("names", ())))
-            )
-            for one in reader.details["roots"]
-        ]
-        if any(root.stream not in streams or "\0" in str(root.path) for root in roots):
-            raise ValueError("no such stream or path")
-        return roots
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ObjectDamaged(f"the root of snapshot {reader.record.snapshot[:8]} names no trees") from error
-
-
-def chooses_something(reader: SnapshotReader, choice: TreeChoice) -> bool:
-    """Whether any name of the snapshot is chosen."""
-    for root in stored_roots(reader):
-        patterns = choice.patterns(root.path)
-        if patterns is None:
-            continue
-        entries = (decode(line)[0] for line in _lines(reader, root.stream))
-        if any(True for _ in patterns.select(entries, lambda entry: entry)):
-            return True
-    return False
+def _falls_to(shard: Shard, entry: Entry) -> bool:
+    return entry.kind == "file" and not entry.hard_link_to and shard.holds_name(entry.path)
 
 
 class _Untouched:
@@ -266,65 +303,3 @@ def _takes(patterns: Patterns, path: bytes) -> bool:
     if patterns.excludes(path, False) or any(patterns.excludes(folder, True) for folder in above):
         return False
     return patterns.includes(path, False) or any(patterns.includes(folder, True) for folder in above)
-
-
-def content_of(reader: SnapshotReader, root: StoredRoot) -> Iterator[tuple[Entry, Iterator[bytes]]]:
-    """Every entry of a tree with its data; what is not read of one is passed over when the next is asked for."""
-    lines = (decode(line) for line in reader.lines(reader.streams()[root.stream]))
-    for batch in batches(lines):
-        for entry, blocks in with_content(reader, batch):
-            yield entry, blocks
-            if not entry.hard_link_to:
-                for _ in blocks:
-                    pass
-
-
-def remove_what_restore_added(
-    restored: SnapshotReader, before: SnapshotReader | None, choice: TreeChoice = EVERYTHING
-) -> None:
-    """Delete the names that are in one snapshot and not in the other: what a restore in place had added.
-
-    Args:
-        choice: That of the restore: what it did not choose it did not add, and somebody made it since.
-    """
-    earlier = {root.path: root for root in stored_roots(before)} if before else {}
-    for root in stored_roots(restored):
-        patterns = choice.patterns(root.path)
-        if patterns is None or not root.path.is_dir():
-            continue
-        was = earlier.get(root.path)
-        kept = _paths(before, was.stream) if before and was else iter(())
-        chosen = patterns.select((decode(line)[0] for line in _lines(restored, root.stream)), lambda entry: entry)
-        added = list(_only_in_first((entry.path for entry in chosen), kept))
-        directories = open_root(root.path)
-        try:
-            for path in reversed(added):
-                parent, _, name = path.rpartition(b"/")
-                with suppress(OSError):  # gone already, or something new lies in it: both stay as they are
-                    fd = directories.open(parent)
-                    was_there = os.stat(fd)
-                    try:
-                        os.unlink(name, dir_fd=fd)
-                    except IsADirectoryError:
-                        os.rmdir(name, dir_fd=fd)
-                    os.utime(fd, ns=(was_there.st_atime_ns, was_there.st_mtime_ns))
-        finally:
-            directories.close()
-
-
-def _paths(reader: SnapshotReader, stream: str) -> Iterator[bytes]:
-    return (decode(line)[0].path for line in _lines(reader, stream))
-
-
-def _lines(reader: SnapshotReader, stream: str) -> Iterator[bytes]:
-    return reader.lines(reader.streams()[stream])
-
-
-def _only_in_first(first: Iterator[bytes], second: Iterator[bytes]) -> Iterator[bytes]:
-    """Merge two sequences in walk order."""
-    other = next(second, None)
-    for path in first:
-        while other is not None and walk_order(other) < walk_order(path):
-            other = next(second, None)
-        if other != path:
-            yield path

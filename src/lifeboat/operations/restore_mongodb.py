@@ -12,7 +12,8 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import DatabasePoint
-from lifeboat.operations.reports import PlanStep, RestoredPart
+from lifeboat.operations.erased import NOTHING_ERASED, Erased
+from lifeboat.operations.reports import ErasureReplayed, PlanStep, RestoredPart
 from lifeboat.repository.local_state import LocalState
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.land_window import Changes
@@ -39,6 +40,10 @@ class DatabaseRestore:
     namespaces: Sequence[str]
     renames: Sequence[str]
     state: LocalState
+    erased: Erased = NOTHING_ERASED
+    """What must not come back."""
+    replayed: tuple[ErasureReplayed, ...] = ()
+    """After ``carry_out``: what of it was there."""
 
     def __post_init__(self) -> None:
         self._stored = self.point.by_namespace
@@ -86,6 +91,7 @@ class DatabaseRestore:
                 finished=self._finished(),
                 mark=self._mark,
                 changes=self._changes(),
+                erased=self.erased.collections,
             )
         except LifeboatError:
             progress.note(
@@ -93,6 +99,11 @@ class DatabaseRestore:
                 "else drop those collections"
             )
             raise
+        self.replayed = tuple(
+            ErasureReplayed(one.erasure, namespace, one.documents, one.trimmed)
+            for namespace, several in report.erased.items()
+            for one in several
+        )
         how = "documents, indexes, options" if compare == "full" else "counts, indexes, options"
         came = {landing.namespace: landing.entry for landing in plan.landings}
         parts = tuple(

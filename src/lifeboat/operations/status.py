@@ -10,16 +10,17 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_seconds
 from lifeboat.operations.archive_status import archives, check_archives, is_fresh, judged_archive, labels_of
 from lifeboat.operations.doctor.stream import check_stream
+from lifeboat.operations.last_restore import last_restore
 from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.replicate.lag import Seen, check_replicas, standing
 from lifeboat.operations.reports import ArchiveStatus, SnapshotRow, SourceStatus, StatusReport
+from lifeboat.operations.same_machine import same_machine_warning
 from lifeboat.operations.verify.run import check_ages, last_verify
 from lifeboat.repository.names import Source, typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record, read_time, show_time
 from lifeboat.repository.statements import NOTHING_SAID, record_digest
-from lifeboat.storage.conformance.hooks import Inspectable, unwrapped
 from lifeboat.storage.errors import StorageDenied
 
 
@@ -122,7 +123,7 @@ def status(
         *check_replicas(copies, replica_seconds, now),
         *same_machine_warning(repository),
     ]
-    restored = repository.state.read_json("last-restore.json") or {}
+    restored = last_restore(repository.state)
     return StatusReport(
         repository=repository.store.describe(),
         repository_id=repository.id.hex(),
@@ -131,7 +132,7 @@ def status(
         stored_bytes=_stored_bytes(repository, now, size_may_be_seconds),
         head=repository.head(),
         findings=tuple(findings),
-        last_restore_seconds=restored.get("seconds"),
+        last_restore_seconds=restored.seconds if restored else None,
         last_verify=last_verify(repository),
         archives=tuple(found),
         replicas=copies,
@@ -171,7 +172,7 @@ def _silent_writers(
 def _stored_bytes(repository: Repository, now: datetime, may_be_seconds: float) -> int | None:
     """None where the rights end before everything: a guarded writer's do."""
     known = repository.state.read_json(SIZE) or {} if may_be_seconds else {}
-    with suppress(KeyError, TypeError, ValueError):
+    with suppress(KeyError, TypeError, ValueError, OverflowError):
         if timedelta() <= now - read_time(known["at"]) < timedelta(seconds=may_be_seconds):
             return int(known["bytes"])
     try:
@@ -205,20 +206,3 @@ def check_proofs(
         )
     hint = "`lifeboat verify --level full --max-minutes 20`, every night, where the key is"
     return [Finding(Level.WARNING, "not-proved", name, message, hint)]
-
-
-def same_machine_warning(repository: Repository) -> list[Finding]:
-    """A repository on the machine that it protects draws a warning every time."""
-    place = unwrapped(repository.store)
-    if isinstance(place, Inspectable) and not place.on_this_machine():
-        return []
-    where = repository.store.describe()
-    return [
-        Finding(
-            Level.WARNING,
-            "same-machine",
-            where,
-            "the repository lies on this machine: what takes the machine takes the backups too",
-            "set LIFEBOAT_REPOSITORY=s3://bucket/prefix, or keep a second copy elsewhere: `lifeboat replicate PLACE`",
-        )
-    ]

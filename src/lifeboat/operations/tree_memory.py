@@ -8,9 +8,12 @@ stamp ‖ path ‖ chunk ids (32 bytes each) ‖ manifest line.
 """
 
 import hashlib
+import heapq
+import io
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -40,26 +43,39 @@ class TreeMemory:
         order: A path's key in walk order.
         others: Memories of earlier months or of the other class, the likeliest first: the first that is there is read where there is none of
             this one yet. What they know counts where its chunks were carried forward (the run is asked for each), and nowhere else.
+        parts: What shards of this run have seen, each its own files: read instead of what the last run saw.
     """
 
-    def __init__(self, path: Path, order: Callable[[bytes], bytes], others: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        order: Callable[[bytes], bytes],
+        others: Sequence[Path] = (),
+        parts: Sequence[Path] = (),
+    ) -> None:
         self._path = path
         self._read_from = next((one for one in (path, *others) if one.exists()), path)
         self._order = order
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        self._old = self._read_old()
+        in_order = (_read(part) for part in parts)
+        self._old = heapq.merge(*in_order, key=lambda seen: order(seen.path)) if parts else _read(self._read_from)
         self._next: Remembered | None = None
         self._next_order = b""
-        self._file: BinaryIO = os.fdopen(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-        self._writer = zstandard.ZstdCompressor(level=1).stream_writer(self._file)
-        self._writer.write(_MAGIC)
         self._pending = bytearray()
+        self._file: BinaryIO | None = None
+        with suppress(OSError):
+            self._file = os.fdopen(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        self._writer = zstandard.ZstdCompressor(level=1).stream_writer(self._file or io.BytesIO())
+        self._write(_MAGIC)
         self._advance()
 
     def close(self) -> None:
         """End; without ``keep`` before, the old memory stays."""
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+            with suppress(OSError):
+                self._temporary.unlink(missing_ok=True)
 
     def recall(self, path: bytes, stamp: bytes) -> Remembered | None:
         """An unchanged file, or None. Paths must be asked for in walk order."""
@@ -74,30 +90,33 @@ class TreeMemory:
         """Note a file of this run, in walk order. An empty stamp makes the next run read it."""
         self._pending += _HEAD.pack(*map(len, seen)) + b"".join(seen)
         if len(self._pending) >= _BUFFER_BYTES:
-            self._writer.write(self._pending)
+            self._write(self._pending)
             self._pending.clear()
 
     def keep(self) -> None:
         """Replace the old memory: the snapshot is committed."""
-        self._writer.write(self._pending)
-        self._writer.flush(zstandard.FLUSH_FRAME)
-        os.fsync(self._file.fileno())
-        os.replace(self._temporary, self._path)
+        self._write(self._pending)
+        if self._file is None:
+            return
+        with suppress(OSError):
+            self._writer.flush(zstandard.FLUSH_FRAME)
+            os.fsync(self._file.fileno())
+            os.replace(self._temporary, self._path)
+
+    def _write(self, content: bytes | bytearray) -> None:
+        """A memory that cannot be written is given up: the next run reads those files again, and nothing is lost."""
+        if self._file is None:
+            return
+        try:
+            self._writer.write(content)
+        except OSError:
+            self.close()
+            self._file = None
 
     def _advance(self) -> None:
         self._next = next(self._old, None)
         if self._next is not None:
             self._next_order = self._order(self._next.path)
-
-    def _read_old(self) -> Iterator[Remembered]:
-        """What the last run saw; ends early, without a word, where the file is missing or damaged."""
-        try:
-            with open(self._read_from, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-                if stream.read(len(_MAGIC)) != _MAGIC:
-                    return
-                yield from _rows(stream)
-        except (OSError, zstandard.ZstdError):
-            return
 
 
 def memory_path(folder: Path, writer: str, generation: str, class_: str, stream: str) -> Path:
@@ -116,6 +135,17 @@ def other_memories(folder: Path, writer: str, generation: str, class_: str, stre
     before = generation_before(generation)
     places = ((generation, other), (before, "short"), (before, "long"))
     return [memory_path(folder, writer, month, one, stream) for month, one in places]
+
+
+def _read(path: Path) -> Iterator[Remembered]:
+    """What a run saw; ends early, without a word, where the file is missing or damaged."""
+    try:
+        with open(path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+            if stream.read(len(_MAGIC)) != _MAGIC:
+                return
+            yield from _rows(stream)
+    except (OSError, zstandard.ZstdError):
+        return
 
 
 def _rows(stream: zstandard.ZstdDecompressionReader) -> Iterator[Remembered]:

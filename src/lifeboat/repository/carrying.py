@@ -15,7 +15,7 @@ from lifeboat.crypto.identity import Identity, to_base64
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.repository.catalog_format import joined_names, split_names
 from lifeboat.repository.description import Description
-from lifeboat.repository.errors import NewerFormat, ObjectDamaged, SaidByNobody
+from lifeboat.repository.errors import NewerFormat, ObjectDamaged
 from lifeboat.repository.names import Class, Source, carry_name, digest, is_generation, packs_prefix
 from lifeboat.repository.objects import write_named
 from lifeboat.repository.record import read_time, show_time
@@ -121,7 +121,6 @@ def open_carry(raw: bytes, name: str, description: Description) -> Carry:
         fingerprint = named.recipient.fingerprint.hex()
         if fingerprint in signatures and named.recipient.has_signed(message, signatures[fingerprint]):
             return replace(carry, signer=fingerprint)
-    raise SaidByNobody(
-        f"{name} is signed by nobody who may say that",
-        "was it a custodian who was removed? Else somebody planted it",
+    raise description.signed_by_nobody(
+        name, message, signatures, "was it a custodian who was removed? Else somebody planted it"
     )

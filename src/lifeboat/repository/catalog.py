@@ -26,7 +26,7 @@ from lifeboat.repository.names import (
     packs_prefix,
     stated_digest,
 )
-from lifeboat.repository.objects import read_many, read_verified
+from lifeboat.repository.objects import read_listed, read_many, read_verified, too_large
 from lifeboat.repository.quarantine import quarantined, spoilt_in
 from lifeboat.repository.record import Record, record_from_json
 from lifeboat.repository.statements import (
@@ -40,7 +40,7 @@ from lifeboat.repository.statements import (
 )
 from lifeboat.repository.writers import CatalogKey, Registration
 from lifeboat.storage.errors import StorageDenied
-from lifeboat.storage.object_store import ObjectStore
+from lifeboat.storage.object_store import ObjectStore, StoredObject
 
 Opened = TypeVar("Opened")
 
@@ -63,21 +63,24 @@ class Catalog:
         # Snapshots of one month need nearly the same packs: their names are kept once, or hourly ones of a terabyte fill the memory.
         shared: dict[bytes, bytes] = {}
         for writer, secret in self.secrets.items():
-            names = self._catalog_names(writer, "snapshot-")
-            for name, record in self._opened(names, partial(self._open_record, secret)):
+            for name, record in self._opened(self._listed(writer, "snapshot-"), partial(self._open_record, secret)):
                 if isinstance(record, Record):
                     record = replace(record, packs=tuple([shared.setdefault(pack, pack) for pack in record.packs]))
                 yield name, record
 
     def record_at(self, writer: str, name: str) -> Record | LifeboatError:
         """One record of a writer whose catalog opens, or why it does not open."""
-        opened = self._opened([name], partial(self._open_record, self.secrets[writer]))
-        return next(one for _, one in opened)
+        return next(
+            one
+            for _, one in self._opened_of(
+                read_many(self.store, [name]), partial(self._open_record, self.secrets[writer])
+            )
+        )
 
     def unlinked_records(self, writer: str, linked: set[str]) -> list[Record]:
         """A writer's records whose object hash is not in ``linked``, oldest first."""
-        names = [name for name in self._catalog_names(writer, "snapshot-") if stated_digest(name) not in linked]
-        opened = self._opened(names, partial(self._open_record, self.secrets[writer]))
+        listed = [one for one in self._listed(writer, "snapshot-") if stated_digest(one.name) not in linked]
+        opened = self._opened(listed, partial(self._open_record, self.secrets[writer]))
         return sorted((one for _, one in opened if isinstance(one, Record)), key=lambda record: record.finished)
 
     def snapshots(self) -> list[Record]:
@@ -109,7 +112,7 @@ class Catalog:
                 name=name,
             )
 
-        yield from self._opened(self._catalog_names(writer, "index-", generation), open_one)
+        yield from self._opened(self._listed(writer, "index-", generation), open_one)
 
     def chunk_table(
         self, writer: str, generation: str, source: str, class_: str, *, first: Collection[bytes] = frozenset()
@@ -144,8 +147,8 @@ class Catalog:
 
     def carries(self, writer: str, generation: str = "") -> Iterator[tuple[str, Carry | LifeboatError]]:
         """What was said to have been carried into one generation of a writer, or into any; what does not count comes out as its error."""
-        names = self._catalog_names(writer, "carry-", generation)
-        yield from self._opened(names, lambda raw, name: open_carry(raw, name, self.description))
+        listed = self._listed(writer, "carry-", generation)
+        yield from self._opened(listed, lambda raw, name: open_carry(raw, name, self.description))
 
     def carried_packs(
         self, writer: str, generation: str, source: Source, class_: Class, known: ChunkTable
@@ -203,19 +206,31 @@ class Catalog:
             elif (index.source, index.class_) == (source, class_):
                 yield from index.packs
 
-    def links(self, writer: str) -> Iterator[tuple[str, Link | LifeboatError]]:
-        """The links of one writer in the order of their numbers; damaged ones as their error."""
+    def links(
+        self, writer: str, generations: Collection[str] | None = None
+    ) -> Iterator[tuple[str, Link | LifeboatError]]:
+        """The links of one writer (of these generations alone) in the order of their numbers; damaged ones as their error."""
         signing_key = self.registrations[writer].signing_key
-        yield from self._opened(
-            self._catalog_names(writer, "link-"), lambda raw, name: open_link(raw, name, signing_key, self.id)
-        )
+        listed = [
+            one for one in self._listed(writer, "link-") if generations is None or one.name.split("/")[2] in generations
+        ]
+        yield from self._opened(listed, lambda raw, name: open_link(raw, name, signing_key, self.id))
+
+    def names_in_catalog(self, writer: str, kinds: tuple[str, ...]) -> tuple[list[str], ...]:
+        """The names of what is of each of these kinds (``"snapshot-"``, ``"link-"``) in a writer's catalog, of one listing."""
+        found: dict[str, list[str]] = {kind: [] for kind in kinds}
+        for stored in self._listed(writer, kinds):
+            last = stored.name.rpartition("/")[2]
+            found[next(kind for kind in kinds if last.startswith(kind))].append(stored.name)
+        return tuple(found.values())
 
     def statements(self) -> Iterator[tuple[str, Statement | LifeboatError]]:
         """What was said about the snapshots of every writer whose catalog opens; what does not count comes out as its error."""
         for writer in self.secrets:
             verbs = tuple(f"{verb}-" for verb in Verb)
-            names = [name for name in self._catalog_names(writer, "") if name.rsplit("/", 1)[-1].startswith(verbs)]
-            yield from self._opened(names, lambda raw, name: open_statement(raw, name, self.description))
+            yield from self._opened(
+                self._listed(writer, verbs), lambda raw, name: open_statement(raw, name, self.description)
+            )
 
     def standings(self) -> dict[str, Standing]:
         """What all statements that count come to, by ``record_digest``."""
@@ -224,9 +239,11 @@ class Catalog:
     def newest_link(self, writer: str) -> Link | None:
         """The writer's newest link that opens."""
         signing_key = self.registrations[writer].signing_key
-        for name in reversed(self._catalog_names(writer, "link-")):
+        for stored in reversed(self._listed(writer, "link-")):
+            if too_large(stored):
+                continue
             try:
-                return open_link(read_verified(self.store, name), name, signing_key, self.id)
+                return open_link(read_verified(self.store, stored.name), stored.name, signing_key, self.id)
             except LifeboatError as error:
                 if error.worth_retrying:
                     raise
@@ -234,13 +251,16 @@ class Catalog:
 
     def newest_records(self, writer: str, links_at_most: int) -> Iterator[Record | LifeboatError]:
         """The records of a writer's newest links, newest link first: what was stored lately, without opening the whole catalog."""
-        places = {stated_digest(name): name for name in self._catalog_names(writer, "snapshot-")}
+        places = {stated_digest(one.name): one for one in self._listed(writer, "snapshot-")}
         signing_key = self.registrations[writer].signing_key
-        newest = list(reversed(self._catalog_names(writer, "link-")))[:links_at_most]
+        newest = list(reversed(self._listed(writer, "link-")))[:links_at_most]
         for _, link in self._opened(newest, lambda raw, name: open_link(raw, name, signing_key, self.id)):
             for digest in reversed(link.records) if isinstance(link, Link) else ():
                 if digest in places:
-                    yield self.record_at(writer, places[digest])
+                    yield from (
+                        one
+                        for _, one in self._opened([places[digest]], partial(self._open_record, self.secrets[writer]))
+                    )
 
     def heads(self) -> dict[str, str]:
         """The newest link of every writer whose catalog may be listed here: a guarded writer's rights end at its own."""
@@ -256,17 +276,24 @@ class Catalog:
         """Head of the catalog: one hash over the newest link of every writer."""
         return head_of_catalog(self.heads())
 
-    def _catalog_names(self, writer: str, kind: str, generation: str = "") -> list[str]:
-        """Names of one kind (``"index-"``, ``"snapshot-"``, ``"link-"``) in a writer's catalog, sorted by their last part."""
+    def _listed(self, writer: str, kinds: str | tuple[str, ...], generation: str = "") -> list[StoredObject]:
+        """What is of these kinds (``"index-"``, ``"snapshot-"``, ``"link-"``) in a writer's catalog, sorted by the last part of the name."""
         listed = self.store.list_under(catalog_prefix(writer, generation))
-        parts = [(stored.name.rsplit("/", 1)[-1], stored.name) for stored in listed]
-        return [name for last, name in sorted(parts) if last.startswith(kind)]
+        parts = ((stored.name.rsplit("/", 1)[-1], stored) for stored in listed)
+        found = [(last, stored.name, stored) for last, stored in parts if last.startswith(kinds)]
+        return [stored for _, _, stored in sorted(found, key=lambda one: one[:2])]
 
     def _opened(
-        self, names: list[str], open_one: Callable[[bytes, str], Opened]
+        self, listed: list[StoredObject], open_one: Callable[[bytes, str], Opened]
     ) -> Iterator[tuple[str, Opened | LifeboatError]]:
         """Read and open objects; damage comes out in place of what was opened, a store that is away is raised."""
-        for name, raw in read_many(self.store, names):
+        return self._opened_of(read_listed(self.store, listed), open_one)
+
+    @staticmethod
+    def _opened_of(
+        read: Iterator[tuple[str, bytes | Exception]], open_one: Callable[[bytes, str], Opened]
+    ) -> Iterator[tuple[str, Opened | LifeboatError]]:
+        for name, raw in read:
             if isinstance(raw, LifeboatError) and not raw.worth_retrying:
                 yield name, raw
                 continue

@@ -7,7 +7,7 @@ writer's catalog key for it too (docs/format.md, sections 4 and 5). Killed in be
 from dataclasses import replace
 
 from lifeboat.crypto.identity import Recipient
-from lifeboat.repository.description import NamedRecipient, write_description
+from lifeboat.repository.description import NamedRecipient
 from lifeboat.repository.errors import WriterExists, WriterMissing
 from lifeboat.repository.names import CATALOG, stated_digest
 from lifeboat.repository.open_repository import Repository
@@ -28,7 +28,7 @@ def add_custodian(repository: Repository, name: str, custodian: Recipient) -> in
             f"key {custodian.fingerprint_short} is a recipient's: it opens everything already",
             "a custodian needs a key of its own",
         )
-    _publish(repository, (*description.custodians, NamedRecipient(name, custodian)))
+    repository.publish(replace(description, custodians=(*description.custodians, NamedRecipient(name, custodian))))
     return open_catalogs(repository)
 
 
@@ -45,7 +45,8 @@ def remove_custodian(repository: Repository, name: str) -> Recipient:
             f"no custodian is called {name}", f"custodians: {known}; writers are never removed, their snapshots age"
         )
     _repeat_what_was_removed(repository, leaving.recipient)
-    _publish(repository, tuple(one for one in repository.description.custodians if one is not leaving))
+    staying = tuple(one for one in repository.description.custodians if one is not leaving)
+    repository.publish(replace(repository.description, custodians=staying))
     return leaving.recipient
 
 
@@ -82,13 +83,3 @@ def open_catalogs(repository: Repository) -> int:
     if opened:
         repository.take_registrations()
     return opened
-
-
-def _publish(repository: Repository, custodians: tuple[NamedRecipient, ...]) -> None:
-    signer = repository.need_identity()
-    repository.refuse_replica("another description")
-    before = repository.description
-    after = replace(before, revision=before.revision + 1, custodians=custodians)
-    write_description(repository.store, after, [signer])
-    repository.description = after
-    repository.state.check_pins(after.repository, after.fingerprints(), after.revision)

@@ -92,7 +92,7 @@ def open_data_key(stored: bytes, identity: Identity, repository: bytes, generati
     if fingerprint not in key_object.wrapped_for:
         raise KeyNotARecipient(
             f"the data key {name} was not wrapped for key {identity.recipient.fingerprint_short}",
-            "it is older or newer than this recipient; use another recipient's key",
+            "it is older than this recipient: where another recipient's key is, `lifeboat recipient open` opens it",
         )
     info = _info(repository, key_object.writer, key_object.run, fingerprint, key_object.generation)
     key = unwrap(key_object.wrapped_for[fingerprint], identity, info)

@@ -7,7 +7,14 @@ from typing import Any
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.foundation.errors import LifeboatError
-from lifeboat.repository.errors import DescriptionDoubtful, NewerFormat, NoRepository, ObjectDamaged
+from lifeboat.repository.errors import (
+    DescriptionDoubtful,
+    NewerFormat,
+    NoRepository,
+    ObjectDamaged,
+    SaidByFormer,
+    SaidByNobody,
+)
 from lifeboat.repository.names import CONFIG, description_name, digest
 from lifeboat.repository.objects import list_small, read_verified, write_named
 from lifeboat.storage.object_store import ObjectStore
@@ -38,12 +45,38 @@ class Description:
     """Fingerprints (hex) of those of its recipients whose signatures hold."""
     custodians: tuple[NamedRecipient, ...] = ()
     """Who opens every catalog and may have snapshots forgotten, and opens no content."""
+    former: tuple[NamedRecipient, ...] = ()
+    """Recipients who were taken away: what they signed counts no longer, and was not planted by a stranger."""
 
     def fingerprints(self) -> tuple[str, ...]:
         return tuple(sorted(named.recipient.fingerprint.hex() for named in self.recipients))
 
     def holds(self, recipient: Recipient) -> bool:
         return any(named.recipient == recipient for named in self.recipients)
+
+    def signer_of(self, message: bytes, signatures: Mapping[str, bytes]) -> str | None:
+        """Fingerprint (hex) of the first recipient whose signature of this message holds; None: nobody's does."""
+        for named in self.recipients:
+            fingerprint = named.recipient.fingerprint.hex()
+            if fingerprint in signatures and named.recipient.has_signed(message, signatures[fingerprint]):
+                return fingerprint
+        return None
+
+    def signed_by_nobody(self, name: str, message: bytes, signatures: Mapping[str, bytes], else_: str) -> SaidByNobody:
+        """The error for an object that nobody who may has signed. Args: else_: the hint, where it was no former recipient."""
+        for one in self.former:
+            fingerprint = one.recipient.fingerprint.hex()
+            if fingerprint in signatures and one.recipient.has_signed(message, signatures[fingerprint]):
+                who = f"{one.name}, a recipient who was taken away"
+                return SaidByFormer(f"{name} is signed by {who}", "what counts of it was said again when that was done")
+        return SaidByNobody(f"{name} is signed by nobody who may say that", else_)
+
+    def named(self, name: str) -> NamedRecipient | None:
+        """The recipient whom people call so, or whose fingerprint begins so (8 hex digits or more)."""
+        for one in self.recipients:
+            if one.name == name or (len(name) >= 8 and one.recipient.fingerprint.hex().startswith(name.lower())):
+                return one
+        return None
 
     def is_custodian(self, recipient: Recipient) -> bool:
         return any(named.recipient == recipient for named in self.custodians)
@@ -61,6 +94,8 @@ def write_description(store: ObjectStore, description: Description, signers: Seq
     }
     if description.custodians:
         body["custodians"] = _named_to_json(description.custodians)
+    if description.former:
+        body["former"] = _named_to_json(description.former)
     message = to_be_signed(_LABEL, body)
     raw = envelope(body, {signer.recipient.fingerprint.hex(): signer.sign(message) for signer in signers})
     name = description_name(digest(raw))
@@ -189,6 +224,7 @@ def open_description(raw: bytes, name: str) -> Description:
             profile=str(body["profile"]),
             recipients=_named_from_json(body["recipients"]),
             custodians=_named_from_json(body.get("custodians", [])),
+            former=_named_from_json(body.get("former", [])),
         )
         message = to_be_signed(_LABEL, body)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

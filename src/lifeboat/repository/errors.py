@@ -52,6 +52,24 @@ class DescriptionDoubtful(KeyTrouble):
     code = "description-doubtful"
 
 
+class RecipientExists(SettingsError):
+    """The name or the key is a recipient's already, or a custodian's."""
+
+    code = "recipient-exists"
+
+
+class RecipientMissing(SettingsError):
+    """No recipient of this repository has this name or fingerprint."""
+
+    code = "recipient-missing"
+
+
+class LastRecipient(SettingsError):
+    """Nobody could open the repository afterwards, or not who takes the recipient away."""
+
+    code = "last-recipient"
+
+
 class WriterUnknown(KeyTrouble):
     """This machine has no writer secret for the repository, and no key to make one."""
 
@@ -92,6 +110,12 @@ class SaidByNobody(ObjectDamaged):
     """A statement about snapshots is whole, and signed by nobody who may make it (now): it counts for nothing."""
 
     code = "said-by-nobody"
+
+
+class SaidByFormer(SaidByNobody):
+    """A recipient who was taken away since signed it, and nobody else: it counts for nothing."""
+
+    code = "said-by-former"
 
 
 class ChunkMissing(RepositoryDamaged):

@@ -4,16 +4,36 @@ Invariant: one run of this machine links at a time, so each record is in exactly
 but for the links of ours that the store has lost: those are the proof of a rollback.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
-from lifeboat.foundation.errors import SettingsError
-from lifeboat.repository.chain import Link, make_link
+from lifeboat.foundation.errors import RepositoryDamaged, SettingsError
+from lifeboat.repository.chain import Link, make_link, open_link
+from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import digest, link_name
-from lifeboat.repository.objects import write_named
+from lifeboat.repository.objects import read_verified, write_named
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import show_time
 from lifeboat.repository.writers import WriterSecret
+from lifeboat.storage.errors import ObjectMissing, StorageDenied
+
+
+def linked_memory(state: LocalState) -> dict[str, Any]:
+    """What this machine remembers of its newest link; empty where it remembers nothing that makes sense."""
+    said = state.read_json("linked.json") or {}
+    texts = (said.get("writer"), said.get("head"), said.get("generation"))
+    records, lost = said.get("records"), said.get("lost", [])
+    is_sound = (
+        all(isinstance(one, str) for one in texts)
+        and isinstance(said.get("sequence"), int)
+        and isinstance(records, list)
+        and all(isinstance(one, str) for one in records)
+        and isinstance(lost, list)
+        and all(isinstance(one, dict) for one in lost)
+    )
+    return said if is_sound else {}
 
 
 def write_link(repository: Repository, writer: WriterSecret, generation: str, now: datetime) -> None:
@@ -28,11 +48,11 @@ def write_link(repository: Repository, writer: WriterSecret, generation: str, no
 
 def _write_link(repository: Repository, writer: WriterSecret, generation: str, now: datetime) -> None:
     mine = writer.writer.hex()
-    previous = repository.newest_link(mine)
-    memory = repository.state.read_json("linked.json") or {}
+    memory = linked_memory(repository.state)
     if memory.get("writer") != mine:
         memory = {}
-    lost = memory.get("lost", [])
+    previous = _goes_on_from(repository, mine, memory, repository.newest_link(mine))
+    lost = memory.get("lost") or []
     if previous is not None and memory.get("head") == previous.name and memory.get("generation") == generation:
         linked = set(memory["records"])
     else:
@@ -59,3 +79,24 @@ def _write_link(repository: Repository, writer: WriterSecret, generation: str, n
         SettingsError
     ):  # a hint: without it the next run reads the chain, and the snapshot is committed all the same
         repository.state.write_json("linked.json", remembered)
+
+
+def _goes_on_from(repository: Repository, mine: str, memory: Mapping[str, Any], found: Link | None) -> Link | None:
+    """The link to go on from: the newest that was found, or our last one, where a listing left it out or its bytes are spoilt.
+
+    Else a second link would get its number, and the writer would look like a clone of itself. One that is gone stays gone: a rollback.
+    """
+    head, sequence, generation = memory.get("head"), memory.get("sequence"), memory.get("generation")
+    if not isinstance(head, str) or not isinstance(sequence, int) or not isinstance(generation, str):
+        return found
+    if found is not None and (found.name == head or found.sequence >= sequence):
+        return found
+    name = link_name(mine, generation, sequence, head)
+    try:
+        return open_link(
+            read_verified(repository.store, name), name, repository.registrations[mine].signing_key, repository.id
+        )
+    except (ObjectMissing, StorageDenied):
+        return found
+    except RepositoryDamaged:
+        return Link(head, mine, generation, sequence, None, (), {}, "")

@@ -55,10 +55,13 @@ class LocalState:
                 f"{repository.hex()[:8]} instead of {str(pinned.get('repository'))[:8]}",
                 f"if you replaced it on purpose, remove {self.directory} and try again",
             )
-        if set(pinned.get("recipients", ())) != set(recipients):
+        if _texts(pinned.get("coming")) == set(recipients):
+            self.pin(repository, recipients, revision)
+            return
+        if _texts(pinned.get("recipients")) != set(recipients):
             raise RecipientsChanged(
                 f"the recipients of the repository at {self._location} are not those that this machine has pinned",
-                f"ask who changed them; if it was on purpose, remove {self.directory / 'pins.json'} and try again",
+                "ask who changed them: from now on this machine would seal for others. If it was on purpose: `lifeboat recipient accept`",
             )
         seen = pinned.get("revision", 0)
         if revision and isinstance(seen, int) and revision < seen:
@@ -81,6 +84,12 @@ class LocalState:
             },
         )
 
+    def about_to_pin(self, recipients: tuple[str, ...]) -> None:
+        """Before a description with these is published from here: killed in between, this machine knows whose doing it was."""
+        pinned = self.read_json("pins.json")
+        if pinned is not None:
+            self.write_json("pins.json", {**pinned, "coming": list(recipients)})
+
     def pinned_repository(self) -> str | None:
         """Id of the repository pinned for this location, hex."""
         pinned = self.read_json("pins.json")
@@ -89,7 +98,7 @@ class LocalState:
     def pinned_recipients(self) -> list[str] | None:
         """Fingerprints of the recipients pinned for this location, hex."""
         pinned = self.read_json("pins.json")
-        return None if pinned is None else [str(one) for one in pinned.get("recipients", ())]
+        return None if pinned is None else sorted(_texts(pinned.get("recipients")))
 
     def forget(self) -> None:
         """Drop pins and writer secret: a new repository is being made here."""
@@ -114,7 +123,7 @@ class LocalState:
         """A small file of ours; None when it is missing or was cut off."""
         try:
             value = json.loads((self.directory / name).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
 
@@ -143,3 +152,8 @@ class LocalState:
             yield
         finally:
             os.close(descriptor)
+
+
+def _texts(listed: Any) -> set[str]:
+    """Those of a list; of what is none there are none, and so no machine takes a spoilt pin for the right one."""
+    return {one for one in listed if isinstance(one, str)} if isinstance(listed, list) else set()

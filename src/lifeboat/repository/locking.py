@@ -2,8 +2,8 @@
 
 A date follows from the generation in the name, never from this machine's clock: whoever writes the object again, copies it or checks it
 comes to the same day. Segments of the archive belong to a window, not to a month: theirs counts from the store's time. What describes the
-repository is needed by every generation: it is locked as long as what is stored now, and the first backup of a month goes on with
-that (``operations/hold_locks.py``).
+repository is needed by every generation, and so is the ledger, without which a restore could bring back who was erased: they are locked as
+long as what is stored now, and the first backup of a month goes on with that (``operations/hold_locks.py``).
 
 Invariant: as long as a snapshot's packs are locked, so is everything else that its restore needs. Scratch is never locked.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lifeboat.repository.names import CATALOG, CONFIG, KEYS, PROBES, SEGMENTS, Class, Source, is_generation
+from lifeboat.repository.names import CATALOG, CONFIG, KEYS, LEDGER, PROBES, SEGMENTS, Class, Source, is_generation
 from lifeboat.retention.periods import GRACE, LOCK, generation_of, lock_end
 
 LONGEST_MONTH_DAYS = 31
@@ -61,9 +61,9 @@ def generation_in(name: str) -> str | None:
         found = parts[2]
     elif len(parts) == 5 and parts[0] in list(Source) and parts[1] == "pack" and parts[2] in list(Class):
         found = parts[3]
-    return found if is_generation(found) and 1 <= int(found[5:7]) <= 12 and int(found[:4]) > 0 else None
+    return found if is_generation(found) else None
 
 
 def _describes(name: str) -> bool:
-    """Whether it is the description, a registration or part of the rescue kit."""
-    return name.startswith(CONFIG) and name.count("/") == 1
+    """Whether it is the description, a registration, part of the rescue kit, or an entry of the ledger."""
+    return name.startswith((CONFIG, LEDGER)) and name.count("/") == 1

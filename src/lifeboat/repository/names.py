@@ -11,10 +11,11 @@ PROBES = "config/probe/"
 CATALOG = "catalog/"
 KEYS = "keys/"
 SEGMENTS = "mongodb/oplog/"
+LEDGER = "ledger/"
 
 _HASH = re.compile(r"(?<![0-9a-f])([0-9a-f]{64})(?![0-9a-f])")
 _LABEL = re.compile(r"\w[\w. -]{0,63}")
-_GENERATION = re.compile(r"\d{4}-\d{2}(\.\d+)?\Z")
+_GENERATION = re.compile(r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])(?:\.[0-9]+)?\Z")
 
 
 At = tuple[str, bytes]
@@ -58,6 +59,7 @@ def stated_digest(name: str) -> str | None:
 
 
 def is_generation(text: str) -> bool:
+    """Whether it names a month that there is, perhaps with ``.2`` behind it."""
     return _GENERATION.match(text) is not None
 
 
@@ -84,6 +86,11 @@ def readme_name(sha256: str) -> str:
 
 def key_name(generation: str, sha256: str) -> str:
     return f"keys/{generation}/{sha256}"
+
+
+def grant_name(generation: str, recipient: str, sha256: str) -> str:
+    """Args: recipient: the first 16 hex digits of the fingerprint, so that nobody reads what is for others."""
+    return f"keys/{generation}/grant-{recipient}-{sha256}"
 
 
 def packs_prefix(source: Source, class_: Class, generation: str) -> str:
@@ -127,6 +134,11 @@ def anchor_name(writer: str, generation: str, number: int, log: str, first: int,
 
 def carry_name(writer: str, generation: str, sha256: str) -> str:
     return f"catalog/{writer}/{generation}/carry-{sha256}"
+
+
+def ledger_name(number: int, kind: str, sha256: str) -> str:
+    """A listing alone shows how many entries there are of which kind, and that none between two others is gone."""
+    return f"{LEDGER}{number:08d}-{kind}-{sha256}"
 
 
 def statement_name(verb: str, writer: str, generation: str, sha256: str) -> str:

@@ -5,12 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lifeboat.foundation.sizes import MIB
 from lifeboat.repository.errors import ObjectDamaged
-from lifeboat.repository.names import digest, stated_digest
+from lifeboat.repository.names import Source, digest, stated_digest
+from lifeboat.repository.pack_format import LARGEST_PACK_BYTES
 from lifeboat.storage.errors import ObjectArchived, ObjectExists, ObjectMissing, StorageDenied
-from lifeboat.storage.object_store import Content, ObjectStore
+from lifeboat.storage.object_store import Content, ObjectStore, StoredObject
 
 SMALL_OBJECT_BYTES = 4 * MIB
 """Descriptions, registrations, links and wrapped keys are smaller (docs/format.md); what is larger is not read at all."""
+RECORD_BYTES = 64 * MIB
+"""A stored record or anchor: a record of 64 MiB names the packs of 48 TB."""
+INDEX_BYTES = 256 * MIB
+"""A stored index: 32 times the largest that a run writes."""
 AT_ONCE = 8
 """Small reads are bound by the way there and back; eight hide most of it and bother no store."""
 
@@ -35,11 +40,34 @@ def read_verified(store: ObjectStore, name: str) -> bytes:
     """The object's bytes; raises ``ObjectDamaged`` when they are not those its name promises, ``ObjectMissing``."""
     raw = store.read(name)
     if digest(raw) != stated_digest(name):
+        raw = store.read(name)  # was it the way here that spoilt it?
+    if digest(raw) != stated_digest(name):
         raise ObjectDamaged(
             f"{name} is damaged: its bytes do not have the hash in its name",
             "`lifeboat verify --level full` says what it hurts",
         )
     return raw
+
+
+def largest_bytes(name: str) -> int:
+    """The most that a sound object of this name has; whoever can write to the store could plant one that fills a reader's memory."""
+    parts = name.split("/")
+    last = parts[-1]
+    if last.startswith("index-"):
+        return INDEX_BYTES
+    if last.startswith(("snapshot-", "audit-")):
+        return RECORD_BYTES
+    return LARGEST_PACK_BYTES if parts[0] in set(Source) and parts[1] in ("pack", "oplog") else SMALL_OBJECT_BYTES
+
+
+def too_large(stored: StoredObject) -> ObjectDamaged | None:
+    """The complaint about an object that is listed with more than any sound one has."""
+    if stored.size_bytes <= largest_bytes(stored.name):
+        return None
+    return ObjectDamaged(
+        f"{stored.name} has {stored.size_bytes:,} bytes, more than any such object, and was not read",
+        "somebody planted it, or put it in the place of ours: is there an older version or a replica of it?",
+    )
 
 
 def list_small(store: ObjectStore, prefix: str) -> tuple[list[str], list[ObjectDamaged]]:
@@ -61,6 +89,20 @@ def _lies_there(store: ObjectStore, name: str) -> bool:
         return True
     except ObjectMissing:
         return False
+
+
+def read_listed(store: ObjectStore, listed: Iterable[StoredObject]) -> Iterator[tuple[str, bytes | Exception]]:
+    """As ``read_many``, without what is too large; and what is large for a small object is read alone, so that memory holds one of them."""
+    small: list[str] = []
+    for stored in listed:
+        refused = too_large(stored)
+        if refused is None and stored.size_bytes <= SMALL_OBJECT_BYTES:
+            small.append(stored.name)
+            continue
+        yield from read_many(store, small)
+        small = []
+        yield from [(stored.name, refused)] if refused is not None else read_many(store, [stored.name])
+    yield from read_many(store, small)
 
 
 def read_many(store: ObjectStore, names: Iterable[str]) -> Iterator[tuple[str, bytes | Exception]]:

@@ -1,7 +1,8 @@
 """A repository with the keys one has to it: opened, its writers known, its snapshots found. Its catalog is read in ``catalog.py``."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -11,7 +12,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.repository.catalog import Catalog
 from lifeboat.repository.data_keys import open_data_key
-from lifeboat.repository.description import Description, read_description
+from lifeboat.repository.description import Description, read_description, write_description
 from lifeboat.repository.errors import (
     KeyMissing,
     KeyNotARecipient,
@@ -20,15 +21,19 @@ from lifeboat.repository.errors import (
     SnapshotUnknown,
     WriterUnknown,
 )
+from lifeboat.repository.granting import granted_to, list_keys, open_grant
 from lifeboat.repository.local_state import LocalState
+from lifeboat.repository.meter import Meter
 from lifeboat.repository.names import (
+    KEYS,
     key_name,
     typed,
 )
-from lifeboat.repository.objects import read_verified
+from lifeboat.repository.objects import read_verified, too_large
 from lifeboat.repository.record import Record, show_time
 from lifeboat.repository.replica import refuse_replica
 from lifeboat.repository.writers import CatalogKey, Registration, WriterSecret, read_registrations, register_writer
+from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.object_store import ObjectStore
 
 
@@ -51,7 +56,11 @@ class Repository(Catalog):
     custodian: Identity | None = None
     notes: list[Finding] = field(default_factory=list)
     """What happened while this machine's writer was looked for, for the report."""
+    meter: Meter | None = None
+    """Hears how long reading and opening take; None: nobody asks."""
     _data_keys: dict[tuple[str, bytes], AESGCM] = field(default_factory=dict, repr=False)
+    _grants: dict[str, dict[bytes, bytes]] = field(default_factory=dict, repr=False)
+    _no_keys: dict[str, dict[str, ObjectDamaged]] = field(default_factory=dict, repr=False)
 
     def need_identity(self) -> Identity:
         """The key that opens content; raises ``KeyMissing``, ``OnlyACustodian``."""
@@ -227,11 +236,62 @@ class Repository(Catalog):
     def data_key(self, name: bytes, generation: str) -> AESGCM:
         """Open a data key with the identity; remembered. Raises ``KeyMissing``, ``KeyNotARecipient``, damage."""
         if (generation, name) not in self._data_keys:
-            identity = self.need_identity()
-            where = key_name(generation, name.hex())
-            stored = read_verified(self.store, where)
-            self._data_keys[generation, name] = AESGCM(open_data_key(stored, identity, self.id, generation, where))
+            self._data_keys[generation, name] = AESGCM(self.raw_data_key(name, generation))
         return self._data_keys[generation, name]
+
+    def raw_data_key(self, name: bytes, generation: str) -> bytes:
+        """The 32 bytes of a data key, as it was wrapped or else granted to us; as ``data_key``."""
+        identity = self.need_identity()
+        where = key_name(generation, name.hex())
+        if (refused := self._too_large_keys(generation).get(where)) is not None:
+            raise refused
+        stored = read_verified(self.store, where)
+        try:
+            return open_data_key(stored, identity, self.id, generation, where)
+        except KeyNotARecipient:
+            granted = self._granted(generation, identity).get(name)
+            if granted is None:
+                raise
+            return granted
+
+    def _too_large_keys(self, generation: str) -> dict[str, ObjectDamaged]:
+        """What lies in the place of a data key and is larger than any: it would be read whole; remembered."""
+        if generation not in self._no_keys:
+            self._no_keys[generation] = {}
+            with suppress(StorageDenied):  # who may not list believes the store
+                listed = self.store.list_under(f"{KEYS}{generation}/")
+                self._no_keys[generation] = {one.name: refused for one in listed if (refused := too_large(one))}
+        return self._no_keys[generation]
+
+    def _granted(self, generation: str, identity: Identity) -> dict[bytes, bytes]:
+        """What was opened to us afterwards in a generation; remembered."""
+        if generation not in self._grants:
+            found: dict[bytes, bytes] = {}
+            for listed in list_keys(self.store, generation):
+                for grant in granted_to(self.store, listed.grants, self.description, identity.recipient):
+                    try:
+                        found.update(open_grant(grant, identity, self.id))
+                    except LifeboatError as error:
+                        self.trouble.append(error)
+            self._grants[generation] = found
+        return self._grants[generation]
+
+    def publish(self, after: Description) -> None:
+        """Make a changed description the one that counts, as its next revision; raises ``KeyMissing``, ``IsAReplica``."""
+        signer = self.need_identity()
+        self.refuse_replica("another description")
+        after = replace(after, revision=self.description.revision + 1)
+        self.state.about_to_pin(after.fingerprints())
+        write_description(self.store, after, [signer])
+        self.description = after
+        self.state.pin(after.repository, after.fingerprints(), after.revision)
+
+    def look_again(self) -> None:
+        """Who is a recipient by now, for what runs for days; raises ``RecipientsChanged`` where this machine was not told."""
+        own = self.signer.recipient if self.signer is not None else None
+        found = read_description(self.store, own=own, pinned=self.state.pinned_recipients())
+        self.state.check_pins(found.repository, found.fingerprints(), found.revision)
+        self.description = found
 
     def take_registrations(self) -> None:
         """Read them anew, and open what the key at hand opens."""

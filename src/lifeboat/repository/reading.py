@@ -165,16 +165,7 @@ class SnapshotReader:
     def streams(self) -> dict[str, StreamEntry]:
         """The streams of the snapshot by name, in their order."""
         try:
-            return {
-                one["name"]: StreamEntry(
-                    one["name"],
-                    int(one["bytes"]),
-                    int(one["chunks"]),
-                    Kind(one["kind"]),
-                    tuple(from_base64(text) for text in one["list"]),
-                )
-                for one in self.root["streams"]
-            }
+            return {one.name: one for one in map(_stream_entry, self.root["streams"])}
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ObjectDamaged(f"the root of snapshot {self.record.snapshot[:8]} has no streams") from error
 
@@ -275,6 +266,8 @@ class SnapshotReader:
         name = self._opener.pack_object(span[0].pack)
         if max(place.row.sealed_bytes for place in span) > LARGEST_CHUNK_BYTES + SEALED_EXTRA_BYTES:
             raise SealBroken(f"{name}: an index states a chunk larger than any", "`lifeboat verify` says what it hurts")
+        meter = self._repository.meter
+        began = meter.clock.monotonic() if meter else 0.0
         try:
             raw = self._repository.store.read(name, (first.offset, last.offset + last.sealed_bytes - first.offset))
         except ObjectMissing as error:
@@ -285,11 +278,22 @@ class SnapshotReader:
             raise lies_in_archive(self.record.snapshot, name) from error
         except ObjectTooShort as error:
             raise ChunkMissing(f"{name} is cut", "`lifeboat verify --level structure` says what it hurts") from error
+        read = meter.clock.monotonic() if meter else 0.0
         view, opened = memoryview(raw), []
         for place in span:
             start = place.row.offset - first.offset
             opened.append(self._opener.open(place, view[start : start + place.row.sealed_bytes], kind))
+        if meter:
+            meter.add(read - began, len(raw), meter.clock.monotonic() - read, sum(map(len, opened)))
         return opened
+
+
+def _stream_entry(said: Any) -> StreamEntry:
+    """Raises what malformed JSON raises; the caller words it."""
+    if not isinstance(said["name"], str):
+        raise TypeError("not a name")
+    lists = tuple(from_base64(text) for text in said["list"])
+    return StreamEntry(said["name"], int(said["bytes"]), int(said["chunks"]), Kind(said["kind"]), lists)
 
 
 def _plain_bytes(span: list[Place]) -> int:

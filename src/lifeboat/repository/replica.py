@@ -75,5 +75,5 @@ def _read(store: ObjectStore) -> Iterator[Mark]:
         except LifeboatError as error:
             if error.worth_retrying:
                 raise
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             continue

@@ -7,7 +7,7 @@ the tests hold every operation to exactly this.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lifeboat.repository.names import CATALOG, CONFIG, KEYS, PROBES, Source
+from lifeboat.repository.names import CATALOG, CONFIG, KEYS, LEDGER, PROBES, Source
 from lifeboat.repository.statements import CUSTODIANS_MAY_SAY
 
 
@@ -49,7 +49,9 @@ OPLOG = "mongodb/oplog/*"
 SCRATCH = f"{PROBES}*"
 SAID_BY_CUSTODIANS = tuple(f"{CATALOG}*/{said}-*" for said in (*CUSTODIANS_MAY_SAY, "carry"))
 DESCRIBING = tuple(f"{CONFIG}{kind}-*" for kind in ("repository", "writer", "rescue", "README"))
-NAMED_BY_HASH = (f"{KEYS}*", f"{CATALOG}*", *PACKS, OPLOG, *DESCRIBING)
+ENTRIES = f"{LEDGER}*"
+"""Of the ledger: for who may restore alone. A custodian sees by their names that none is missing, and may neither read nor remove one."""
+NAMED_BY_HASH = (f"{KEYS}*", f"{CATALOG}*", *PACKS, OPLOG, ENTRIES, *DESCRIBING)
 """All objects but scratch: none of them is ever written a second time with other bytes, and all are locked where there is Object Lock."""
 
 

@@ -113,6 +113,8 @@ class SegmentWriter:
     def _data_key(self, now: datetime, generation: str) -> DataKey:
         day = f"{generation} {now:%Y-%m-%d}"
         if self._key is None or day != self._day:
+            if self._key is not None:
+                self._repository.look_again()  # a stream runs for months; who came or went must find its will done from today
             recipients = [named.recipient for named in self._repository.description.recipients]
             key = make_data_key(self._repository.id, self._secret.writer, os.urandom(16), generation, recipients)
             write_named(self._repository.store, key_name(generation, key.name.hex()), key.stored)

@@ -9,17 +9,18 @@ A writer's signature counts for nothing here: who steals an application's host c
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.repository.description import Description
-from lifeboat.repository.errors import NewerFormat, ObjectDamaged, SaidByNobody
+from lifeboat.repository.errors import NewerFormat, ObjectDamaged
 from lifeboat.repository.names import digest, statement_name
 from lifeboat.repository.objects import write_named
 from lifeboat.repository.record import Record, read_time, show_time
+from lifeboat.retention.periods import GRACE
 from lifeboat.storage.object_store import ObjectStore
 
 FORMAT = 1
@@ -74,6 +75,13 @@ class Standing:
     """When it was last released."""
     spoken: datetime | None = None
     """Of the last word on whether it stays, whatever that was: who takes it back has to speak later."""
+    forgotten_for: timedelta = timedelta()
+    """How long it stood as forgotten at most, before that was taken back."""
+
+    @property
+    def may_be_gone(self) -> bool:
+        """Whether prune may have removed it by its right: also where that was taken back too late, as it was being removed."""
+        return self.forgotten is not None or self.forgotten_for >= GRACE - TAKEN_BACK_WITHIN
 
     def keep_of(self, record: Record) -> str | None:
         """Why the snapshot is kept on purpose, as a statement or else its own record says; None when the rules decide."""
@@ -83,6 +91,8 @@ class Standing:
 
 
 NOTHING_SAID = Standing()
+TAKEN_BACK_WITHIN = timedelta(days=1)
+"""Between the time that somebody states who takes it back, and the storing of what he says."""
 
 
 def record_digest(record: Record) -> str:
@@ -167,9 +177,8 @@ def open_statement(raw: bytes, name: str, description: Description) -> Statement
         raise ObjectDamaged(f"{name} is not a statement", "somebody may have planted it") from error
     signer = _signer(message, signatures, _may_say(statement.verb, description))
     if signer is None:
-        raise SaidByNobody(
-            f"{name} is signed by nobody who may say that",
-            "was it a custodian who was removed? Else somebody planted it",
+        raise description.signed_by_nobody(
+            name, message, signatures, "was it a custodian who was removed? Else somebody planted it"
         )
     return replace(statement, signer=signer)
 
@@ -194,13 +203,18 @@ def _after(before: Standing, said: Statement) -> Standing:
     if said.verb is Verb.DOUBT:
         return replace(before, proved=None)
     if said.verb is Verb.KEEP:
-        return replace(before, kept=said.text, forgotten=None, released=None, spoken=said.time)
+        return _taken_back(replace(before, kept=said.text, released=None, spoken=said.time), said.time)
     if said.verb is Verb.RELEASE:
-        return replace(before, kept=None, forgotten=None, released=said.time, spoken=said.time)
+        return _taken_back(replace(before, kept=None, released=said.time, spoken=said.time), said.time)
     if before.kept is not None:
         return replace(before, spoken=said.time)
     # The first forgetting counts: saying it again must not put off the removal for ever.
     return replace(before, forgotten=before.forgotten or said.time, spoken=said.time)
+
+
+def _taken_back(before: Standing, now: datetime) -> Standing:
+    stood = now - before.forgotten if before.forgotten is not None else timedelta()
+    return replace(before, forgotten=None, forgotten_for=max(stood, before.forgotten_for))
 
 
 def _may_say(verb: Verb, description: Description) -> Sequence[Recipient]:

@@ -18,7 +18,7 @@ from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.crypto.wrapping import unwrap, wrap
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.repository.description import FORMAT, Description, NamedRecipient
-from lifeboat.repository.errors import ObjectDamaged
+from lifeboat.repository.errors import ObjectDamaged, SaidByFormer
 from lifeboat.repository.names import CONFIG, digest, registration_name
 from lifeboat.repository.objects import list_small, read_many, write_named
 from lifeboat.storage.object_store import ObjectStore
@@ -175,6 +175,7 @@ def read_registrations(store: ObjectStore, description: Description) -> tuple[li
     """
     names, refused = list_small(store, CONFIG)
     found: list[Registration] = []
+    former: list[tuple[str, LifeboatError]] = []
     trouble: list[LifeboatError] = [*refused]
     for name, raw in read_many(store, [name for name in names if name.startswith(CONFIG + "writer-")]):
         if isinstance(raw, LifeboatError) and not raw.worth_retrying:
@@ -184,8 +185,12 @@ def read_registrations(store: ObjectStore, description: Description) -> tuple[li
             raise raw
         try:
             found.append(open_registration(raw, name, description))
+        except SaidByFormer as error:
+            former.append((name, error))
         except LifeboatError as error:
             trouble.append(error)
+    sound = {one.writer.hex() for one in found}
+    trouble += [error for name, error in former if name.split("-")[1] not in sound]
     return _joined(sorted(found, key=lambda one: one.created), trouble), trouble
 
 
@@ -227,18 +232,9 @@ def open_registration(raw: bytes, name: str, description: Description) -> Regist
         raise ObjectDamaged(f"{name} is not the registration of a writer") from error
     if not ours:
         raise ObjectDamaged(f"{name} registers a writer of another repository")
-    if not _signed_by_any(description, message, signatures):
-        raise ObjectDamaged(f"{name} is signed by no recipient", "somebody may have planted it")
+    if description.signer_of(message, signatures) is None:
+        raise description.signed_by_nobody(name, message, signatures, "somebody may have planted it")
     return registration
-
-
-def _signed_by_any(description: Description, message: bytes, signatures: Mapping[str, bytes]) -> bool:
-    recipients = (named.recipient for named in description.recipients)
-    return any(
-        recipient.has_signed(message, signatures[recipient.fingerprint.hex()])
-        for recipient in recipients
-        if recipient.fingerprint.hex() in signatures
-    )
 
 
 def not_opened_to(registrations: Iterable[Registration], custodians: Sequence[NamedRecipient]) -> list[Registration]:

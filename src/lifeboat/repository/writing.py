@@ -236,6 +236,10 @@ class Run:
         write_link(self.repository, self._writer, self.generation, finished)
         return replace(record, object_name=name)
 
+    def leave(self) -> None:
+        """End without a snapshot: all that was handed over is stored and findable, for the run that commits it."""
+        self._finish_packs()
+
     def _seal(self, kind: Kind, plain: bytes | memoryview) -> Stored:
         try:
             name = chunk_id(self._writer.id_key, kind, plain)

@@ -13,6 +13,7 @@ Without Lifeboat:   copy this whole bucket or directory to a disk (objects in Gl
     export BACKUP_ENCRYPTION_KEY=...
     python config/rescue-<hash>.py list  COPY
     python config/rescue-<hash>.py files COPY SNAPSHOT OUT_DIRECTORY
+    python config/rescue-<hash>.py erasures COPY      (people who were erased: files leaves them out, dump does NOT)
     python config/rescue-<hash>.py dump  COPY SNAPSHOT OUT_DIRECTORY      (then: mongorestore OUT_DIRECTORY)
         --at 2026-11-26T10:00:00Z                                         (as of any moment that `list` shows as archived)
 

@@ -17,6 +17,7 @@ What to type:
     python rescue.py files REPO latest OUT        the uploaded files ("latest-config": the configuration files)
     python rescue.py dump REPO latest OUT         the database; then what it tells you: mongorestore ... OUT
         --at 2026-11-26T10:00:00Z                 ... as it was at any moment that `list` shows as archived
+    python rescue.py erasures REPO                who was erased on request: `files` leaves them out, `dump` does not
     python rescue.py check REPO                   read and check every object
 
 A snapshot is named by `latest`, or by its id or the first digits of it as `list` shows them. OUT must be empty or new.
@@ -48,7 +49,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote_plus
 
@@ -85,9 +86,10 @@ PLACE = struct.Struct(">32sBBIIII")  # a row and the number of its pack
 INDEXED_PACK = struct.Struct(">32s32sQI")  # name, name of the data key, size, rows
 KNOWN_NAME = re.compile(
     r"config/(?:repository-|writer-[0-9a-f]{32}-|rescue-|README-)[0-9a-f]{64}\.(?:json|py|txt)"
-    rf"|keys/{GENERATION}/[0-9a-f]{{64}}"
+    rf"|keys/{GENERATION}/(?:grant-[0-9a-f]{{16}}-)?[0-9a-f]{{64}}"
     rf"|(?:{'|'.join(SOURCES)})/pack/(?:{'|'.join(CLASSES)})/{GENERATION}/[0-9a-f]{{64}}"
     rf"|catalog/[0-9a-f]{{32}}/{GENERATION}/(?:index-|snapshot-|link-\d{{8}}-)[0-9a-f]{{64}}"
+    r"|ledger/\d{8}-[a-z][a-z-]{0,31}-[0-9a-f]{64}"
     rf"|mongodb/oplog/{GENERATION}/[0-9a-f]{{64}}/(?:[0-9a-f]{{16}}-){{3}}[0-9a-f]{{32}}-[0-9a-f]{{64}}"
 )
 
@@ -147,9 +149,16 @@ T = TypeVar("T")
 def take(container: object, name: str, kind: type[T]) -> T:
     """Return a field of a JSON object, insisting on its type."""
     value = container.get(name) if isinstance(container, dict) else None
+    if kind is str and isinstance(value, str) and name in ("database", "collection", "metadata") and not is_text(value):
+        raise Trouble(f"the field {name!r} holds what no text holds")
     if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or not 0 <= value < 2**63)):  # type: ignore[operator]
         raise Trouble(f"the field {name!r} is missing or is not what it should be")
     return value
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be written: JSON can also say halves of letters."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def from_json(content: bytes) -> dict[str, Any]:
@@ -165,9 +174,9 @@ def from_json(content: bytes) -> dict[str, Any]:
 def read_instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Trouble("a time in it is not one") from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 @contextlib.contextmanager
@@ -311,6 +320,8 @@ class Repository:
         self.folder = folder
         self.identity = identity
         self._data_keys: dict[tuple[str, bytes], AESGCM] = {}
+        self._granted: dict[str, dict[bytes, bytes]] = {}
+        self.former: dict[str, bytes] = {}  # who was a recipient: what they signed is said again, or was meant to end
         if not os.path.isdir(os.path.join(folder, "config")):
             raise Trouble(f"{folder} is not a plain copy of a repository: there is no directory `config` in it")
         if identity is not None:
@@ -334,9 +345,10 @@ class Repository:
     def read(self, name: str, largest: int = SMALL_LARGEST) -> bytes:
         """Read a whole object and insist that its bytes have the hash in its name."""
         with open(self.path(name), "rb") as file:
-            if os.fstat(file.fileno()).st_size > largest:
+            size = os.fstat(file.fileno()).st_size
+            if size > largest:
                 raise Trouble(f"it is larger than {largest} bytes, which no sound one is")
-            content = file.read(largest)
+            content = file.read(size)  # not `largest`: Python takes memory for all that it is asked for
         if hashlib.sha256(content).digest() != hash_in(name):
             raise Trouble("it is damaged: its bytes do not have the hash that is its name")
         return content
@@ -349,6 +361,7 @@ class Repository:
         to a later one that a recipient of the trusted one signed.
         """
         candidates = []
+        former: dict[tuple[str, str], bytes] = {}
         for name in self.names("config"):
             if not name.startswith("config/repository-"):
                 continue
@@ -364,14 +377,17 @@ class Repository:
                     if body.get("format") != 1:
                         raise Trouble("it is of a newer format than this script knows")
                     signers = signers_of(b"lifeboat description 1", signed, recipients)
-                    candidates.append((revision, repository, recipients, signers, signed))
+                    for entry in take(body, "former", list) if "former" in body else []:
+                        recipient = read_recipient(take(entry, "recipient", str))
+                        former[name, fingerprint_of(recipient).hex()] = recipient[-32:]
+                    candidates.append((revision, repository, recipients, signers, signed, name))
             except Trouble as trouble:
                 complain(trouble)
         if signer is not None and not re.fullmatch(r"[0-9a-f]{16,64}", signer):
             raise Trouble("a --signer is at least the first 16 hex digits of a fingerprint")
         mine = identity.fingerprint.hex()
         trusted: tuple[int, bytes, dict[str, bytes]] | None = None
-        for revision, repository, recipients, signers, signed in sorted(candidates, key=lambda one: one[0]):
+        for revision, repository, recipients, signers, signed, name in sorted(candidates, key=lambda one: one[0]):
             if trusted is None:
                 accepted = any(mine == one or (signer and one.startswith(signer)) for one in signers)
             else:
@@ -379,6 +395,7 @@ class Repository:
                 accepted = repository == trusted[1] and bool(signers_of(b"lifeboat description 1", signed, trusted[2]))
             if accepted:
                 trusted = revision, repository, recipients
+                self.former = {who: key for (where, who), key in former.items() if where == name}
         if trusted is None:
             others = sorted({one[:16] for candidate in candidates if mine in candidate[2] for one in candidate[3]})
             if others:
@@ -411,6 +428,8 @@ class Repository:
 
     def _open_registration(self, signed: dict[str, Any], name: str, identity: Identity) -> Writer | None:
         if not signers_of(b"lifeboat writer 1", signed, self.recipients):
+            if signers_of(b"lifeboat writer 1", signed, self.former):
+                return None
             raise Trouble("no recipient of this repository signed it")
         body = take(signed, "body", dict)
         writer_id, signing_key = from_hex(body.get("writer"), 16), from_b64(body.get("signing_key"), 32)
@@ -475,10 +494,46 @@ class Repository:
             object_name = f"keys/{generation}/{name.hex()}"
             with reading(object_name):
                 key = self._open_data_key(self.read(object_name), writer, generation)
+                key = key or self.granted(generation).get(name, b"")
+                if not key:
+                    raise Trouble("it was not made for your key, and nobody has opened it to you since")
             self._data_keys[generation, name] = AESGCM(key)
         return self._data_keys[generation, name]
 
+    def granted(self, generation: str) -> dict[bytes, bytes]:
+        """Return the data keys of a generation that were opened to you after they were made (section 20), by name."""
+        if generation not in self._granted:
+            found: dict[bytes, bytes] = {}
+            for name in self.names("keys", generation):
+                if self.identity is not None and f"/grant-{self.identity.fingerprint.hex()[:16]}-" in name:
+                    try:
+                        with reading(name):
+                            found.update(self.open_grant(name, generation))
+                    except Trouble as trouble:
+                        complain(trouble)
+            self._granted[generation] = found
+        return self._granted[generation]
+
+    def open_grant(self, name: str, generation: str) -> dict[bytes, bytes]:
+        assert self.identity is not None
+        signed, mine = from_json(self.read(name)), self.identity.fingerprint
+        body = take(signed, "body", dict)
+        if not signers_of(b"lifeboat grant 1", signed, self.recipients):
+            if signers_of(b"lifeboat grant 1", signed, self.former):
+                return {}
+            raise Trouble("no recipient of this repository signed it: somebody planted it")
+        stated = body.get("format"), body.get("repository"), body.get("generation"), body.get("recipient")
+        if stated != (1, self.id.hex(), generation, mine.hex()):
+            raise Trouble("it is of a newer format than this script knows, or lies in the wrong place")
+        info = b"lifeboat grant 1\x00" + self.id + mine + generation.encode()
+        key = self.identity.unwrap(from_b64(body.get("key")), info, 32)
+        names, keys = from_b64(body.get("keys")), unseal(key, bytes(12), from_b64(body.get("sealed")), info)
+        if len(names) != len(keys) or len(names) % 32:
+            raise Trouble("it holds another number of keys than it says")
+        return {names[at : at + 32]: keys[at : at + 32] for at in range(0, len(names), 32)}
+
     def _open_data_key(self, content: bytes, writer: Writer, generation: str) -> bytes:
+        """Return the key, or nothing where it was made for others."""
         assert self.identity is not None
         header = b"LBKY\x00\x01\x01\x00" + self.id + writer.id
         end = 57 + (content[56] if len(content) > 56 else 0)
@@ -495,7 +550,7 @@ class Repository:
             if content[at : at + 34] == mine + b"\x04\x90":  # 0x0490 is 1168, the length of what follows
                 info = b"lifeboat data key 1\x00" + self.id + writer.id + run + mine + made_in
                 return self.identity.unwrap(content[at + 34 : at + 1202], info, 32)
-        raise Trouble("it was not made for your key")
+        return b""
 
 
 def hash_in(name: str) -> bytes:
@@ -819,10 +874,14 @@ def list_snapshots(repository: Repository) -> None:
     snapshots = readable_snapshots(repository)
     print(f"{'snapshot':14}{'source':9}{'recovery point (UTC)':22}{'items':>10}{'bytes':>16}  complete  writer")
     for one in snapshots:
-        totals = take(one.record, "totals", dict)
+        try:
+            totals = take(one.record, "totals", dict)
+            amounts = f"{take(totals, 'items', int):>10}{take(totals, 'bytes', int):>16}"
+        except Trouble as trouble:
+            complain(f"{one.name}: {trouble}")
+            amounts = f"{'?':>10}{'?':>16}"
         print(
-            f"{one.id[:12]:14}{one.source:9}{one.instant.astimezone(UTC).isoformat(' ', 'seconds')[:19]:22}"
-            f"{take(totals, 'items', int):>10}{take(totals, 'bytes', int):>16}  "
+            f"{one.id[:12]:14}{one.source:9}{one.instant.isoformat(' ', 'seconds')[:19]:22}{amounts}  "
             f"{'yes' if one.record.get('complete') is True else 'NO':8}  {printable(one.writer.label)}"
         )
     if not snapshots:
@@ -927,6 +986,7 @@ def dump(repository: Repository, snapshot: Snapshot, out: str, rebuild_index: bo
             write_whole(out, "", "oplog.bson", itertools.chain(*changes))
         replay = "--oplogReplay "
     say(f"{collections} collections and views written; now: mongorestore {replay}--uri=... {out}")
+    tell_erasures(repository, snapshot.instant if at is None else datetime.fromtimestamp(at >> 32, UTC))
     if since is not None:
         since.tell()
     elif replay:
@@ -1266,7 +1326,7 @@ class Since:
             if uuid not in self._names:
                 return False
             if self._names[uuid] != name:
-                database, _, collection = self._names[uuid].decode().partition(".")
+                database, _, collection = self._names[uuid].decode("utf-8", "replace").partition(".")
                 metadata = from_json(line["metadata"].encode()) | {"collectionName": collection}
                 if isinstance(metadata.get("options"), dict):
                     metadata["options"].pop("temp", None)
@@ -1294,7 +1354,10 @@ class Since:
             if kind == SUMMARY:
                 chunks = (chunk.partition(b"\n")[2] for chunk in chunks)
             for event in changes_in(chunks):
-                increment, seconds = struct.unpack("<II", elements_of(event).get(b"ts", bytes(8))[-8:])
+                stamp = elements_of(event).get(b"ts", b"")[-8:]
+                if len(stamp) != 8:
+                    raise Trouble(f"{segment.name}: a change in it says no time")
+                increment, seconds = struct.unpack("<II", stamp)
                 if reached < (seconds << 32 | increment) <= self._goal:
                     yield event
 
@@ -1417,7 +1480,7 @@ def to_bytes(text: str) -> bytes:
 def read_xattrs(values: dict[str, object]) -> list[tuple[bytes, bytes]]:
     try:
         return [(to_bytes(name), base64.b64decode(str(value), validate=True)) for name, value in values.items()]
-    except binascii.Error:
+    except ValueError:  # also what is not ASCII
         raise Trouble("an extended attribute in it is not base64") from None
 
 
@@ -1557,19 +1620,42 @@ def restore_files(repository: Repository, snapshot: Snapshot, out: str, rebuild_
     """Write the trees of a snapshot below OUT, each at the path it had: /srv/uploads to OUT/srv/uploads."""
     chunks, contents = open_contents(repository, snapshot, rebuild_index)
     prepare_out(out, 0)
-    written = 0
+    erased = [
+        bytes.fromhex(path) for one in erasures_at(repository, snapshot.instant) for path in take(one, "files", list)
+    ]
+    written = left_out = 0
     for root in take(contents.details, "roots", list):
         name = take(root, "path", str)
         with reading(name):
             tree = Tree(out, to_bytes(name), chunks, owners)
             try:
-                written += restore_tree(tree, contents.lines(take(root, "stream", str)))
+                stream, base = take(root, "stream", str), to_bytes(name).rstrip(b"/") + b"/"
+                gone = erased_names(erased, base, contents.lines(stream)) if erased else set()
+                written += restore_tree(tree, contents.lines(stream), gone)
+                left_out += len(gone)
             finally:
                 tree.close()
     say(f"{written} entries written below {out}")
+    if left_out:
+        say(f"{left_out} names were erased on request and left out; `erasures` shows what was")
 
 
-def restore_tree(tree: Tree, lines: Iterator[dict[str, Any]]) -> int:
+def erased_names(erased: list[bytes], base: bytes, lines: Iterator[dict[str, Any]]) -> set[bytes]:
+    """Return the names of a tree that must not come back: those that were erased, and further names of the same file."""
+    names, shared = list[tuple[bytes, bytes]](), set[bytes]()
+    for line in lines:
+        with contextlib.suppress(Trouble):  # told when it is its turn
+            entry = read_entry(line)
+            whole, first = base + entry.path, entry.link or entry.path
+            names.append((entry.path, first))
+            if entry.path and any(
+                whole == one or (one[-1:] == b"/" and (whole + b"/").startswith(one)) for one in erased
+            ):
+                shared.add(first)
+    return {path for path, first in names if path and first in shared}
+
+
+def restore_tree(tree: Tree, lines: Iterator[dict[str, Any]], gone: set[bytes] = frozenset()) -> int:  # type: ignore[assignment]
     """Make every entry; a directory is finished when the walk, which goes depth first, has left it."""
     done, inside = 0, list[Entry]()
     try:
@@ -1578,6 +1664,8 @@ def restore_tree(tree: Tree, lines: Iterator[dict[str, Any]]) -> int:
                 entry = read_entry(line)
             except Trouble as trouble:
                 complain(f"{line.get('path')!r}: {trouble}")
+                continue
+            if entry.path in gone:
                 continue
             while inside and inside[-1].path and not entry.path.startswith(inside[-1].path + b"/"):
                 attempt(tree.dress_directory, inside.pop())
@@ -1589,6 +1677,104 @@ def restore_tree(tree: Tree, lines: Iterator[dict[str, Any]]) -> int:
         while inside:
             attempt(tree.dress_directory, inside.pop())
     return done
+
+
+# ---- The ledger: who was erased (section 19) ------------------------------------------------------------------------
+
+
+def open_entry(repository: Repository, name: str) -> dict[str, Any]:
+    """Open an entry of the ledger that a recipient signed, or what says it again for those who are recipients now."""
+    try:
+        return open_this_entry(repository, name)
+    except Trouble:
+        for repeat in repository.names("ledger"):
+            if repeat.startswith(f"{name[:-65]}-again-"):
+                try:
+                    return open_this_entry(repository, repeat, name[-64:])
+                except Trouble:
+                    continue
+        raise
+
+
+def open_this_entry(repository: Repository, name: str, of: str = "") -> dict[str, Any]:
+    signed = from_json(repository.read(name))
+    if not signers_of(b"lifeboat ledger 1", signed, repository.recipients):
+        raise Trouble("no recipient of this repository signed it: somebody planted it")
+    body, number, kind = take(signed, "body", dict), int(name[7:15]), name[16:-65]
+    if (body.get("format"), body.get("number"), body.get("kind")) != (1, number, kind):
+        raise Trouble("it is of a newer format than this script knows, or lies in the wrong place")
+    if from_hex(body.get("repository"), 16) != repository.id or repository.identity is None:
+        raise Trouble("it belongs to another repository")
+    if body.get("of", "") != of and of:
+        raise Trouble("it says another entry again")
+    mine = repository.identity.fingerprint
+    info = b"lifeboat ledger key 1\x00" + repository.id + number.to_bytes(8, "big") + mine
+    if mine.hex() not in take(body, "keys", dict):
+        raise Trouble("it was not made for your key, and nobody has said it again for you")
+    key = repository.identity.unwrap(from_b64(body["keys"][mine.hex()]), info, 32)
+    aad = f"lifeboat ledger 1\n{repository.id.hex()}\n{number}\n{kind}".encode("ascii")
+    plain = unseal(key, bytes(12), from_b64(body.get("sealed")), aad)
+    return from_json(b"".join(decompressed(plain, RECORD_LARGEST)))
+
+
+def erasures_at(repository: Repository, instant: datetime | None) -> list[dict[str, Any]]:
+    """Return the erasures that a copy of this instant may hold somebody of; None: all. Complains of what cannot be read."""
+    found: dict[str, dict[str, Any]] = {}
+    names = [name for name in repository.names("ledger") if not name[:-65].endswith("-again")]
+    numbers = {int(name[7:15]) for name in names}
+    if missing := [one for one in range(1, max(numbers, default=0)) if one not in numbers]:
+        complain(f"entries of the ledger are missing (number {missing[0]} ...): somebody who was erased may come back")
+    for name in names:
+        if name[16:-65] != "erasure":
+            continue
+        try:
+            with reading(name):
+                said = open_entry(repository, name)
+                act, erasure = take(said, "act", str), take(said, "id", str)
+                if act == "record":
+                    found[f"{erasure} {name[7:15]}" if erasure in found else erasure] = {**said, "hold": ""}
+                elif act == "close":
+                    before = found[erasure]["until"]
+                    found[erasure]["until"] = max(before or "", take(said, "until", str), key=read_until)
+                elif act in ("hold", "release"):
+                    found[erasure]["hold"] = take(said, "why", str) if act == "hold" else ""
+                else:
+                    raise Trouble(f"this script does not know what {act!r} means")
+        except (Trouble, KeyError) as trouble:
+            complain(trouble)
+    return [
+        one
+        for one in found.values()
+        if instant is None
+        or (not one["hold"] and (not one["until"] or instant < read_until(one["until"]) + timedelta(minutes=10)))
+    ]
+
+
+def read_until(text: str) -> datetime:
+    return read_instant(text) if text else datetime.min.replace(tzinfo=UTC)
+
+
+def erasure_words(one: dict[str, Any]) -> str:
+    """One erasure in a line, without anybody's name: values are known by keyed hashes alone."""
+    covers = [
+        f"{each['collection']} by {each['field']}{' ' + each['shown'] if each['shown'] else ''}"
+        + (f" (only {', '.join(each['unset'])})" if each["unset"] else "")
+        for each in one["documents"]
+    ]
+    covers += [bytes.fromhex(path).decode("utf-8", "backslashreplace") for path in one["files"]]
+    state = (
+        f"on hold: {one['hold']}" if one["hold"] else f"copies before {one['until']}" if one["until"] else "all copies"
+    )
+    return f"{one['id']}  {one['request'] or '-'}  {state}: {'; '.join(covers)}"
+
+
+def tell_erasures(repository: Repository, instant: datetime) -> None:
+    """Say who is in a dump and must not come back: documents are matched by Lifeboat alone."""
+    concerned = [one for one in erasures_at(repository, instant) if one["documents"]]
+    if concerned:
+        say(f"{len(concerned)} erasures are NOT replayed in this dump; delete these again before anybody uses it:")
+    for one in concerned:
+        say(erasure_words(one))
 
 
 def attempt(act: Callable[[Entry], None], entry: Entry) -> bool:
@@ -1631,6 +1817,12 @@ def check(repository: Repository) -> None:
                     for kind in (SUMMARY, EVENTS):
                         for _ in chunks_of(repository, segment_named(name), kind):
                             pass
+                elif name.startswith("ledger/"):
+                    if not name[:-65].endswith("-again"):
+                        open_entry(repository, name)
+                elif "/grant-" in name:
+                    if f"/grant-{repository.identity.fingerprint.hex()[:16]}-" in name:
+                        repository.open_grant(name, name.split("/")[1])
                 elif name.startswith("keys/"):
                     key = file.read(40)
                     repository.data_key(hash_in(name), repository.writer(key[24:40]), name.split("/")[1])
@@ -1732,6 +1924,7 @@ def read_arguments() -> argparse.Namespace:
         ("list", "show the snapshots"),
         ("files", "write the tree of a files or config snapshot"),
         ("dump", "write a mongodb snapshot as a mongodump directory"),
+        ("erasures", "show who was erased: nobody of them may come back"),
         ("check", "read and check every object"),
     ):
         command = commands.add_parser(name, help=text)
@@ -1760,6 +1953,9 @@ def run(arguments: argparse.Namespace) -> None:
         list_snapshots(repository)
     elif arguments.command == "check":
         check(repository)
+    elif arguments.command == "erasures":
+        for one in erasures_at(repository, None):
+            print(printable(erasure_words(one)))
     elif arguments.command == "dump":
         at = None if arguments.at is None else read_at(arguments.at)
         snapshot = (

@@ -36,6 +36,8 @@ class Candidate:
     """Taken in from a dump: no rule counts it, and it takes nobody's place."""
     archived: bool = False
     """Of one instant, and somebody of its label archives what happens after it."""
+    leads: bool = False
+    """Moments of the window are reached from it that are reached from no other that stays for certain: it stands where a stretch begins."""
 
 
 def last_of_each(newest_first: Sequence[Candidate], rule: Rule) -> list[Candidate]:

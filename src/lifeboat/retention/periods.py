@@ -20,7 +20,10 @@ def generation_of(moment: datetime) -> str:
 
 def generation_before(generation: str) -> str:
     """The month before. Raises ``ValueError``."""
-    return generation_of(begin_of(generation) - timedelta(days=1))
+    begin = begin_of(generation)
+    if (begin.year, begin.month) == (1, 1):
+        raise ValueError("there is no month before it")
+    return generation_of(begin - timedelta(days=1))
 
 
 def begin_of(generation: str) -> datetime:

@@ -37,11 +37,12 @@ def begin_of_window(now: datetime, window: timedelta, moments: Sequence[datetime
 
 def bases(newest_first: Iterable[Candidate], begin: datetime) -> list[Candidate]:
     """The snapshots of one label and source from which any moment since ``begin`` is reached through the archive: the last of each day, and
-    the newest that is old enough for the beginning. Among the proved ones once more: a thief's snapshot reaches nothing.
+    the newest that is old enough for the beginning. Among the proved ones once more: a thief's snapshot reaches nothing. And those that lead
+    into a stretch of the archive.
     """
     fit = [one for one in newest_first if one.archived and one.complete and not one.safety and not one.imported]
     proved = [one for one in _back_to(begin, [one for one in fit if one.proved]) if one.finished > begin - LOCK]
-    return [*_back_to(begin, fit), *proved]
+    return [*_back_to(begin, fit), *proved, *(one for one in fit if one.leads)]
 
 
 def first_bases(newest_first: Iterable[Candidate], begin: datetime) -> list[Candidate]:

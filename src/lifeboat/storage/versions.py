@@ -54,6 +54,10 @@ class KeepsVersions(Protocol):
         """Take a marker away, so that what lies below it shows again; needs ``s3:DeleteObjectVersion``."""
         ...
 
+    def remove_version(self, name: str, version: str) -> None:
+        """Destroy one version, or a marker, for ever; needs ``s3:DeleteObjectVersion``. Raises ``StorageDenied`` where it is locked."""
+        ...
+
     def renew_version(self, name: str, version: str, over: bool) -> None:
         """Copy an older version on top, inside the store; needs the rights to read versions and to write.
 

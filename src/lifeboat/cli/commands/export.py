@@ -33,6 +33,9 @@ from lifeboat.cli.run import Run
 @click.option("--before-op", metavar="OP", help="The database as of just before this operation.")
 @click.option("--gzip", "compress", is_flag=True, help="Compressed; tell mongorestore --gzip too.")
 @click.option("--users/--no-users", "with_users", default=True, show_default=True, help="Users and roles.")
+@click.option(
+    "--without-erasures", is_flag=True, help="Take along also what was erased since; it stands in the audit log."
+)
 def command(
     run: Run,
     snapshot: str,
@@ -43,6 +46,7 @@ def command(
     with_users: bool,
     at: str | None,
     before_op: str | None,
+    without_erasures: bool,
 ) -> ExitStatus:
     """Write SNAPSHOT to OUT as mongodump or tar would have written it.
 
@@ -68,6 +72,7 @@ def command(
             compress=compress,
             at=at,
             before_op=before_op,
+            without_erasures=without_erasures,
         )
     if not to_pipe:
         run.show(report, lambda: draw_exported(report, compress, run.clock.now()))

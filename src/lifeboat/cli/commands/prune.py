@@ -18,8 +18,13 @@ from lifeboat.foundation.finding import any_problem
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done and why; change nothing.")
 @click.option("--all", "everything", is_flag=True, help="Give the verdict on every snapshot, not by groups.")
+@click.option(
+    "--despite-loss",
+    is_flag=True,
+    help="Also remove what a snapshot needed whose record was taken out of the store: look into that first (`verify`).",
+)
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
-def command(run: Run, dry_run: bool, everything: bool, yes: bool) -> ExitStatus:
+def command(run: Run, dry_run: bool, everything: bool, despite_loss: bool, yes: bool) -> ExitStatus:
     """Let go the snapshots that the rules keep no longer, and remove what was let go a week ago.
 
     In two steps: what is let go is listed no more, and `lifeboat snapshots --forgotten` shows it for a week at least, in which
@@ -34,13 +39,13 @@ def command(run: Run, dry_run: bool, everything: bool, yes: bool) -> ExitStatus:
     run.when_stopped = "prune is not finished; what is kept is whole, and the next prune goes on"
     with run.lifeboat() as lifeboat:
         if dry_run or asks:
-            report = lifeboat.prune(dry_run=True)
+            report = lifeboat.prune(dry_run=True, despite_loss=despite_loss)
     if asks:
         run.draw(*draw_prune(report, everything), "")
         if report.forgotten or report.taken_back or report.objects_removed:
             confirm(run, "Go on?")
     if not dry_run:
         with run.lifeboat() as lifeboat:
-            report = lifeboat.prune(dry_run=False)
+            report = lifeboat.prune(dry_run=False, despite_loss=despite_loss)
     run.show(report, lambda: draw_prune(report, everything))
     return ExitStatus.FINDINGS if any_problem(report.findings) else ExitStatus.DONE

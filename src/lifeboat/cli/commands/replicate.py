@@ -6,6 +6,7 @@ from lifeboat.cli.ask import confirm, must_be_confirmed
 from lifeboat.cli.command import lifeboat_command
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.run import Run
+from lifeboat.cli.shard_options import read_sharing, say_done, shard_options
 from lifeboat.foundation.finding import any_problem
 
 
@@ -30,6 +31,7 @@ from lifeboat.foundation.finding import any_problem
     "--promote", is_flag=True, help="Make a replica the repository; name it by --replica or LIFEBOAT_REPOSITORY."
 )
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
+@shard_options
 def command(
     run: Run,
     where: tuple[str, ...],
@@ -40,6 +42,9 @@ def command(
     adopt: bool,
     promote: bool,
     yes: bool,
+    shard: str | None,
+    shard_run: str | None,
+    shard_wait: str | None,
 ) -> ExitStatus:
     """Make a second copy of the repository and keep it up to date: in another region, account or provider, or on a disk.
 
@@ -48,13 +53,19 @@ def command(
     Only what is missing is copied, each object checked against the hash in its name. The replica is a whole repository at every instant,
     opens with the same key, and can be restored from by any command with --replica. No key is needed to copy.
 
+    With --shard several processes share the copying; the last one waits for the others and finishes.
+
     What goes from the repository stays in the replica: who empties the one does not empty the other.
 
     Exit status 3: something could not be copied, or is damaged; the report names it.
     """
     from lifeboat.app.replicating import HowToReplicate
     from lifeboat.cli.show.replicate import draw_replicated
+    from lifeboat.operations.reports import ReplicateReport
 
+    sharing = read_sharing(shard, shard_run, shard_wait, run.environment)
+    if sharing is not None and (promote or dry_run):
+        raise click.UsageError("--shard shares out the copying: leave it out with --promote and --dry-run")
     if promote:
         return _promote(run, where, yes)
     how = HowToReplicate(dry_run=dry_run, delete=delete, adopt=adopt, repair=repair, verify=verifies)
@@ -62,9 +73,14 @@ def command(
         raise click.UsageError("--dry-run changes nothing and reads names alone: leave out --verify and --repair")
     run.when_stopped = "the replica is behind, and whole as far as it goes; the same command goes on from where it was"
     with run.lifeboat() as lifeboat:
-        report = lifeboat.replicate(where, how)
-    run.show(report, lambda: draw_replicated(report))
-    return ExitStatus.FINDINGS if any_problem(report.findings) else ExitStatus.DONE
+        report = lifeboat.replicate_shared(where, how, sharing) if sharing else lifeboat.replicate(where, how)
+    if not isinstance(report, ReplicateReport):
+        done = report
+        run.show(done, lambda: say_done(done))
+        return ExitStatus.DONE
+    whole = report
+    run.show(whole, lambda: draw_replicated(whole))
+    return ExitStatus.FINDINGS if any_problem(whole.findings) else ExitStatus.DONE
 
 
 def _promote(run: Run, where: tuple[str, ...], yes: bool) -> ExitStatus:

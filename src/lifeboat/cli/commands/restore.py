@@ -1,6 +1,7 @@
 """``lifeboat restore``: bring it back, beside the live data or over it; ``--undo`` goes back."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +12,12 @@ from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.restore_documents import restore_documents
 from lifeboat.cli.restore_words import check_documents, check_request, live_name, note_password
 from lifeboat.cli.run import NOTHING_LOST, Run
+from lifeboat.cli.shard_options import read_sharing, say_done, shard_options
 from lifeboat.foundation.finding import any_problem
 from lifeboat.operations.reports import RestorePlanReport, RestoreReport, RestoreRequest
+
+if TYPE_CHECKING:
+    from lifeboat.operations.shards import Sharing
 
 STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_LOST}"
 
@@ -81,7 +86,13 @@ STOPPED = f"each live collection is the old one or the new one, whole; {NOTHING_
 @click.option(
     "--resume/--no-resume", default=True, show_default=True, help="Go on from a restore that was stopped, or waited."
 )
+@click.option(
+    "--without-erasures",
+    is_flag=True,
+    help="Bring back also people who were erased since: if the ledger cannot be read. It stands in the audit log.",
+)
 @click.option("--undo", is_flag=True, help="Go back to what the last --over-live replaced.")
+@shard_options
 def command(
     run: Run,
     what: str | None,
@@ -99,6 +110,9 @@ def command(
     bypass_validators: bool,
     tier: str | None,
     wait: bool | None,
+    shard: str | None,
+    shard_run: str | None,
+    shard_wait: str | None,
     **chosen: object,
 ) -> ExitStatus:
     """Bring back the database, the files, the configuration, or all, as of SNAPSHOT (else the latest) or of any moment (--at);
@@ -106,9 +120,17 @@ def command(
 
     It needs a target: --to somewhere else, or --over-live. Everything lands beside the live data and is compared; only
     then is it swapped in, collection by collection, or file by file.
+
+    With --shard several processes share a restore of files --to a new place; the last one waits for the others and
+    finishes the tree. Name the snapshot: the latest may be another one for the next process.
     """
     from lifeboat.cli.show.restore import draw_plan
 
+    sharing = read_sharing(shard, shard_run, shard_wait, run.environment)
+    if sharing is not None and (what != "files" or to is None or over_live or undo or dry_run or wanted or tier):
+        raise click.UsageError(
+            "--shard shares out `restore files SNAPSHOT --to DIRECTORY`, and nothing else of restore"
+        )
     if undo:
         others = [
             what,
@@ -120,7 +142,8 @@ def command(
             wanted,
             *(chosen[name] for name in ("at", "before_op", "namespaces", "include", "exclude")),
         ]
-        return _undo(run, yes, alone=not any(others) and chosen["with_users"] is None)
+        alone = not any(others) and chosen["with_users"] is None
+        return _undo(run, yes, alone=alone, without_erasures=bool(chosen["without_erasures"]))
     if wanted is not None:
         asked = check_documents(run.folder, what, snapshot, to, over_live, wanted, renames, {**chosen, "paths": paths})
         note_password(run, "db", to)
@@ -130,6 +153,8 @@ def command(
     if only or bypass_validators:
         raise click.UsageError("--only and --bypass-validators go with --filter")
     request = check_request(what, snapshot, to, over_live, renames, {**chosen, "paths": paths})
+    if sharing is not None:
+        return _shared(run, request, sharing)
     request = _pinned(request, run)
     note_password(run, request.source, to)
     # Beside the live data nothing is harmed: where nobody can be asked, nobody has to be.
@@ -159,6 +184,19 @@ def command(
         return _finish(run, lifeboat.restore(request, resume=resume), with_origin=False)
 
 
+def _shared(run: Run, request: RestoreRequest, sharing: "Sharing") -> ExitStatus:
+    from lifeboat.operations.shards import ShardDone
+
+    run.when_stopped = STOPPED
+    with run.lifeboat() as lifeboat:
+        report = lifeboat.restore_shared(request, sharing)
+    if isinstance(report, ShardDone):
+        done = report
+        run.show(done, lambda: say_done(done))
+        return ExitStatus.DONE
+    return _finish(run, report, with_origin=False)
+
+
 def _retrieve(run: Run, request: RestoreRequest, plan: RestorePlanReport, how: HowToRetrieve) -> ExitStatus | None:
     """Bring back what lies in archive classes; None when all can be read and the restore goes on."""
     from lifeboat.cli.show.restore import draw_plan
@@ -185,15 +223,17 @@ def _ask(run: Run, request: RestoreRequest, plan: RestorePlanReport) -> None:
         confirm(run, "Go on?")
 
 
-def _undo(run: Run, yes: bool, *, alone: bool) -> ExitStatus:
+def _undo(run: Run, yes: bool, *, alone: bool, without_erasures: bool) -> ExitStatus:
     if not alone:
         # A --dry-run that was not dry would be the worst of all surprises.
-        raise click.UsageError("--undo stands alone (with --yes): it goes back to what the last --over-live replaced")
+        raise click.UsageError(
+            "--undo stands alone (with --yes, --without-erasures): it goes back to what the last --over-live replaced"
+        )
     if must_be_confirmed(run, yes, "say --yes to have it done without a question"):
         confirm(run, "This replaces the live data with what was there before the last restore. Go on?")
     run.when_stopped = STOPPED
     with run.lifeboat() as lifeboat:
-        return _finish(run, lifeboat.undo_restore(), with_origin=True)
+        return _finish(run, lifeboat.undo_restore(without_erasures=without_erasures), with_origin=True)
 
 
 def _finish(run: Run, report: RestoreReport, with_origin: bool) -> ExitStatus:

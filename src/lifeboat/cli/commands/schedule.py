@@ -9,13 +9,14 @@ import click
 from lifeboat.cli.command import common_options, lifeboat_command
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.run import Run
+from lifeboat.cli.schedule_batch import batch
 from lifeboat.foundation.finding import any_problem
 
 if TYPE_CHECKING:
     from lifeboat.app.schedule_install import Scheduling
     from lifeboat.app.schedule_run import ScheduledRuns
 
-JOBS = ("db", "files", "config", "all", "age", "verify", "scrub", "replicate", "prune", "carry")
+JOBS = ("db", "files", "config", "all", "age", "verify", "scrub", "replicate", "prune", "carry", "drill")
 
 
 class ScheduleGroup(click.Group):
@@ -47,6 +48,7 @@ def command(ctx: click.Context) -> None:
         ("schedule install systemd --serve", "one service that does all of it, with health and dashboard"),
         ("schedule install cron --print", "the lines of the crontab, to look at"),
         ("schedule install kubernetes --to k8s --image IMAGE", "CronJobs as files, for kubectl apply"),
+        ("schedule install kubernetes --to k8s --image IMAGE --shards 16", "and the large ones in 16 pods at once"),
     ),
 )
 @click.argument("manager", type=click.Choice(["systemd", "cron", "kubernetes"]), required=False)
@@ -61,6 +63,12 @@ def command(ctx: click.Context) -> None:
 @click.option("--namespace", default="default", metavar="NAME", help="kubernetes: where the objects belong.")
 @click.option("--secret", default="lifeboat", metavar="NAME", help="kubernetes: the Secret with the variables.")
 @click.option("--uploads-claim", metavar="NAME", help="kubernetes: the volume with the uploads, mounted read only.")
+@click.option(
+    "--shards",
+    type=click.IntRange(2, 10_000),
+    metavar="N",
+    help="kubernetes: back up the files, and once a week verify everything, in N pods at once.",
+)
 @click.option("--notify-email", multiple=True, metavar="ADDRESS", help="Who is told; kept in lifeboat.toml.")
 @click.option("--notify-webhook", metavar="URL", help="Or env:NAME; a URL is kept in a file of its own.")
 @click.option(
@@ -227,6 +235,7 @@ def scheduled_runs(run: Run) -> "ScheduledRuns":
 
 for one, line in (
     (install, "write the jobs for systemd, cron or kubernetes"),
+    (batch, "write the large ones as array jobs for AWS Batch"),
     (status, "when each last ran, and how it ended"),
     (test_notice, "see whether a notice arrives"),
     (remove, "take the jobs away; backups stay"),

@@ -6,6 +6,7 @@ from datetime import datetime
 from rich.console import RenderableType
 
 from lifeboat.cli.show.console import facts, next_steps, text
+from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.moments import show_moment_short
 from lifeboat.cli.show.words import count_items, short_id
 from lifeboat.operations.reports import ExportReport
@@ -18,7 +19,14 @@ def draw_exported(report: ExportReport, compressed: bool, now: datetime) -> list
         ("written", f"{report.out} ({report.form})"),
         ("content", count_items(row.source, report.items)),
     ]
-    drawn: list[RenderableType] = [facts(rows), "", text("it is not encrypted: keep it as you keep the data itself")]
+    shown = draw_findings(report.findings, with_good=True)
+    drawn: list[RenderableType] = [
+        facts(rows),
+        *([""] if shown else []),
+        *shown,
+        "",
+        text("it is not encrypted: keep it as you keep the data itself"),
+    ]
     return drawn + next_steps((take_in(report, compressed), _about(report)))
 
 

@@ -6,7 +6,7 @@ Invariant: the same report always gives the same keys; a value that is not known
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def plain(value: object) -> Any:
     """Dictionaries, lists, texts and numbers out of whatever a report holds."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Enum):
         return value.value

@@ -27,7 +27,7 @@ _REASONS = {
     "kept-on-purpose": "kept on purpose",
     "from-the-future": "from the future, by the store's clock",
     "beyond-the-rules": "beyond the rules",
-    "beside-damage": "beside something that does not open: nothing there is removed",
+    "beside-damage": "beside something that is gone or does not open: nothing there is removed",
 }
 
 

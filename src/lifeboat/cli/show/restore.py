@@ -12,7 +12,7 @@ from lifeboat.cli.show.retrieve import draw_retrieval
 from lifeboat.cli.show.words import short_id, typed_source
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import RestorePlanReport, RestoreReport
+from lifeboat.operations.reports import ErasureReplayed, RestorePlanReport, RestoreReport
 
 STEPS_AT_MOST = 60
 NO_LISTS = "what will be restored is shown once its lists can be read; nothing is replaced before that"
@@ -42,6 +42,9 @@ def draw_plan(plan: RestorePlanReport, now: datetime) -> list[RenderableType]:
         actions[step.action] += (step.items or 0) if step.where.startswith("/") else 1
     summary = ", ".join(f"{action} {number:,}" for action, number in actions.items())
     drawn += ["", text(f"{summary or 'nothing to do'}; {show_bytes(plan.total_bytes)} to read; {_duration(plan)}")]
+    if plan.erasures:
+        known = f"{plan.erasures:,} {'erasure' if plan.erasures == 1 else 'erasures'}"
+        drawn.append(text(f"{known} will be replayed: what was erased on request does not come back"))
     if actions["replace"] and plan.safety_snapshot:
         drawn.append(
             text("replaced: what is there now is backed up first; `lifeboat restore --undo` goes back to it", DOUBTFUL)
@@ -74,6 +77,7 @@ def draw_restored(report: RestoreReport, now: datetime, with_origin: bool) -> li
     total = show_bytes(sum(part.bytes for part in report.parts))
     verdict = ("restored, but it differs; see above", BAD) if any_problem(report.findings) else ("restored", GOOD)
     drawn += ["", line(verdict, f": {total} in {show_seconds(report.seconds)}")]
+    drawn += [text(one) for one in erased_words(report)]
     if report.safety_snapshot:
         kept = short_id(report.safety_snapshot)
         drawn.append(text(f"what was there before is kept as snapshot {kept}"))
@@ -81,6 +85,38 @@ def draw_restored(report: RestoreReport, now: datetime, with_origin: bool) -> li
             return drawn + next_steps(("lifeboat snapshots", "what it replaced is there, marked `before a restore`"))
         return drawn + next_steps(("lifeboat restore --undo", "go back to what was there before"))
     return drawn
+
+
+def erased_words(report: RestoreReport) -> list[str]:
+    """What the ledger of erasures kept from coming back, in words; nothing where it holds nothing."""
+    number = report.erasures_looked_for
+    if not number:
+        return []
+    known = f"{number:,} {'erasure' if number == 1 else 'erasures'}"
+    if not report.erasures:
+        return [f"{known} replayed: nothing of {'it' if number == 1 else 'them'} was in this copy"]
+    ids = len({one.erasure for one in report.erasures})
+    documents = sum(one.left_out for one in report.erasures if not one.where.startswith("/"))
+    files = sum(one.left_out for one in report.erasures if one.where.startswith("/"))
+    trimmed = sum(one.trimmed for one in report.erasures)
+    parts = [
+        f"{count:,} {word if count == 1 else word + 's'}"
+        for count, word in ((documents, "document"), (files, "file"))
+        if count
+    ]
+    of = f"of {ids:,} {'erasure' if ids == 1 else 'erasures'}"
+    brought = (
+        [f"{' and '.join(parts)} {of} {'was' if documents + files == 1 else 'were'} not brought back"] if parts else []
+    )
+    if trimmed:
+        brought.append(f"fields of {trimmed:,} {'document' if trimmed == 1 else 'documents'} {of} were left out")
+    return ["; ".join(brought), *(f"  {one.where}: erasure {one.erasure}, {_amount(one)}" for one in report.erasures)]
+
+
+def _amount(one: ErasureReplayed) -> str:
+    parts = [f"{one.left_out:,} left out"] if one.left_out else []
+    parts += [f"{one.trimmed:,} without some fields"] if one.trimmed else []
+    return ", ".join(parts)
 
 
 def _duration(plan: RestorePlanReport) -> str:

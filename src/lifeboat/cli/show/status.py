@@ -25,6 +25,7 @@ def draw_status(report: StatusReport, now: datetime) -> list[RenderableType]:
         ("profile", f"{report.profile}, id {short_id(report.repository_id)}"),
         ("stored", "not to be seen from here" if report.stored_bytes is None else show_bytes(report.stored_bytes)),
         ("last restore took", rto),
+        *_drills(report, now),
         ("last verify", _last_verify(report, now)),
         *_archives(report),
         *_replicas(report, now),
@@ -98,6 +99,27 @@ def _archive(one: ArchiveStatus) -> Text:
 def _replicas(report: StatusReport, now: datetime) -> list[tuple[str, str | Text]]:
     """Each second copy and how far it is behind."""
     return [(f"replica {one.name}", _replica(one, now)) for one in report.replicas]
+
+
+def _drills(report: StatusReport, now: datetime) -> list[tuple[str, str | Text]]:
+    drills = report.drills
+    if drills is None:
+        return []
+    late = [one.what for one in drills.due if one.is_overdue]
+    if drills.last is None or drills.last_ended is None:
+        said = "none yet; `lifeboat drill` shows whether everything comes back, and how fast"
+    else:
+        took = "" if drills.last_seconds is None else f", all back after {show_seconds(drills.last_seconds)}"
+        ago = show_age((now - drills.last_ended).total_seconds())
+        said = f"{drills.last_scenario} {drills.last_outcome} {ago}{took}"
+    said += f"; overdue: {', '.join(late)}" if late else ""
+    passed = drills.last_outcome == "passed" and not late
+    rows: list[tuple[str, str | Text]] = [("last drill", text(said, GOOD if passed else DOUBTFUL))]
+    if drills.predicted_seconds is not None:
+        told = f"about {show_seconds(drills.predicted_seconds)} for all of it today, by {count(drills.predicted_from, 'drill')}"
+        told += f"; {show_seconds(drills.rto_objective_seconds)} are allowed"
+        rows.append(("RTO predicted", text(told, BAD if drills.is_too_slow else GOOD)))
+    return rows
 
 
 def _replica(one: ReplicaStatus, now: datetime) -> Text:

@@ -6,6 +6,7 @@ from lifeboat.cli.show.console import BAD, DOUBTFUL, FAINT, GOOD, columns, line,
 from lifeboat.cli.show.moments import show_moment
 from lifeboat.cli.show.words import count, short_id
 from lifeboat.foundation.sizes import show_bytes
+from lifeboat.operations.emergency.culprit import first_with
 from lifeboat.operations.find_suspects import SuspectsReport
 from lifeboat.operations.suspects import Kind, Suspect
 from lifeboat.operations.timeline_report import MomentReport
@@ -65,6 +66,7 @@ def _next(report: SuspectsReport) -> list[RenderableType]:
             ("lifeboat timeline --suspects --near TIME --within 2h", "around another time"),
             ("lifeboat timeline --suspects --least 1", "single deletes and updates, too"),
         )
+    worst = first_with(worst, report.suspects)  # before the first of twenty drops, not before the last
     return next_steps(
         (f"lifeboat restore db --before-op {worst.op} --to before", "as it was before that, beside the live data"),
         (f"lifeboat restore db --before-op {worst.op} --over-live", "the same, over the live data"),

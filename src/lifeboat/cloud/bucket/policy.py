@@ -14,6 +14,7 @@ from lifeboat.cloud.bucket.statements import (
     missing,
     name_of,
     opens_to_all,
+    statements_in,
 )
 from lifeboat.cloud.bucket.step import NOT_THERE, BucketStep
 from lifeboat.cloud.errors import CloudNotOffered, CloudRefused
@@ -108,5 +109,4 @@ def statements_of(calls: BucketCalls) -> list[Statement]:
     answer = calls.look("get_bucket_policy", "look at the policy", ["NoSuchBucketPolicy"])
     if answer is None or not answer.get("Policy"):
         return []
-    found = json.loads(answer["Policy"]).get("Statement", [])
-    return found if isinstance(found, list) else [found]
+    return statements_in(answer["Policy"])

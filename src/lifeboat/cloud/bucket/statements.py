@@ -9,8 +9,44 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from lifeboat.cloud.errors import PolicyUnreadable
+
 Statement = dict[str, Any]
 _LISTS = ("Action", "NotAction", "Resource", "NotResource")
+
+
+def statements_in(policy: str) -> list[Statement]:
+    """The statements of a policy's text; raises ``PolicyUnreadable`` where one has not the form that the rest here relies on."""
+    try:
+        found = json.loads(policy).get("Statement", [])
+        statements = found if isinstance(found, list) else [found]
+        if not all(_is_statement(one) for one in statements):
+            raise TypeError("not a statement")
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise PolicyUnreadable(
+            "the policy that is there cannot be read",
+            "`aws s3api get-bucket-policy` shows it: is it one of AWS's form?",
+        ) from error
+    return statements
+
+
+def _is_statement(one: Any) -> bool:
+    if not isinstance(one, dict):
+        return False
+    principals = [one[name] for name in ("Principal", "NotPrincipal") if name in one]
+    conditions = one.get("Condition", {})
+    return (
+        all(_is_texts(one[name]) for name in _LISTS if name in one)
+        and all(
+            isinstance(who, str) or (isinstance(who, dict) and all(map(_is_texts, who.values()))) for who in principals
+        )
+        and isinstance(conditions, dict)
+        and all(isinstance(keys, dict) for keys in conditions.values())
+    )
+
+
+def _is_texts(said: Any) -> bool:
+    return all(isinstance(one, str) for one in _listed(said))
 
 
 def canonical(statement: Statement) -> str:

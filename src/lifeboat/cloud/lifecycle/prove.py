@@ -17,7 +17,7 @@ from lifeboat.cloud.lifecycle.presets import AT_ONCE_DAYS, NOTICE_DAYS, SLACK_DA
 from lifeboat.cloud.lifecycle.rules import SMALL_BYTES, Lifecycle, Rule
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.repository.names import CATALOG, CONFIG, KEYS, PROBES, SEGMENTS, Class, Source
+from lifeboat.repository.names import CATALOG, CONFIG, KEYS, LEDGER, PROBES, SEGMENTS, Class, Source
 from lifeboat.retention.periods import begin_of, generation_of
 from lifeboat.retention.rules import Rules
 from lifeboat.retention.window import STILL_READ
@@ -194,8 +194,13 @@ def _meets(rule: Rule, area: str) -> bool:
 
 
 def _never(lifecycle: Lifecycle, place: Place) -> Iterator[Finding]:
-    """What no age rule may touch: keys, catalog, description."""
-    areas = {KEYS: "data keys", CATALOG: "snapshot records", CONFIG: "the repository's description"}
+    """What no age rule may touch: keys, catalog, description, ledger."""
+    areas = {
+        KEYS: "data keys",
+        CATALOG: "snapshot records",
+        CONFIG: "the repository's description",
+        LEDGER: "the ledger of erasures and drills",
+    }
     # Packs of the source `config` lie below `config/` too, and probes: a rule that means those alone is none of these.
     spared = (f"{place.before}{Source.CONFIG}/pack/", f"{place.before}{PROBES}")
     for rule in lifecycle.rules:

@@ -174,7 +174,7 @@ def _read_rule(said: object, number: int) -> Rule:
             noncurrent_keep=int(noncurrent.get("NewerNoncurrentVersions") or 0),
             abort_days=_number((said.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation")),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise LifecycleUnreadable(
             f"age rule {name} is not written as S3 writes one: {error}", "`lifeboat aws lifecycle check FILE` says more"
         ) from error

@@ -13,9 +13,6 @@ from datetime import UTC, datetime, time
 from functools import cache
 from typing import Any
 
-from botocore.session import get_session
-from botocore.validate import ParamValidator
-
 from lifeboat.cloud.lifecycle.rules import WATERFALL
 
 RULES_AT_MOST = 1000
@@ -71,12 +68,20 @@ def validate(said: object) -> tuple[Refusal, ...]:
 
 def _by_client(said: object) -> list[str]:
     """What boto3 and the AWS command line refuse before they ask S3."""
-    report = ParamValidator().validate(said, _shape()).generate_report()  # type: ignore[arg-type]
+    from botocore.validate import ParamValidator
+
+    try:
+        report = ParamValidator().validate(said, _shape()).generate_report()  # type: ignore[arg-type]
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        # The client itself breaks at numbers without end and at days that no calendar has.
+        return [f"Parameter validation failed: {error}"]
     return [one for one in report.split("\n") if one]
 
 
 @cache
 def _shape() -> Any:
+    from botocore.session import get_session
+
     call: Any = get_session().get_service_model("s3").operation_model("PutBucketLifecycleConfiguration")
     return call.input_shape.members["LifecycleConfiguration"]
 
@@ -263,7 +268,10 @@ def _moment(said: object) -> datetime | None:
             return None
     if not isinstance(said, datetime):
         return None
-    return said.astimezone(UTC).replace(tzinfo=None) if said.tzinfo else said
+    try:
+        return said.astimezone(UTC).replace(tzinfo=None) if said.tzinfo else said
+    except OverflowError:
+        return None
 
 
 def read_json(text: str) -> object:
@@ -272,6 +280,9 @@ def read_json(text: str) -> object:
     Raises:
         ValueError: It is no JSON.
     """
-    said = json.loads(text)
+    try:
+        said = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
     inner = said.get("LifecycleConfiguration") if isinstance(said, dict) else None
     return inner if isinstance(inner, dict) else said

@@ -54,7 +54,7 @@ def load_prices(region: str | None = None, override: Path | None = None) -> Pric
 def _parse(text: str, name: str) -> dict[str, Any]:
     try:
         said = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOML's own error is a ValueError; so is that of an endless number
         raise PriceFileInvalid(f"{name} is no TOML: {str(error)[:1].lower()}{str(error)[1:]}", _SEE) from error
     _check(said, _FORM, (), lambda path, why: _refused(name, text, path, why))
     return said

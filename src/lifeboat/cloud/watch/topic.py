@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lifeboat.cloud.errors import CloudMissing, in_cloud_words
+from lifeboat.cloud.bucket.statements import Statement, statements_in
+from lifeboat.cloud.errors import CloudMissing, PolicyUnreadable, in_cloud_words
 from lifeboat.cloud.session import Aws
 from lifeboat.cloud.steps import Difference, Looked
 
@@ -75,7 +76,7 @@ class TopicStep:
             client.create_topic(Name=NAME)
         found = self._topic.attributes() or {}
         policy = _policy(found)
-        others = [one for one in policy.get("Statement", []) if one.get("Sid") != SID]
+        others = [one for one in statements_in(found.get("Policy") or "{}") if one.get("Sid") != SID]
         ours = {
             "Sid": SID,
             "Effect": "Allow",
@@ -138,15 +139,22 @@ class ListenersStep:
 def _policy(attributes: dict[str, str]) -> dict[str, Any]:
     try:
         found = json.loads(attributes.get("Policy") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _statements(attributes: dict[str, str]) -> list[Statement]:
+    try:
+        return statements_in(attributes.get("Policy") or "{}")
+    except PolicyUnreadable:
+        return []
 
 
 def _tellers(attributes: dict[str, str]) -> set[str]:
     """Services that some statement lets publish."""
     found: set[str] = set()
-    for one in _policy(attributes).get("Statement", []):
+    for one in _statements(attributes):
         principal = one.get("Principal", {})
         actions = one.get("Action", [])
         actions = [actions] if isinstance(actions, str) else actions

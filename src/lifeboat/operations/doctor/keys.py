@@ -4,10 +4,12 @@ from datetime import date, datetime
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.key_escrow import read_escrow
+from lifeboat.repository.granting import list_keys, not_opened_by
 from lifeboat.repository.open_repository import Repository
 
 CHECK_AGAIN_DAYS = 180
 """Paper is lost in a move and a password manager with its owner's job: twice a year somebody should look."""
+MONTHS_LOOKED_AT = 2
 CONFIRM = "`lifeboat keygen --stored`: it has you type some of it from the stored copy, and remembers the day"
 
 
@@ -18,6 +20,31 @@ def check_key(repository: Repository) -> list[Finding]:
         return [Finding(Level.OK, "no-key-here", "key", message)]
     fingerprint = repository.identity.recipient.fingerprint_short
     return [Finding(Level.OK, "key-opens", f"key {fingerprint}", "opens the repository")]
+
+
+def check_recipients(repository: Repository) -> list[Finding]:
+    """Whether a second key is there, and whether each opens what was stored lately; looked at where a key is."""
+    recipients = [one.recipient for one in repository.description.recipients]
+    if repository.identity is None:
+        return [Finding(Level.OK, "recipients", "recipients", f"{len(recipients)}; looked at where a key is")]
+    if len(recipients) == 1:
+        message = "one key opens everything: a second one in another place survives its loss, `lifeboat recipient list` says how"
+        return [Finding(Level.OK, "one-recipient", "recipients", message)]
+    closed = sum(
+        len(names)
+        for month in list_keys(repository.store)[-MONTHS_LOOKED_AT:]
+        for names in not_opened_by(repository.store, month, repository.description, recipients).values()
+    )
+    if closed:
+        message = f"{closed:,} data keys of the last months do not open for one of the {len(recipients)} recipients"
+        return [
+            Finding(
+                Level.WARNING, "recipient-closed-out", "recipients", message, "`lifeboat recipient open` opens them"
+            )
+        ]
+    return [
+        Finding(Level.OK, "recipients", "recipients", f"each of the {len(recipients)} opens what was stored lately")
+    ]
 
 
 def check_stored_elsewhere(repository: Repository, only_here: str | None, now: datetime) -> list[Finding]:

@@ -1,7 +1,7 @@
 """The opened repository: whose it is, what its profile means, whether it can be read without us, where it lies."""
 
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.operations.status import same_machine_warning
+from lifeboat.operations.same_machine import same_machine_warning
 from lifeboat.repository.create import names_of_rescue_kit, store_rescue_kit
 from lifeboat.repository.custodians import open_catalogs
 from lifeboat.repository.names import CONFIG
@@ -59,22 +59,38 @@ def check_custodians(repository: Repository) -> list[Finding]:
 
 def check_rescue_kit(repository: Repository, script: str, readme: str) -> list[Finding]:
     """Put a missing or outdated rescue kit back."""
-    good = Finding(Level.OK, "rescue-kit", CONFIG, "the stand-alone reader lies in the repository")
+    ours = names_of_rescue_kit(script, readme)
+    good = Finding(Level.OK, "rescue-kit", CONFIG, f"the stand-alone reader lies in the repository: {ours[0]}")
     if read_marks(repository.store):
         return [Finding(Level.OK, "rescue-kit", CONFIG, "a replica has the one of its repository")]
     try:
         store_rescue_kit(repository.store, script, readme)
     except StorageDenied:
         # A guarded writer may not put it there; another machine did, or has to.
-        names = {stored.name for stored in repository.store.list_under(CONFIG)}
-        if not set(names_of_rescue_kit(script, readme)) <= names:
+        if not set(ours) <= {stored.name for stored in repository.store.list_under(CONFIG)}:
             message = "the stand-alone reader in the repository is missing or of another version, and this machine may not store it"
             return [
                 Finding(
                     Level.WARNING, "rescue-kit", CONFIG, message, "`lifeboat doctor` on the keeper's machine stores it"
                 )
             ]
-    return [good]
+    return [good, *_strange_kits(repository, ours)]
+
+
+def _strange_kits(repository: Repository, ours: tuple[str, str]) -> list[Finding]:
+    """Scripts and notes that are not this Lifeboat's: on the worst day somebody may run the one and believe the other, key in hand."""
+    names = {stored.name for stored in repository.store.list_under(CONFIG)} - set(ours)
+    return [
+        Finding(
+            Level.WARNING,
+            "rescue-kit-strange",
+            name,
+            "is not of this Lifeboat: it is another version's, or somebody put it there to be given the key",
+            f"use {ours[0]} alone. If no other version ever ran here, who can write to the store? Remove it where deleting is allowed",
+        )
+        for name in sorted(names)
+        if name.startswith((CONFIG + "rescue-", CONFIG + "README"))
+    ]
 
 
 def check_other_machine(repository: Repository) -> list[Finding]:

@@ -36,7 +36,7 @@ def check_stream(state: LocalState, now: datetime, *, installed: bool = False) -
     try:
         silent = (now - read_time(str(told["at"]))).total_seconds()
         through = _through(told)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return [Finding(Level.WARNING, "stream-unknown", "stream", "what it left word of cannot be read", _AGAIN)]
     if not runs:
         return [_stopped(told, through, silent, installed)]

@@ -1,7 +1,7 @@
 """What prune has to know, read from catalogs, listings and, where those do not tell, from the clear fronts of packs. No content is opened."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -162,6 +162,13 @@ def gather(repository: Repository, progress: Progress) -> Facts:
 def gather_said(repository: Repository, progress: Progress) -> Facts:
     """What snapshots there are, what was said of them, and the archive: enough to know what is kept. No pack, key or index is listed."""
     return _with_archive(_said(repository, progress)[0], repository)
+
+
+def with_unread(repository: Repository, facts: Facts, more: Mapping[tuple[str, str], str]) -> Facts:
+    """The same, with more catalogs that are not whole. Args: more: as ``Facts.unread``."""
+    facts = replace(facts, unread={**facts.unread, **more}, fronts=dict(facts.fronts))
+    facts.fronts.update(_read_fronts(repository, [one for one in _unclear(facts) if one.name not in facts.fronts]))
+    return facts
 
 
 def _said(repository: Repository, progress: Progress) -> tuple[Facts, dict[str, int]]:

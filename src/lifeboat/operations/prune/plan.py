@@ -20,7 +20,8 @@ from lifeboat.operations.prune.facts import (
     named_by,
     needed_by,
 )
-from lifeboat.repository.names import Source
+from lifeboat.operations.prune.leading import leading
+from lifeboat.repository.names import Source, month_in
 from lifeboat.repository.segments import StoredSegment
 from lifeboat.repository.statements import Statement, Verb
 from lifeboat.retention.candidate import Candidate
@@ -124,17 +125,16 @@ def judge_kept(facts: Facts, rules: Rules) -> tuple[tuple[Judged, ...], tuple[Ar
 
 def _judge(facts: Facts, rules: Rules) -> tuple[Judged, ...]:
     by_key = {one.key: one for one in facts.records}
-    archived = _archived_labels(facts)
-    candidates = [_candidate(facts, one, archived, rules) for one in by_key.values()]
-    verdicts = judge(candidates, rules, facts.now, window_of(facts, rules))
+    archived, begin = _archived_labels(facts), window_of(facts, rules)
+    leads = leading(facts, begin)
+    candidates = [_candidate(facts, one, archived, leads, rules) for one in by_key.values()]
+    verdicts = judge(candidates, rules, facts.now, begin)
     judged = []
     for verdict in verdicts:
         stored = by_key[verdict.key]
         why = facts.unread.get((stored.record.writer, stored.record.generation))
         if why is not None and not verdict.kept:
-            reason = (
-                f"something else in its catalog of {stored.record.generation} does not open: nothing there is removed"
-            )
+            reason = f"something else in its catalog of {stored.record.generation} is gone or does not open: nothing there is removed"
             verdict = Verdict(verdict.key, True, Because.UNKNOWN, reason)
         judged.append(Judged(stored, verdict))
     order = sorted(judged, key=lambda one: one.stored.record.finished, reverse=True)
@@ -147,12 +147,14 @@ def _archived_labels(facts: Facts) -> set[str | None]:
 
 
 def _kept_candidates(facts: Facts, judged: Sequence[Judged], rules: Rules) -> list[Candidate]:
-    archived = _archived_labels(facts)
+    archived, leads = _archived_labels(facts), leading(facts, window_of(facts, rules))
     kept = (one for one in judged if one.verdict.kept and one.verdict.because is not Because.UNKNOWN)
-    return [_candidate(facts, one.stored, archived, rules) for one in kept]
+    return [_candidate(facts, one.stored, archived, leads, rules) for one in kept]
 
 
-def _candidate(facts: Facts, stored: StoredRecord, archived: Collection[str | None], rules: Rules) -> Candidate:
+def _candidate(
+    facts: Facts, stored: StoredRecord, archived: Collection[str | None], leads: Collection[str], rules: Rules
+) -> Candidate:
     record, standing = stored.record, stored.standing
     return Candidate(
         key=stored.key,
@@ -170,6 +172,7 @@ def _candidate(facts: Facts, stored: StoredRecord, archived: Collection[str | No
         archived=(
             record.source == Source.MONGODB and record.one_instant and facts.plain_labels.get(record.writer) in archived
         ),
+        leads=stored.key in leads,
     )
 
 
@@ -227,13 +230,15 @@ def _removals_of(
         yield Removal(generation, Kind.PACK, pack.name, pack.size_bytes)
     gone = {(one.place, one.sha256) for one in going}
     staying = [one for one in packs if (one.place, one.sha256) not in gone] if gone else packs
-    staying_names = {one.sha256 for one in staying}
+    # A pack that is needed and away (hidden by somebody, say) may be brought back: then its index and its key must be there.
+    away = {name for place, names in needed.items() if month_in(place) == generation for name in names}
+    staying_names = {one.sha256 for one in staying} | away
     indexes = [one for one in facts.indexes if one.generation == generation]
     for index in indexes:
         if index.writer not in unread and staying_names.isdisjoint(index.packs):
             yield Removal(generation, Kind.INDEX, index.name, index.size_bytes)
     yield from _segment_removals(segments)
-    keys = _keys_needed(facts, staying, indexes, named_by(facts, generation))
+    keys = _keys_needed(facts, staying, away, indexes, named_by(facts, generation))
     if keys is not None:
         keys |= _keys_of_archive(facts, generation, segments)
         for key in facts.keys:
@@ -264,13 +269,14 @@ def _owner_is_known(facts: Facts, pack: StoredPack, unread: set[str]) -> bool:
 
 
 def _keys_needed(
-    facts: Facts, staying: Sequence[StoredPack], indexes: Sequence[StoredIndex], named: Named
+    facts: Facts, staying: Sequence[StoredPack], away: Collection[bytes], indexes: Sequence[StoredIndex], named: Named
 ) -> set[bytes] | None:
-    """Names of the data keys of packs that stay; None when the key of one of them is not known for certain.
+    """Names of the data keys of packs that stay, and of those that a record that stays needs, there or not; None when the key of one
+    that is there is not known for certain.
 
     Everything that anybody says of a pack counts: an index that lies can keep a key, never cost one.
     """
-    there = {one.sha256 for one in staying}
+    there = {one.sha256 for one in staying} | set(away)
     keys = {key for index in indexes for key, packs in index.keys.items() if not there.isdisjoint(packs)}
     own: dict[str, set[bytes]] = {}
     for index in indexes:
@@ -368,7 +374,8 @@ def _unread_findings(facts: Facts) -> list[Finding]:
             "catalog-not-whole",
             f"catalog of writer {writer[:8]}, {generation}",
             f"{why}; which packs that needs is not known, so nothing of it is removed",
-            "`lifeboat verify` says what it is; bring the object back from an older version or a replica",
+            "`lifeboat verify` says what it is; bring the object back from an older version or a replica; what is gone for good "
+            "`lifeboat prune --despite-loss` counts no more",
         )
         for (writer, generation), why in sorted(facts.unread.items())
     ]

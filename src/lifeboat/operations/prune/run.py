@@ -14,14 +14,16 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.annotate import TEXT_AT_MOST, after_the_last_word, need_signer
+from lifeboat.operations.annotate import after_the_last_word, need_signer
 from lifeboat.operations.prune.archive import ArchiveOf
-from lifeboat.operations.prune.facts import StoredRecord, gather
+from lifeboat.operations.prune.facts import StoredRecord, gather, with_unread
+from lifeboat.operations.prune.lost import lost_records
 from lifeboat.operations.prune.plan import Kind, PrunePlan, Removal, plan_prune
+from lifeboat.operations.reason import TEXT_AT_MOST
 from lifeboat.operations.reports import ArchiveVerdict, FreedLater, PruneReport, PruneVerdict
 from lifeboat.repository.errors import SaidByNobody, StoreClockMoved
 from lifeboat.repository.names import stated_digest
-from lifeboat.repository.objects import read_verified
+from lifeboat.repository.objects import read_verified, too_large
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.statements import Verb, open_statement, write_statements
 from lifeboat.retention.periods import GRACE
@@ -50,21 +52,31 @@ class _SaidMeanwhile(Exception):
         self.removal = removal
 
 
-def look(repository: Repository, rules: Rules, progress: Progress) -> PrunePlan:
-    """Read and decide; changes nothing."""
+def look(repository: Repository, rules: Rules, progress: Progress, *, despite_loss: bool = False) -> PrunePlan:
+    """Read and decide; changes nothing.
+
+    Args:
+        despite_loss: Take what a record needed that is gone from the store for unneeded: somebody has looked into it.
+    """
     rules.check()
-    return plan_prune(gather(repository, progress), rules)
+    facts = gather(repository, progress)
+    plan = plan_prune(facts, rules)
+    lost = {} if despite_loss else lost_records(repository, facts, plan)
+    return plan_prune(with_unread(repository, facts, lost), rules) if lost else plan
 
 
-def prune(repository: Repository, rules: Rules, progress: Progress) -> PruneReport:
+def prune(repository: Repository, rules: Rules, progress: Progress, *, despite_loss: bool = False) -> PruneReport:
     """Look, decide, and do it.
+
+    Args:
+        despite_loss: As of ``look``.
 
     Raises:
         KeyMissing: No key at hand may have snapshots forgotten.
         RulesKeepNothing: The rules cannot be meant.
     """
     signer = need_signer(repository, "pruning")
-    plan = look(repository, rules, progress)
+    plan = look(repository, rules, progress, despite_loss=despite_loss)
     heard = {*plan.heard, *_take_back(repository, signer, plan)}
     _say(repository, signer, Verb.FORGET, plan.forget, _words(rules), plan)
     _still(repository, plan)
@@ -225,6 +237,8 @@ def _hear(repository: Repository, records: Sequence[Removal], heard: Collection[
             if stored.name in heard or not last.startswith((f"{Verb.KEEP}-", f"{Verb.RELEASE}-")):
                 continue
             try:
+                if (refused := too_large(stored)) is not None:
+                    raise refused
                 said = open_statement(read_verified(repository.store, stored.name), stored.name, repository.description)
             except SaidByNobody:
                 continue

@@ -3,7 +3,8 @@
 Limits: an object passes through this machine's memory whole; ``IN_FLIGHT_BYTES`` bounds what is there at once. A copy within one store
 would be cheaper, and would carry a flipped bit along unseen (docs/decisions/0201).
 
-Invariant: nothing is written to the target but the bytes that its name promises, and nothing there is ever replaced.
+Invariant: of an object no more is read than was listed, and nothing at all of one that is larger than any sound one of its kind.
+Nothing is written to the target but the bytes that its name promises, and nothing there is ever replaced.
 """
 
 from collections import deque
@@ -17,8 +18,8 @@ from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.replicate.waiting import Row
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import digest, stated_digest
-from lifeboat.repository.objects import write_named
-from lifeboat.storage.errors import ObjectArchived, ObjectMissing
+from lifeboat.repository.objects import largest_bytes, write_named
+from lifeboat.storage.errors import ObjectArchived, ObjectMissing, ObjectTooShort
 from lifeboat.storage.object_store import ObjectStore
 
 AT_ONCE = 8
@@ -35,7 +36,7 @@ class End(StrEnum):
     GONE = "gone"
     """Not in the source any more: prune was there meanwhile."""
     DAMAGED = "damaged"
-    """In the source: its bytes are not those of its name."""
+    """In the source: its bytes are not those of its name, or more than any sound object has."""
     ARCHIVED = "archived"
     """In the source it lies in an archive class, and was not brought back."""
     OTHER_THERE = "other-there"
@@ -63,8 +64,8 @@ def copy_all(source: ObjectStore, target: ObjectStore, rows: Iterable[Row], *, i
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="copy")
 
     def work(row: Row) -> Copied | bytes:
-        content = _read(source, row)
-        return content if in_order or isinstance(content, Copied) else _write(target, row, content)
+        content = read_row(source, row)
+        return content if in_order or isinstance(content, Copied) else write_row(target, row, content)
 
     def begin(row: Row) -> Future[Copied | bytes]:
         budget.take(row.size_bytes)
@@ -74,7 +75,7 @@ def copy_all(source: ObjectStore, target: ObjectStore, rows: Iterable[Row], *, i
         return future
 
     def finish(row: Row, done: Copied | bytes) -> Copied:
-        ended = done if isinstance(done, Copied) else _write(target, row, done)
+        ended = done if isinstance(done, Copied) else write_row(target, row, done)
         if in_order:
             budget.give_back(row.size_bytes)
         return ended
@@ -94,17 +95,17 @@ def copy_all(source: ObjectStore, target: ObjectStore, rows: Iterable[Row], *, i
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def copy_one(source: ObjectStore, target: ObjectStore, row: Row) -> Copied:
-    """Copy a single object."""
-    content = _read(source, row)
-    return content if isinstance(content, Copied) else _write(target, row, content)
-
-
-def _read(source: ObjectStore, row: Row) -> bytes | Copied:
+def read_row(source: ObjectStore, row: Row) -> bytes | Copied:
+    """The bytes that the name promises, or why there are none."""
+    if row.size_bytes > largest_bytes(row.name):
+        return Copied(row, End.DAMAGED)
+    listed = (0, row.size_bytes)  # it may have grown since: what is larger than the budget was told would not fit
     try:
-        content = source.read(row.name)
+        content = source.read(row.name, listed)
         if digest(content) != stated_digest(row.name):
-            content = source.read(row.name)  # was it flipped on the way?
+            content = source.read(row.name, listed)  # was it flipped on the way?
+    except ObjectTooShort:
+        return Copied(row, End.DAMAGED)
     except ObjectMissing:
         return Copied(row, End.GONE)
     except ObjectArchived:
@@ -112,7 +113,8 @@ def _read(source: ObjectStore, row: Row) -> bytes | Copied:
     return content if digest(content) == stated_digest(row.name) else Copied(row, End.DAMAGED)
 
 
-def _write(target: ObjectStore, row: Row, content: bytes) -> Copied:
+def write_row(target: ObjectStore, row: Row, content: bytes) -> Copied:
+    """Store what was read."""
     try:
         write_named(target, row.name, content)
     except ObjectDamaged:

@@ -77,7 +77,7 @@ def recall(state: LocalState, name: str, location: str) -> Seen | None:
             missing_objects=int(said["missing"]),
             problems=int(said["problems"]),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

@@ -6,7 +6,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.repository.description import Description
 from lifeboat.repository.names import stated_digest
-from lifeboat.repository.objects import read_many
+from lifeboat.repository.objects import read_listed
 from lifeboat.repository.statements import Verb, open_statement
 from lifeboat.storage.object_store import ObjectStore
 
@@ -45,9 +45,9 @@ def tell(lost: list[str], source: str) -> list[Finding]:
 
 def _forgotten(replica: ObjectStore, description: Description, place: str) -> set[str]:
     verb = f"{place}{Verb.FORGET}-"
-    names = [stored.name for stored in replica.list_under(place) if stored.name.startswith(verb)]
+    listed = [stored for stored in replica.list_under(place) if stored.name.startswith(verb)]
     found: set[str] = set()
-    for name, raw in read_many(replica, names):
+    for name, raw in read_listed(replica, listed):
         if isinstance(raw, LifeboatError) and not raw.worth_retrying:
             continue
         if isinstance(raw, Exception):

@@ -7,7 +7,7 @@ while backups go on.
 
 from enum import IntEnum
 
-from lifeboat.repository.names import CATALOG, CONFIG, KEYS, PROBES, SEGMENTS, Source, stated_digest
+from lifeboat.repository.names import CATALOG, CONFIG, KEYS, LEDGER, PROBES, SEGMENTS, Source, stated_digest
 from lifeboat.repository.replica import MARKS
 from lifeboat.repository.statements import Verb
 
@@ -18,22 +18,24 @@ class Phase(IntEnum):
     DESCRIPTION = 1
     """Before anything else: without it nothing is a repository."""
     CONFIG = 2
-    KEY = 3
-    PACK = 4
-    PART = 5
+    LEDGER = 3
+    """Before all copies: whoever restores from the replica must not bring back somebody who was erased. One after the other, without a gap."""
+    KEY = 4
+    PACK = 5
+    PART = 6
     """Beginnings of large transactions: a segment names them."""
-    SEGMENT = 6
-    INDEX = 7
+    SEGMENT = 7
+    INDEX = 8
     """With whatever else of a catalog this Lifeboat does not know: what it may be named by comes later."""
-    RECORD = 8
-    CHAIN = 9
+    RECORD = 9
+    CHAIN = 10
     """Links and anchors, one after the other: a chain never has a gap, wherever a run ends."""
-    PROTECTION = 10
+    PROTECTION = 11
     """``keep``, ``release`` and ``doubt``: before what they take back."""
-    STATEMENT = 11
+    STATEMENT = 12
 
 
-IN_ORDER = frozenset({Phase.CHAIN})
+IN_ORDER = frozenset({Phase.LEDGER, Phase.CHAIN})
 """Written one after the other, by name."""
 _PROTECTS = tuple(f"{verb}-" for verb in (Verb.KEEP, Verb.RELEASE, Verb.DOUBT))
 _SAYS = tuple(f"{verb}-" for verb in (Verb.FORGET, Verb.PROOF))
@@ -48,6 +50,8 @@ def phase_of(name: str) -> Phase | None:
     if name.startswith(SEGMENTS):
         after, _, rest = name.rsplit("/", 1)[-1].partition("-")
         return Phase.PART if after == rest.partition("-")[0] else Phase.SEGMENT
+    if name.startswith(LEDGER):
+        return Phase.LEDGER
     if name.startswith(KEYS):
         return Phase.KEY
     if name.startswith(PACKS):
@@ -76,6 +80,7 @@ LISTINGS: tuple[tuple[str, frozenset[Phase]], ...] = (
     (SEGMENTS, frozenset({Phase.PART})),
     *((prefix, frozenset({Phase.PACK})) for prefix in PACKS),
     (KEYS, frozenset({Phase.KEY})),
+    (LEDGER, frozenset({Phase.LEDGER})),
     (CONFIG, frozenset({Phase.DESCRIPTION, Phase.CONFIG})),
 )
 """Prefixes in the order of listing, and what of each is meant. In a catalog's folder ``snapshot-`` sorts behind all that names records."""

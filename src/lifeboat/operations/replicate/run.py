@@ -15,7 +15,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.replicate.copying import Copied, End, copy_all, copy_one
+from lifeboat.operations.replicate.copying import Copied, End, copy_all, read_row, write_row
 from lifeboat.operations.replicate.losses import tell, unexplained
 from lifeboat.operations.replicate.order import IN_ORDER, Phase, generation_in, phase_of
 from lifeboat.operations.replicate.places import Found, Place, take_place
@@ -148,8 +148,11 @@ def replicate(
 def repair_named(source: ObjectStore, target: ObjectStore, names: Sequence[str]) -> tuple[int, list[str]]:
     """Put the repository's bytes in the place of the replica's damaged ones; returns how many, and the names of those that stay as they are."""
     done = Tally()
-    left = list(_repair(source, target, [Row(name, 0) for name in names if phase_of(name) is not None], done))
-    return done.repaired, [row.name for row in left]
+    wanted = {name for name in names if phase_of(name) is not None}
+    folders = sorted({name.rpartition("/")[0] + "/" for name in wanted})
+    sizes = {one.name: one.size_bytes for folder in folders for one in source.list_under(folder) if one.name in wanted}
+    left = list(_repair(source, target, [Row(name, sizes[name]) for name in names if name in sizes], done))
+    return done.repaired, [*(row.name for row in left), *sorted(wanted - sizes.keys())]
 
 
 def _not_held(rows: Iterator[Row], done: Tally) -> Iterator[Row]:
@@ -164,14 +167,15 @@ def _not_held(rows: Iterator[Row], done: Tally) -> Iterator[Row]:
 def _repair(source: ObjectStore, target: ObjectStore, rows: Sequence[Row], done: Tally) -> Iterator[Row]:
     """Yields what stays as it is: the repository's own bytes are not those of the name either, or the replica's are."""
     for row in rows:
-        if _is_good(target, row.name):
-            if not _is_good(source, row.name):
+        is_good, right = _is_good(target, row.name), read_row(source, row)
+        if isinstance(right, Copied):
+            if is_good:
                 done.damaged.append(row)
-        elif not _is_good(source, row.name):
-            yield row
-        else:
+            else:
+                yield row
+        elif not is_good:
             target.delete(row.name)
-            if copy_one(source, target, row).end is End.COPIED:
+            if write_row(target, row, right).end is End.COPIED:
                 done.repaired += 1
             else:
                 yield row

@@ -19,6 +19,7 @@ from lifeboat.operations.reports.replicas import (
     ReplicateReport,
 )
 from lifeboat.operations.reports.restores import (
+    ErasureReplayed,
     PlanStep,
     PointRow,
     RestoredPart,
@@ -51,6 +52,7 @@ __all__ = [
     "DocumentsPlan",
     "DocumentsReport",
     "DocumentsRequest",
+    "ErasureReplayed",
     "ExportReport",
     "FoundDocuments",
     "FreedLater",

@@ -23,6 +23,8 @@ class DocumentsRequest:
     """An instant as people write it, in place of a snapshot."""
     before_op: str | None = None
     """The instant just before this operation."""
+    without_erasures: bool = False
+    """As for ``RestoreRequest``."""
 
     @property
     def is_of_a_moment(self) -> bool:

@@ -33,6 +33,8 @@ class RestoreRequest:
     """An instant as people write it (``operations/moments.py``), in place of a snapshot."""
     before_op: str | None = None
     """The instant just before this operation, as ``timeline --suspects`` names it."""
+    without_erasures: bool = False
+    """Bring back also what was erased since: for a ledger that cannot be read in full."""
 
     @property
     def is_of_a_moment(self) -> bool:
@@ -83,6 +85,8 @@ class RestorePlanReport:
     """Of the database, where it is none of a snapshot."""
     retrieval: RetrievalReport | None = None
     """Where something lies in an archive class. What the restore would do is told (``steps``) as soon as its lists can be read."""
+    erasures: int = 0
+    """How many erasures of the ledger will be replayed: whom they mean does not come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,21 @@ class RestoredPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureReplayed:
+    """What one erasure of the ledger kept from coming back in one place.
+
+    Args:
+        erasure: Its id. where: the collection or tree, as it is called there now.
+        left_out: Documents or files that did not come back. trimmed: documents that came back without some fields.
+    """
+
+    erasure: str
+    where: str
+    left_out: int
+    trimmed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RestoreReport:
     """A restore that was carried out."""
 
@@ -109,3 +128,7 @@ class RestoreReport:
     findings: tuple[Finding, ...] = ()
     point: PointRow | None = None
     """Of the database, where it is none of a snapshot."""
+    erasures: tuple[ErasureReplayed, ...] = ()
+    """What the ledger of erasures kept from coming back; one row for each erasure and place where there was something."""
+    erasures_looked_for: int = 0
+    """How many erasures of the ledger were replayed, whether or not there was anything of them."""

@@ -112,3 +112,5 @@ class ExportReport:
     """Documents or files."""
     has_oplog: bool
     """Whether an oplog came along, which mongorestore must replay."""
+    findings: tuple[Finding, ...] = ()
+    """What was left out, for it was erased."""

@@ -53,6 +53,45 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class DrillDue:
+    """One of the three of the calendar. Args: due: None where there was nothing to drill yet."""
+
+    what: str
+    due: datetime | None
+    is_overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DrillStanding:
+    """What drills say about the time to be back.
+
+    Args:
+        last: Id of the newest drill; None: none was made. last_seconds: its RTO.
+        predicted_seconds: For a restore of everything as large as today, without finding out and deciding, from ``predicted_from``
+            drills; between ``low_seconds`` and ``high_seconds``.
+    """
+
+    last: str | None
+    last_scenario: str | None
+    last_outcome: str | None
+    last_ended: datetime | None
+    last_seconds: float | None
+    rto_objective_seconds: float
+    predicted_seconds: float | None = None
+    low_seconds: float | None = None
+    high_seconds: float | None = None
+    predicted_from: int = 0
+    due: tuple[DrillDue, ...] = ()
+
+    @property
+    def is_too_slow(self) -> bool:
+        """Measured or predicted above the objective."""
+        return any(
+            one is not None and one > self.rto_objective_seconds for one in (self.last_seconds, self.predicted_seconds)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """The answer to "am I safe?"."""
 
@@ -71,3 +110,5 @@ class StatusReport:
     """None: this machine never verified the repository."""
     archives: tuple[ArchiveStatus, ...] = ()
     replicas: tuple[ReplicaStatus, ...] = ()
+    drills: DrillStanding | None = None
+    """None: this machine has no key that opens the ledger."""

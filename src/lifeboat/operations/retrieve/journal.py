@@ -48,7 +48,7 @@ class RetrievalJournal:
                     continue
                 asked = Asked(Tier(told["tier"]), read_time(told["at"]))
                 names = [str(name) for name in told["names"]]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
             found.update(dict.fromkeys(names, asked))
         return found
@@ -77,7 +77,7 @@ class RetrievalJournal:
             try:
                 if read_time(json.loads(line)["at"]) >= since:
                     kept.append(line)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
         temporary = self._path.with_suffix(".new")
         temporary.write_bytes(b"".join(line + b"\n" for line in kept))

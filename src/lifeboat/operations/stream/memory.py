@@ -98,7 +98,7 @@ class StreamMemory:
                 written=read_time(said["written"]),
                 snapshot_after=None if needed is None else ClusterTime(*map(int, needed)),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
 
     def save(self, one: Remembered) -> None:

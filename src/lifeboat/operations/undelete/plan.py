@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.progress import Progress
-from lifeboat.repository.names import CATALOG, CONFIG, KEYS, PROBES, digest, stated_digest
+from lifeboat.repository.names import CATALOG, CONFIG, KEYS, LEDGER, PROBES, digest, stated_digest
 from lifeboat.repository.objects import SMALL_OBJECT_BYTES
 from lifeboat.storage.errors import ObjectArchived, ObjectMissing, StorageDenied
 from lifeboat.storage.versions import KeepsVersions, Version, Versioned
@@ -131,9 +131,9 @@ def _is_right(place: KeepsVersions, name: str, version: Version, must_read: bool
 
 
 def _order(name: str) -> int:
-    """Configuration, keys, packs and segments, catalogs: a snapshot shows again once all that it needs does."""
+    """Configuration and ledger, keys, packs and segments, catalogs: a snapshot shows again once all that it needs does."""
     if name.startswith(CATALOG):
         return 3
     if name.startswith(KEYS):
         return 1
-    return 0 if name.startswith(CONFIG) and name.count("/") == 1 else 2
+    return 0 if name.startswith((CONFIG, LEDGER)) and name.count("/") == 1 else 2

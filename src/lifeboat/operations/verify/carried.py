@@ -6,7 +6,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.verify.structure import Structure, damaged
 from lifeboat.repository.carrying import Carry
-from lifeboat.repository.errors import SaidByNobody
+from lifeboat.repository.errors import SaidByFormer, SaidByNobody
 from lifeboat.repository.names import KEYS
 from lifeboat.repository.open_repository import Repository
 from lifeboat.retention.periods import closes
@@ -24,6 +24,8 @@ def check_carried(repository: Repository, found: Structure) -> None:
 
     for writer in repository.secrets:
         for name, carry in repository.carries(writer):
+            if isinstance(carry, SaidByFormer):
+                continue
             if isinstance(carry, SaidByNobody):
                 found.findings.append(
                     Finding(Level.WARNING, carry.code, name, f"{carry.message}; it counts for nothing", carry.hint)

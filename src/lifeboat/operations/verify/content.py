@@ -1,18 +1,20 @@
 """Is everything what it was? Whole objects against the hash in their names; packs opened chunk by chunk; what was seen is remembered."""
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from sys import intern
 
-from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.cluster_time import LARGEST
-from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged, SettingsError
+from lifeboat.foundation.errors import RepositoryDamaged, SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.verify.inside import look_inside
 from lifeboat.operations.verify.memory import NEVER_OPENED, Checked, ScrubMemory
+from lifeboat.operations.verify.outcome import Outcome, code_of
 from lifeboat.operations.verify.rolling import (
     DAY_SECONDS,
     NO_LIMITS,
@@ -26,18 +28,13 @@ from lifeboat.operations.verify.rolling import (
 from lifeboat.operations.verify.segments import hurt_by_segment, look_into_segment
 from lifeboat.operations.verify.structure import Structure, damaged
 from lifeboat.repository.catalog_format import IndexedPack
-from lifeboat.repository.chunk_table import Place
 from lifeboat.repository.names import PROBES, At, digest, key_name, month_in, stated_digest
+from lifeboat.repository.objects import largest_bytes
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import (
-    HEADER_BYTES,
-    LARGEST_PACK_BYTES,
     ROW_BYTES,
-    open_table,
-    read_header,
     unpack_row,
 )
-from lifeboat.repository.reading import ChunkOpener
 from lifeboat.repository.record import Record, show_time
 from lifeboat.repository.segments import StoredSegment
 from lifeboat.retention.periods import closes
@@ -45,6 +42,8 @@ from lifeboat.storage.errors import ObjectArchived, ObjectMissing
 
 AT_ONCE = 3
 """Objects in memory at once, each read whole."""
+AHEAD = 2 * AT_ONCE
+"""Objects that are looked at or wait for it: no thread waits for the slowest of the others."""
 SAVE_EVERY_SECONDS = 20.0
 """A run that is killed forgets at most what it looked at since the last saving."""
 
@@ -155,7 +154,7 @@ class Scrub:
             if stored.name in known or stored.name.startswith(PROBES):
                 continue
             stated = stated_digest(stored.name)
-            if stated is None or stored.size_bytes > LARGEST_PACK_BYTES:
+            if stated is None or stored.size_bytes > largest_bytes(stored.name):
                 message = "is not an object of Lifeboat's"
                 strangers.append(Finding(Level.WARNING, "stranger", stored.name, message, "who put it there?"))
             else:
@@ -164,12 +163,19 @@ class Scrub:
         return units, strangers
 
     def look(
-        self, units: Sequence[Unit], limits: Limits, progress: Progress, *, share: float | None = None
+        self,
+        units: Sequence[Unit],
+        limits: Limits,
+        progress: Progress,
+        *,
+        share: float | None = None,
+        known: Callable[[Unit], Outcome | None] = lambda unit: None,
     ) -> ContentCheck:
         """Read what is due of these units, until a limit is reached. Adds to the structure's damage and to the memory.
 
         Args:
             share: Look at this share (percent) of them, besides what was found damaged before; None: as far as the limits let.
+            known: What another process found in a unit for this one; None: nothing, so that it is read here.
         """
         check = ContentCheck()
         gone = self._found.damage.chunks
@@ -178,35 +184,55 @@ class Scrub:
                 self._memory.note(unit.key, Checked(self.now_seconds, NEVER_OPENED, True))
         away = [unit for unit in units if unit.name in self._found.away and unit.at not in gone]
         check.archived, check.archived_bytes = len(away), sum(unit.size_bytes for unit in away)
-        there = [unit for unit in units if unit.at not in gone and unit.name not in self._found.away]
-        if share is not None or limits != NO_LIMITS:
-            resting = {unit.name for unit in there if self._rests(unit)}
-            check.resting = len(resting)
-            check.resting_bytes = sum(unit.size_bytes for unit in there if unit.name in resting)
-            there = [unit for unit in there if unit.name not in resting]
-        due = beside_each_other(
-            in_order([unit for unit in there if unit.segment is None], self.last),
-            in_order([unit for unit in there if unit.segment is not None], self.last),
-        )
-        if share is not None:
-            due = self._share_of(due, share)
+        due, resting = self._due(units, limits, share)
+        check.resting, check.resting_bytes = len(resting), sum(unit.size_bytes for unit in resting)
         stopping = Stopping(limits, self._clock.monotonic, self._began)
         progress.begin("reading packs", _planned_bytes(due, limits), None if limits.max_bytes else len(due))
         saved = self._clock.monotonic()
         try:
-            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="verify") as pool:
-                for batch in stopping.batches(due, AT_ONCE):
-                    for outcome in pool.map(self._check, batch):
-                        self._take(check, outcome)
-                        progress.advance(outcome.size, 1)
-                    if self._clock.monotonic() - saved >= SAVE_EVERY_SECONDS:
-                        save_if_possible(self._memory, check.findings)
-                        saved = self._clock.monotonic()
+            for outcome in _beside(lambda unit: known(unit) or self._check(unit), stopping.allowed(due)):
+                self._take(check, outcome)
+                progress.advance(outcome.size, 1)
+                if self._clock.monotonic() - saved >= SAVE_EVERY_SECONDS:
+                    save_if_possible(self._memory, check.findings)
+                    saved = self._clock.monotonic()
         finally:
             save_if_possible(self._memory, check.findings)
         check.stopped_by = stopping.stopped_by
         check.findings += self._remembered(units, check)
         return check
+
+    def look_for_another(
+        self,
+        units: Sequence[Unit],
+        is_own: Callable[[Unit], bool],
+        take: Callable[[Outcome], None],
+        progress: Progress,
+        *,
+        share: float | None,
+    ) -> None:
+        """Read those of the due units that are this process's own, for one that makes something of what is found; changes no memory."""
+        own = [unit for unit in self._due(units, NO_LIMITS, share)[0] if is_own(unit)]
+        progress.begin("reading packs", sum(unit.size_bytes for unit in own), len(own))
+        for outcome in _beside(self._check, own):
+            outcome.seconds = self.now_seconds
+            take(outcome)
+            progress.advance(outcome.size, 1)
+
+    def _due(self, units: Sequence[Unit], limits: Limits, share: float | None) -> tuple[list[Unit], list[Unit]]:
+        """What is to be read, in its order, and what a turn leaves alone."""
+        gone = self._found.damage.chunks
+        there = [unit for unit in units if unit.at not in gone and unit.name not in self._found.away]
+        resting: list[Unit] = []
+        if share is not None or limits != NO_LIMITS:
+            resting = [unit for unit in there if self._rests(unit)]
+            names = {unit.name for unit in resting}
+            there = [unit for unit in there if unit.name not in names]
+        due = beside_each_other(
+            in_order([unit for unit in there if unit.segment is None], self.last),
+            in_order([unit for unit in there if unit.segment is not None], self.last),
+        )
+        return (due if share is None else self._share_of(due, share)), resting
 
     def _rests(self, unit: Unit) -> bool:
         """Whether a turn may leave it alone: a night's reading of all that is billed would cost more than keeping it."""
@@ -221,8 +247,8 @@ class Scrub:
         others = [unit for unit in due if not self.last(unit).damaged]
         return [*again, *others[:count]]
 
-    def _take(self, check: ContentCheck, outcome: "_Outcome") -> None:
-        unit = outcome.unit
+    def _take(self, check: ContentCheck, outcome: Outcome) -> None:
+        unit, seconds = outcome.unit, outcome.seconds or self.now_seconds
         if outcome.away:
             self._found.away.add(unit.name)
             check.archived, check.archived_bytes = check.archived + 1, check.archived_bytes + unit.size_bytes
@@ -233,7 +259,7 @@ class Scrub:
         check.checked.add(unit.name)
         before = self._memory.of(unit.key)
         if outcome.trouble is None and before.inside and not outcome.opened and not self._may_clear(unit):
-            self._memory.note(unit.key, before._replace(seconds=self.now_seconds))
+            self._memory.note(unit.key, before._replace(seconds=seconds))
             check.checked.discard(unit.name)
             return
         if outcome.trouble is None:
@@ -241,9 +267,9 @@ class Scrub:
             opened = unit.mark if outcome.opened and unit.mark else before.opened
             if unit.is_pack:
                 check.whole.add(unit.at)
-            self._memory.note(unit.key, Checked(self.now_seconds, opened, False))
+            self._memory.note(unit.key, Checked(seconds, opened, False))
             return
-        self._memory.note(unit.key, Checked(self.now_seconds, NEVER_OPENED, True, outcome.hash_is_right))
+        self._memory.note(unit.key, Checked(seconds, NEVER_OPENED, True, outcome.hash_is_right))
         if unit.indexed is not None:
             self._found.damage.add(unit.at, outcome.bad)
         if unit.segment is not None:
@@ -274,12 +300,18 @@ class Scrub:
             day = show_time(datetime.fromtimestamp(last.seconds, UTC))[:16]
             how = "with the key, when its chunks did not open" if last.inside else "by its hash"
             message = f"it was found damaged {how}, last at {day}Z, and this run did not look at it that way again"
-            code = _code_of(unit) or RepositoryDamaged.code
+            code = code_of(unit) or RepositoryDamaged.code
             findings.append(Finding(Level.PROBLEM, code, unit.name, message, "`lifeboat verify --level full`"))
         return findings
 
-    def _check(self, unit: Unit) -> "_Outcome":
-        outcome = _Outcome(unit)
+    def _check(self, unit: Unit) -> Outcome:
+        outcome = Outcome(unit)
+        hurts = () if unit.segment is None else (hurt_by_segment(unit.segment),)
+        if unit.size_bytes > largest_bytes(unit.name):
+            sentence = f"it has {unit.size_bytes:,} bytes, more than any such object, and was not read"
+            code = code_of(unit) or "pack-damaged"
+            outcome.trouble = Finding(Level.PROBLEM, code, unit.name, sentence, self._hint(unit), hurts)
+            return outcome
         try:
             raw, outcome.hash_is_right = self._read(unit)
             if not outcome.hash_is_right:
@@ -293,18 +325,16 @@ class Scrub:
         outcome.size = len(raw)
         sentence = "" if outcome.hash_is_right else "its bytes do not have the hash in its name"
         if unit.indexed is not None:
-            sentence = _look_inside(self._repository, self._owners.get(unit.at), unit, raw, outcome, sentence)
-        hurts: tuple[str, ...] = ()
+            sentence = look_inside(self._repository, self._owners.get(unit.at), unit, raw, outcome, sentence)
         if unit.segment is not None:
             sentence = self._look_into_segment(unit, unit.segment, raw, outcome, sentence)
-            hurts = (hurt_by_segment(unit.segment),)
         if sentence:
-            code = _code_of(unit) or "pack-damaged"
+            code = code_of(unit) or "pack-damaged"
             outcome.trouble = Finding(Level.PROBLEM, code, unit.name, sentence, self._hint(unit), hurts)
         return outcome
 
     def _look_into_segment(
-        self, unit: Unit, segment: StoredSegment, raw: bytes, outcome: "_Outcome", sentence: str
+        self, unit: Unit, segment: StoredSegment, raw: bytes, outcome: Outcome, sentence: str
     ) -> str:
         if not unit.can_be_opened:
             return sentence
@@ -324,7 +354,7 @@ class Scrub:
             return hint
         return f"{hint} Else, on {owner.label}: `lifeboat backup all --new-generation`"
 
-    def _missing(self, outcome: "_Outcome") -> "_Outcome":
+    def _missing(self, outcome: Outcome) -> Outcome:
         unit = outcome.unit
         if unit.indexed is None:
             return outcome  # deleted since it was listed
@@ -333,6 +363,21 @@ class Scrub:
         outcome.bad = [unpack_row(unit.indexed.rows, n).chunk for n in range(len(unit.indexed.rows) // ROW_BYTES)]
         outcome.trouble = Finding(Level.PROBLEM, "pack-missing", unit.name, "the pack is gone")
         return outcome
+
+
+def _beside(look: Callable[[Unit], Outcome], units: Iterable[Unit]) -> Iterator[Outcome]:
+    """What a look at each unit found, in their order; while the first of them is looked at, the next ones are."""
+    ahead: deque[Future[Outcome]] = deque()
+    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="verify")
+    try:
+        for unit in units:
+            if len(ahead) == AHEAD:
+                yield ahead.popleft().result()
+            ahead.append(pool.submit(look, unit))
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def save_if_possible(memory: ScrubMemory, findings: list[Finding]) -> None:
@@ -348,26 +393,6 @@ def save_if_possible(memory: ScrubMemory, findings: list[Finding]) -> None:
 def _planned_bytes(due: Sequence[Unit], limits: Limits) -> int:
     total = sum(unit.size_bytes for unit in due)
     return total if limits.max_bytes is None else min(total, limits.max_bytes)
-
-
-@dataclass
-class _Outcome:
-    unit: Unit
-    size: int = 0
-    chunks: int = 0
-    opened: bool = False
-    """Every chunk of the pack opened, by the chunk table that the index states."""
-    hash_is_right: bool = False
-    bad: list[bytes] = field(default_factory=list)
-    trouble: Finding | None = None
-    away: bool = False
-    """It lies in an archive class: neither right nor wrong."""
-
-
-def _code_of(unit: Unit) -> str | None:
-    if unit.segment is not None:
-        return "segment-damaged"
-    return "pack-damaged" if unit.is_pack else None
 
 
 def _owners(found: Structure) -> dict[At, Record]:
@@ -389,42 +414,3 @@ def _preferences(records: Iterable[Record]) -> dict[At, int]:
         for pack in record.packs:
             preference.setdefault((place, pack), number)
     return preference
-
-
-def _look_inside(
-    repository: Repository, record: Record | None, unit: Unit, raw: bytes, outcome: _Outcome, sentence: str
-) -> str:
-    """Compare the chunk table with the index's and open every chunk, as far as the keys at hand reach; returns what is wrong."""
-    indexed = unit.indexed
-    if record is None or indexed is None:
-        return sentence
-    secret = repository.secrets[record.writer]
-    try:
-        header = read_header(raw[:HEADER_BYTES], unit.name)
-        table = raw[HEADER_BYTES : HEADER_BYTES + header.table_bytes]
-        if open_table(header, table, secret.catalog_key, repository.id, unit.name) != indexed.rows:
-            sentence = sentence or "its chunk table is not what the index says"
-    except LifeboatError as error:
-        sentence = sentence or error.message
-    if unit.can_be_opened:
-        outcome.chunks, outcome.bad = _open_all(repository, record, indexed, raw)
-        outcome.opened = not outcome.bad and not sentence
-        if outcome.bad:
-            total = len(indexed.rows) // ROW_BYTES
-            sentence = f"{sentence or 'it'}; {len(outcome.bad)} of its {total} chunks cannot be opened"
-            sentence = sentence.removeprefix("it; ")
-    return sentence
-
-
-def _open_all(repository: Repository, record: Record, indexed: IndexedPack, raw: bytes) -> tuple[int, list[bytes]]:
-    view, good, bad = memoryview(raw), 0, []
-    opener = ChunkOpener(repository, record)
-    for number in range(len(indexed.rows) // ROW_BYTES):
-        row = unpack_row(indexed.rows, number)
-        sealed = view[row.offset : row.offset + row.sealed_bytes]
-        try:
-            opener.open(Place(row, indexed.name, indexed.data_key_name), sealed, Kind(row.kind))
-            good += 1
-        except (RepositoryDamaged, KeyTrouble, ObjectMissing, ValueError):
-            bad.append(row.chunk)  # without its key, gone or damaged, no chunk opens
-    return good, bad

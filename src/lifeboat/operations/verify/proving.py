@@ -11,7 +11,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.database_point import stored_collections
 from lifeboat.operations.proofs import Proofs, doubt, prove
-from lifeboat.operations.restore_files import stored_roots
+from lifeboat.operations.stored_trees import stored_roots
 from lifeboat.operations.verify.damage import name_snapshot
 from lifeboat.operations.verify.memory import ScrubMemory, fingerprint, key_of
 from lifeboat.operations.verify.structure import Structure, readers

@@ -4,7 +4,7 @@ Order: what was never checked comes first (of that, what the newest snapshots ne
 looked at again before all that, but only every other turn: however much is damaged, the rotation goes on under any limit.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
@@ -136,32 +136,22 @@ class Stopping:
         self.stopped_by: str | None = None
         """``bytes`` or ``minutes``, once a limit ended the run with something left."""
 
-    def batches(self, units: Sequence[Unit], at_once: int) -> Iterator[list[Unit]]:
-        """The units, a few at a time, until the next would pass a limit. One that alone is larger passes alone."""
-        batch: list[Unit] = []
+    def allowed(self, units: Iterable[Unit]) -> Iterator[Unit]:
+        """The units until the next would pass a limit. One that alone is larger passes alone."""
         for unit in units:
-            if self._is_enough(unit, starts_batch=not batch):
-                break
+            if self._is_enough(unit):
+                return
             self._taken += 1
             self._taken_bytes += unit.size_bytes
-            batch.append(unit)
-            if len(batch) == at_once:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+            yield unit
 
-    def _is_enough(self, unit: Unit, *, starts_batch: bool) -> bool:
+    def _is_enough(self, unit: Unit) -> bool:
         limits = self._limits
         if not self._taken:
             return False
         if limits.max_bytes is not None and self._taken_bytes + unit.size_bytes > limits.max_bytes:
             self.stopped_by = "bytes"
-        elif (
-            limits.max_seconds is not None
-            and starts_batch  # within a batch the clock has hardly moved
-            and self._monotonic() - self._began >= limits.max_seconds
-        ):
+        elif limits.max_seconds is not None and self._monotonic() - self._began >= limits.max_seconds:
             self.stopped_by = "minutes"
         return self.stopped_by is not None
 

@@ -1,6 +1,6 @@
 """``lifeboat verify``: from ages to every byte; each level includes those before it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -21,6 +21,7 @@ from lifeboat.operations.verify.content import ContentCheck, Scrub, save_if_poss
 from lifeboat.operations.verify.damage import Consequences
 from lifeboat.operations.verify.follow import check_followed
 from lifeboat.operations.verify.memory import FILE, ScrubMemory
+from lifeboat.operations.verify.outcome import Outcome
 from lifeboat.operations.verify.proving import prove_what_was_opened
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits, Unit, rotation
 from lifeboat.operations.verify.structure import Structure, check_structure
@@ -49,6 +50,7 @@ def verify(
     progress: Progress,
     limits: Limits = NO_LIMITS,
     rules: Rules | None = None,
+    known: Callable[[Unit], Outcome | None] = lambda unit: None,
 ) -> VerifyReport:
     """Check a repository to one of ``LEVELS``.
 
@@ -57,6 +59,7 @@ def verify(
         sample_percent: Share of the packs that ``sample`` reads.
         limits: Where ``sample`` and ``full`` stop; the next run goes on with what was checked longest ago.
         rules: Say how far back moments have to be within reach.
+        known: What was found in an object by a process that read it for this one.
     """
     began = clock.monotonic()
     now = repository.store.time_there()
@@ -71,7 +74,7 @@ def verify(
         check_acts(repository, found)
     content = _Content(repository, found, clock, progress, now, began)
     if level != "structure":
-        content.look(level, sample_percent, limits)
+        content.look(level, sample_percent, limits, known)
     quarantined = content.put_into_quarantine()
     findings = [
         *_unopened(repository, level),
@@ -121,7 +124,7 @@ class _Content:
         self.rotation: Rotation | None = None
         self.proved: list[Record] = []
 
-    def look(self, level: str, sample_percent: float, limits: Limits) -> None:
+    def look(self, level: str, sample_percent: float, limits: Limits, known: Callable[[Unit], Outcome | None]) -> None:
         """Read what is due, then say what that proves."""
         repository, found = self._repository, self._found
         memory = ScrubMemory(repository.state.directory / FILE, repository.id)
@@ -129,7 +132,7 @@ class _Content:
         sampled = level == "sample"
         units, strangers = ([*scrub.packs(), *scrub.segments()], []) if sampled else scrub.everything()
         share = sample_percent if level == "sample" else None
-        self.check = scrub.look(units, limits, self._progress, share=share)
+        self.check = scrub.look(units, limits, self._progress, share=share, known=known)
         if level == "full":
             self._forget_what_is_gone(memory, units)
         trees = TreeCheck()
@@ -313,5 +316,5 @@ def last_verify(repository: Repository) -> LastVerify | None:
             kept["stopped_by"],
             Rotation(**turned) if turned else None,
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None

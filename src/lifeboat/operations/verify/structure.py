@@ -5,9 +5,10 @@ they need with the size its index states, a data key for each pack, and with the
 What prune removes may be gone: records that were forgotten, and packs of closed months that no record needs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from sys import intern
 
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
@@ -16,12 +17,27 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.operations.retrieve.needs import away_under
 from lifeboat.operations.verify.claims import Claim, Claims
 from lifeboat.operations.verify.damage import Damage, name_snapshot
+from lifeboat.operations.verify.grants import check_grants
+from lifeboat.operations.verify.ledger import check_ledger
 from lifeboat.operations.verify.lists import ListCheck
+from lifeboat.operations.verify.unregistered import check_unregistered
 from lifeboat.repository.catalog_format import Index, IndexedPack
 from lifeboat.repository.chain import Link, faults_in_chain
 from lifeboat.repository.description import strange_descriptions
-from lifeboat.repository.errors import SaidByNobody
-from lifeboat.repository.names import CONFIG, At, Class, Source, key_name, pack_name, packs_prefix, stated_digest
+from lifeboat.repository.errors import SaidByFormer, SaidByNobody
+from lifeboat.repository.linking import linked_memory
+from lifeboat.repository.names import (
+    CATALOG,
+    CONFIG,
+    At,
+    Class,
+    Source,
+    catalog_prefix,
+    key_name,
+    pack_name,
+    packs_prefix,
+    stated_digest,
+)
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.reading import SnapshotReader
@@ -65,6 +81,8 @@ class Structure:
     """Names of packs in classes where each reading is billed by the GB: how long a turn leaves them alone."""
     segments: list[StoredSegment] = field(default_factory=list)
     """Of the archive, as far as they lead to moments of the window."""
+    was_removed: Callable[[str], bool] = lambda name: False
+    """Whether what was listed and is missing may have been removed by a prune that was at work meanwhile."""
 
     def packs_of(self, record: Record) -> dict[bytes, IndexedPack]:
         """What is indexed in the place where a snapshot's packs lie."""
@@ -77,26 +95,50 @@ class Structure:
 def check_structure(repository: Repository, progress: Progress) -> Structure:
     """Look at everything that names something."""
     progress.begin("reading the catalog")
-    found = Structure()
+    found = Structure(was_removed=partial(_was_removed, repository))
     _passed_over(repository, found)
+    found.findings += check_unregistered(repository)
     _kit(repository, found)
     _records(repository, found)
     _chains(repository, found)
     _statements(repository, found)
+    found.findings += check_ledger(repository)
     _indexes(repository, found)
     _packs(repository, found)
     _keys(repository, found)
+    found.findings += check_grants(repository)
     if repository.identity is not None:
         _lists(repository, found, progress)
     return found
 
 
+def list_content(repository: Repository, progress: Progress) -> Structure:
+    """No more of it than reading the content needs: what there is, and whose; for a process that shares the reading with others."""
+    progress.begin("reading the catalog")
+    found = Structure(was_removed=partial(_was_removed, repository))
+    _records(repository, found)
+    _indexes(repository, found)
+    _packs(repository, found)
+    _keys(repository, found)
+    return found
+
+
 def damaged(found: Structure, name: str, error: LifeboatError, hurts: tuple[str, ...] = ()) -> None:
-    """Report an object once."""
-    if name in found.damaged_objects:
+    """Report an object once; none that prune removed since it was listed."""
+    if name in found.damaged_objects or (isinstance(error, ObjectMissing) and found.was_removed(name)):
         return
     found.damaged_objects.add(name)
     found.findings.append(Finding(Level.PROBLEM, error.code, name, error.message, error.hint, hurts))
+
+
+def _was_removed(repository: Repository, name: str) -> bool:
+    """Of a month that is over, and listed no more. What is missed for another reason is told by what names it: by a link a record that
+    nobody let go, by a record the packs of an index.
+    """
+    folder, _, last = name.rpartition("/")
+    if not name.startswith(CATALOG) or last.startswith("link-") or closes(_month(name)) > repository.store.time_there():
+        return False
+    return all(stored.name != name for stored in repository.store.list_under(f"{folder}/"))
 
 
 def breaks(found: Structure, record: Record) -> None:
@@ -165,7 +207,7 @@ def _may_go(record: Record, standing: Standing, now: datetime) -> bool:
 def _chains(repository: Repository, found: Structure) -> None:
     present = {stated_digest(record.object_name): record for record in found.records}
     broken = {stated_digest(name) for name in found.damaged_objects}
-    pruned = {record for record, standing in repository.standings().items() if standing.forgotten is not None}
+    pruned = {record for record, standing in repository.standings().items() if standing.may_be_gone}
     for writer in repository.registrations:
         links = []
         for name, link in repository.links(writer):
@@ -182,7 +224,10 @@ def _chains(repository: Repository, found: Structure) -> None:
         if writer not in repository.secrets:
             continue
         linked = {record for link in links for record in link.records}
-        for gone in sorted(linked - set(present) - broken - pruned):
+        missing = linked - set(present) - broken - pruned
+        if missing:  # what was committed since the records were read, and linked, is there by now
+            missing -= {stated_digest(stored.name) for stored in repository.store.list_under(catalog_prefix(writer))}
+        for gone in sorted(missing):
             found.findings.append(
                 Finding(
                     Level.PROBLEM,
@@ -197,6 +242,8 @@ def _chains(repository: Repository, found: Structure) -> None:
 
 def _statements(repository: Repository, found: Structure) -> None:
     for name, said in repository.statements():
+        if isinstance(said, SaidByFormer):
+            continue
         if isinstance(said, SaidByNobody):
             found.findings.append(
                 Finding(Level.WARNING, said.code, name, f"{said.message}; it counts for nothing", said.hint)
@@ -207,8 +254,8 @@ def _statements(repository: Repository, found: Structure) -> None:
 
 def _rollback(repository: Repository, found: Structure, writer: str, links: list[Link]) -> None:
     local = repository.state.load_writer()
-    memory = repository.state.read_json("linked.json")
-    if memory is None or memory.get("writer") != writer or local is None or local.writer.hex() != writer:
+    memory = linked_memory(repository.state)
+    if memory.get("writer") != writer or local is None or local.writer.hex() != writer:
         return
     present = {link.name for link in links}
     for written in (*memory.get("lost", ()), memory):

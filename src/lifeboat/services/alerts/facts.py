@@ -59,6 +59,18 @@ class ReplicaFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DrillFacts:
+    """Args: overdue: What of the calendar is, and since when. rto_seconds: Of the last drill. predicted_seconds: For today's size."""
+
+    overdue: Sequence[tuple[str, datetime]]
+    rto_seconds: float | None
+    predicted_seconds: float | None
+    objective_seconds: float
+    last_failed: str | None = None
+    """Id of the last drill, where it did not pass."""
+
+
+@dataclass(frozen=True, slots=True)
 class SaidFinding:
     """A problem or warning that ``status``, ``doctor`` or ``verify`` found."""
 
@@ -102,6 +114,8 @@ class Facts:
     stored_bytes: int | None = None
     unreachable: SaidFinding | None = None
     replicas: Sequence[ReplicaFacts] = ()
+    drills: DrillFacts | None = None
+    """None: this machine does not read the ledger; restores then count as rehearsals."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,7 +237,44 @@ def disk(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
         )
 
 
+def drills(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
+    told = facts.drills
+    if told is None:
+        return
+    for what, due in told.overdue:
+        yield Condition(
+            "drill-overdue",
+            Severity.INFO,
+            what,
+            f"the {what} was due {show_seconds(_ago(facts, due))} ago",
+            "How long a recovery takes, and whether the team can do it, is not known any more.",
+            "`lifeboat drill calendar` says what is due; `lifeboat drill` makes it",
+        )
+    if told.last_failed is not None:
+        yield Condition(
+            "drill-failed",
+            Severity.WARNING,
+            told.last_failed,
+            f"the last drill ({told.last_failed}) did not pass",
+            "On the day of a disaster this would be so, too.",
+            f"`lifeboat drill show {told.last_failed}` says why; mend it, and make the drill again",
+        )
+    measured = (("took", told.rto_seconds), ("would take, at today's size,", told.predicted_seconds))
+    slow = next(((words, one) for words, one in measured if one is not None and one > told.objective_seconds), None)
+    if slow is not None:
+        yield Condition(
+            "rto-above-objective",
+            Severity.WARNING,
+            "restore",
+            f"a restore of everything {slow[0]} {show_seconds(slow[1])}; {show_seconds(told.objective_seconds)} are allowed",
+            "After a disaster the service would be back later than was promised.",
+            "`lifeboat report drill` shows where the time goes; [objectives] rto says what is allowed",
+        )
+
+
 def rehearsal(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
+    if facts.drills is not None:
+        return  # the calendar of drills knows better
     since = facts.rehearsed or facts.begun
     if since is not None and _ago(facts, since) > thresholds.rehearsal_seconds:
         yield Condition(
@@ -294,5 +331,6 @@ RULES: tuple[Rule, ...] = (
     budget,
     disk,
     rehearsal,
+    drills,
     replica,
 )

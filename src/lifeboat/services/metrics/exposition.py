@@ -81,6 +81,11 @@ class MetricsFacts:
     disk_free_bytes: int | None = None
     cost_month_dollars: float | None = None
     cost_year_dollars: float | None = None
+    drill_passed: datetime | None = None
+    """End of the newest drill, where that passed."""
+    drill_seconds: float | None = None
+    rto_predicted_seconds: float | None = None
+    rto_objective_seconds: float | None = None
 
 
 def render(facts: MetricsFacts) -> bytes:
@@ -107,10 +112,14 @@ def families(facts: MetricsFacts) -> Iterable[Metric]:
         ("lifeboat_verify_timestamp_seconds", "End of the last verification by this machine.", _time(facts.verified)),
         ("lifeboat_verify_problems", "Problems that it found.", facts.verify_problems),
         ("lifeboat_restore_duration_seconds", "How long the last restore of everything took.", facts.restore_seconds),
+        ("lifeboat_drill_last_success_timestamp_seconds", "End of the newest drill, where it passed.", _time(facts.drill_passed)),
+        ("lifeboat_drill_last_rto_seconds", "How long it took until everything was back.", facts.drill_seconds),
+        ("lifeboat_rto_predicted_seconds", "How long that would take at today's size, by the drills.", facts.rto_predicted_seconds),
+        ("lifeboat_rto_objective_seconds", "How long it may take.", facts.rto_objective_seconds),
         ("lifeboat_disk_free_bytes", "Free bytes where this machine keeps repository or state.", facts.disk_free_bytes),
         ("lifeboat_cost_month_dollars", "Projected dollars of this month, requests and all.", facts.cost_month_dollars),
         ("lifeboat_projected_cost_dollars", "Projected dollars of the month in a year.", facts.cost_year_dollars),
-    ]
+    ]  # fmt: skip
     for name, words, value in single:
         if value is not None:
             yield _gauge(name, words, [((), float(value))])

@@ -5,43 +5,15 @@ Invariant: a password goes over TLS, or over the loopback, or not at all.
 
 import smtplib
 import ssl
-from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
-from typing import Literal
 
 from lifeboat.foundation.secret import Secret
 from lifeboat.services.notify.channel import NoticeNotSent
+from lifeboat.services.notify.mail_settings import LOOPBACK, MailSettings
 from lifeboat.services.notify.notice import Notice
 
-Security = Literal["starttls", "tls", "none"]
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PATIENCE_SECONDS = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class MailSettings:
-    """Args: security: None chooses: ``tls`` on port 465, ``none`` on the loopback, else ``starttls``. sender: None makes one up."""
-
-    to: tuple[str, ...]
-    host: str = "localhost"
-    port: int | None = None
-    security: Security | None = None
-    user: str | None = None
-    password: Secret | None = None
-    sender: str | None = None
-
-    @property
-    def chosen_security(self) -> Security:
-        if self.security:
-            return self.security
-        if self.port == 465:
-            return "tls"
-        return "none" if self.host in LOOPBACK else "starttls"
-
-    @property
-    def chosen_port(self) -> int:
-        return self.port or {"tls": 465, "starttls": 587, "none": 25}[self.chosen_security]
 
 
 class Mail:

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     WORKS_AGAIN = "works again"
     SILENT = "silent"
     TEST = "test"
+    DRILL = "drill"
 
 
 _HEADINGS = ("What happened", "What it means", "What to do")

@@ -42,20 +42,64 @@ ARGUMENTS = {
     "prune": ("prune", "--yes"),
     "carry": ("carry-forward",),
     "replicate": ("replicate",),
+    "drill": ("drill",),
 }
 """What each job types; a unit or a crontab names the job only, so that a newer Lifeboat may type something better."""
 
 
+@dataclass(frozen=True, slots=True)
+class SharedJob:
+    """A job that several processes do together, each with a number. Args: arguments: What each types, before ``--shard``."""
+
+    name: str
+    title: str
+    every_seconds: int
+    cron: str
+    arguments: tuple[str, ...]
+
+
+SHARED_VERIFY = SharedJob(
+    "verify-shards", "verification of everything", WEEK, "30 12 * * 6", ("verify", "--level", "full")
+)
+"""Every byte once a week; the rolling scrub of the nights goes on."""
+
+
+def plan_shared_jobs(files_seconds: float | None, *, can_read: bool) -> list[SharedJob]:
+    """Those worth sharing out. Args: can_read: Whether there is a key that opens what is stored."""
+    jobs = []
+    if files_seconds is not None:
+        one = _backup("files", "the files", step_within(files_seconds), skips=())
+        cron = "0 2 * * *" if one.every_seconds == DAY else one.cron
+        jobs.append(SharedJob("files-shards", one.title, one.every_seconds, cron, ARGUMENTS["files"]))
+    return [*jobs, SHARED_VERIFY] if can_read else jobs
+
+
 def plan_jobs(
-    db_seconds: float | None, files_seconds: float | None, *, can_prune: bool, has_replicas: bool = False
+    db_seconds: float | None,
+    files_seconds: float | None,
+    *,
+    can_prune: bool,
+    has_replicas: bool = False,
+    files_are_shared: bool = False,
+    has_config: bool = False,
 ) -> list[Job]:
     """The jobs for these objectives; None for what is not protected.
 
     Args:
         can_prune: Whether this machine has a key that may: in the guarded profile somebody else prunes.
         has_replicas: Whether there are second copies to be kept up to date.
+        files_are_shared: Several processes back up the files, by ``plan_shared_jobs``: nothing here does it too.
+        has_config: Whether there are files of configuration; asked for where the files are shared.
     """
     jobs = []
+    if files_are_shared:
+        if db_seconds is not None:
+            jobs.append(_backup("db", "the database", step_within(db_seconds), skips=()))
+        if has_config:
+            jobs.append(
+                Job("config", "backup of the configuration", DAY, "0 2 * * *", "*-*-* 02:00:00", "every day at 02:00")
+            )
+        db_seconds = files_seconds = None
     for name, title, objective in (("db", "the database", db_seconds), ("files", "the files", files_seconds)):
         if objective is not None and objective < DAY:
             jobs.append(_backup(name, title, step_within(objective)))
@@ -78,14 +122,14 @@ def step_within(objective: float) -> int:
     return fitting[-1] if fitting else STEPS_SECONDS[0]
 
 
-def _backup(name: str, title: str, step: int) -> Job:
-    """Not at 02:00, when the backup of everything has it too."""
+def _backup(name: str, title: str, step: int, skips: tuple[int, ...] = (2,)) -> Job:
+    """Not at 02:00, when the backup of everything has it too. Args: skips: Hours at which another job does it."""
     if step < HOUR:
         minutes = step // MINUTE
         cron, calendar = f"*/{minutes} * * * *", f"*-*-* *:00/{minutes}:00"
         when = f"every {minutes} minutes"
     else:
-        hours = [hour for hour in range(0, 24, step // HOUR) if hour != 2]
+        hours = [hour for hour in range(0, 24, step // HOUR) if hour not in skips]
         when = "every hour" if step == HOUR else f"every {step // HOUR} hours"
         cron = f"0 {','.join(map(str, hours))} * * *"
         calendar = f"*-*-* {','.join(f'{hour:02}' for hour in hours)}:00:00"

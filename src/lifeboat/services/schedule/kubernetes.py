@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lifeboat.services.schedule.jobs import DAY, HOUR, MINUTE, Job
+from lifeboat.services.schedule.jobs import DAY, HOUR, MINUTE, Job, SharedJob
 
 MARK = "# Written by `lifeboat schedule install kubernetes`: write it again, and `kubectl apply` it again, when settings change."
 NOBODY = 10001
@@ -21,6 +21,11 @@ SETTINGS = "/etc/lifeboat"
 LONGEST_NAME = 52
 """A CronJob's; Kubernetes appends eleven characters for its Jobs."""
 SHORTEST_DEADLINE = 4 * HOUR
+TRIES_AGAIN = 6
+WAIT = "6h"
+"""How long the last shard waits; if the others take longer, it is tried again."""
+FOUND_SOMETHING, NEVER_BETTER = (3, 4), (2, 11)
+"""Exit statuses: done, with something to act on; and a command line or a key that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,9 @@ class Cluster:
     jobs: tuple[Job, ...]
     stream: bool
     uploads_claim: str | None
+    shards: int = 0
+    """How many pods do each of ``shared`` together."""
+    shared: tuple[SharedJob, ...] = ()
 
 
 def manifests(cluster: Cluster) -> dict[str, str]:
@@ -55,6 +63,8 @@ def manifests(cluster: Cluster) -> dict[str, str]:
         files[f"{base}-settings.yaml"] = _settings(cluster)
     for job in cluster.jobs:
         files[f"{base}-{job.name}.yaml"] = _cron_job(cluster, job)
+    for shared in cluster.shared:
+        files[f"{base}-{shared.name}.yaml"] = shared_cron_job(cluster, shared)
     if cluster.stream:
         files[f"{base}-stream.yaml"] = _stream(cluster)
     return {name: f"{MARK}\n{_yaml(content)}" for name, content in files.items()}
@@ -63,7 +73,7 @@ def manifests(cluster: Cluster) -> dict[str, str]:
 def name_of(application: str) -> str:
     """``lifeboat-shop``, as names of objects may be."""
     plain = re.sub(r"[^a-z0-9]+", "-", application.lower()).strip("-") or "app"
-    return f"lifeboat-{plain}"[: LONGEST_NAME - len("-verify")].strip("-")
+    return f"lifeboat-{plain}"[: LONGEST_NAME - len("-verify-shards")].strip("-")
 
 
 def how_to_make_the_secret(cluster: Cluster) -> str:
@@ -74,11 +84,12 @@ def how_to_make_the_secret(cluster: Cluster) -> str:
 
 
 def _claim(cluster: Cluster) -> dict[str, Any]:
-    wanted = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "5Gi"}}}
+    modes = ["ReadWriteMany"] if cluster.shared else ["ReadWriteOnce"]
+    wanted = {"accessModes": modes, "resources": {"requests": {"storage": "5Gi"}}}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": _metadata(cluster, "state"),
+        "metadata": metadata(cluster, "state"),
         "spec": wanted,
     }
 
@@ -87,16 +98,27 @@ def _settings(cluster: Cluster) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(cluster, "settings"),
+        "metadata": metadata(cluster, "settings"),
         "data": {"lifeboat.toml": cluster.settings},
     }
 
 
 def _cron_job(cluster: Cluster, job: Job) -> dict[str, Any]:
+    runs = {
+        "backoffLimit": 2,
+        "activeDeadlineSeconds": min(DAY, max(SHORTEST_DEADLINE, job.every_seconds)),
+        "ttlSecondsAfterFinished": 3 * DAY,
+        "template": pod(cluster, job.name, ["schedule", "run", job.name], restart="Never"),
+    }
+    return _at_its_times(cluster, job, runs)
+
+
+def _at_its_times(cluster: Cluster, job: Job | SharedJob, runs: dict[str, Any]) -> dict[str, Any]:
+    """Args: runs: The spec of the Job that each time makes."""
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
-        "metadata": _metadata(cluster, job.name),
+        "metadata": metadata(cluster, job.name),
         "spec": {
             "schedule": job.cron,
             "timeZone": cluster.zone,
@@ -104,35 +126,69 @@ def _cron_job(cluster: Cluster, job: Job) -> dict[str, Any]:
             "startingDeadlineSeconds": max(5 * MINUTE, job.every_seconds // 2),
             "successfulJobsHistoryLimit": 3,
             "failedJobsHistoryLimit": 3,
-            "jobTemplate": {
-                "spec": {
-                    "backoffLimit": 2,
-                    "activeDeadlineSeconds": min(DAY, max(SHORTEST_DEADLINE, job.every_seconds)),
-                    "ttlSecondsAfterFinished": 3 * DAY,
-                    "template": _pod(cluster, job.name, ["schedule", "run", job.name], restart="Never"),
-                }
-            },
+            "jobTemplate": {"spec": runs},
         },
     }
 
 
+def shared_cron_job(cluster: Cluster, job: SharedJob) -> dict[str, Any]:
+    """An Indexed Job: each pod knows its number, is tried again for itself, and finds what the others left in the state they share."""
+    template = pod(
+        cluster, job.name, [*job.arguments, "--shard", f"auto/{cluster.shards}", "--shard-wait", WAIT], restart="Never"
+    )
+    [container] = template["spec"]["containers"]
+    # Of one run, and of no other: Kubernetes puts the number of the Job into its name.
+    named = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/job-name']"}}
+    container["env"].append({"name": "LIFEBOAT_SHARD_RUN", "valueFrom": named})
+    template["spec"]["topologySpreadConstraints"] = [
+        {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": labels(cluster, job.name)},
+        }
+    ]
+    runs = {
+        "completionMode": "Indexed",
+        "completions": cluster.shards,
+        "parallelism": cluster.shards,
+        "backoffLimitPerIndex": TRIES_AGAIN,
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {"rules": _failure_rules()},
+        "activeDeadlineSeconds": 7 * DAY,
+        "ttlSecondsAfterFinished": 3 * DAY,
+        "template": template,
+    }
+    return _at_its_times(cluster, job, runs)
+
+
+def _failure_rules() -> list[dict[str, Any]]:
+    """A node that goes away counts for nothing; what another try would not change is not tried again."""
+
+    def ends_with(codes: Sequence[int], action: str) -> dict[str, Any]:
+        return {"action": action, "onExitCodes": {"containerName": "lifeboat", "operator": "In", "values": list(codes)}}
+
+    moved = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    return [moved, ends_with(FOUND_SOMETHING, "FailIndex"), ends_with(NEVER_BETTER, "FailJob")]
+
+
 def _stream(cluster: Cluster) -> dict[str, Any]:
-    labels = _labels(cluster, "stream")
+    own = labels(cluster, "stream")
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _metadata(cluster, "stream"),
+        "metadata": metadata(cluster, "stream"),
         "spec": {
             "replicas": 1,
             # Never two of them: the old one ends before the new one begins.
             "strategy": {"type": "Recreate"},
-            "selector": {"matchLabels": labels},
-            "template": _pod(cluster, "stream", ["stream"], restart="Always", grace=120),
+            "selector": {"matchLabels": own},
+            "template": pod(cluster, "stream", ["stream"], restart="Always", grace=120),
         },
     }
 
 
-def _pod(cluster: Cluster, part: str, arguments: Sequence[str], *, restart: str, grace: int = 90) -> dict[str, Any]:
+def pod(cluster: Cluster, part: str, arguments: Sequence[str], *, restart: str, grace: int = 90) -> dict[str, Any]:
     volumes, mounts = _volumes(cluster)
     container = {
         "name": "lifeboat",
@@ -152,7 +208,7 @@ def _pod(cluster: Cluster, part: str, arguments: Sequence[str], *, restart: str,
         "volumeMounts": mounts,
     }
     return {
-        "metadata": {"labels": _labels(cluster, part)},
+        "metadata": {"labels": labels(cluster, part)},
         "spec": {
             "restartPolicy": restart,
             "terminationGracePeriodSeconds": grace,
@@ -202,11 +258,11 @@ def _environment(cluster: Cluster) -> list[dict[str, Any]]:
     return plain + named
 
 
-def _metadata(cluster: Cluster, part: str) -> dict[str, Any]:
-    return {"name": f"{name_of(cluster.name)}-{part}", "namespace": cluster.namespace, "labels": _labels(cluster, part)}
+def metadata(cluster: Cluster, part: str) -> dict[str, Any]:
+    return {"name": f"{name_of(cluster.name)}-{part}", "namespace": cluster.namespace, "labels": labels(cluster, part)}
 
 
-def _labels(cluster: Cluster, part: str) -> dict[str, str]:
+def labels(cluster: Cluster, part: str) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "lifeboat",
         "app.kubernetes.io/instance": name_of(cluster.name),

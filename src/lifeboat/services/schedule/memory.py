@@ -20,6 +20,7 @@ from typing import Any
 
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.replace_file import replace_file
+from lifeboat.services.schedule.sound import sound_memory
 
 PARTS_OF_ALL = ("db", "files")
 GRACE_AT_LEAST = timedelta(minutes=20)
@@ -67,12 +68,11 @@ class ScheduleMemory:
         return self._directory / f"{self._stem}.json"
 
     def read(self) -> dict[str, Any]:
-        """The whole file; empty when there is none or it makes no sense."""
+        """The file without what makes no sense in it; empty when there is none."""
         try:
-            said = json.loads(self.path.read_bytes())
-        except (OSError, ValueError):
+            return sound_memory(json.loads(self.path.read_bytes()))
+        except (OSError, ValueError, RecursionError):
             return {}
-        return said if isinstance(said, dict) else {}
 
     def job(self, name: str) -> JobMemory:
         said = self.read().get("jobs", {}).get(name, {})
@@ -148,7 +148,7 @@ class ScheduleMemory:
         try:
             said = json.loads(self._progress_path(name).read_bytes())
             doing, share = said["doing"], said["share"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None, None
         return str(doing), share if isinstance(share, int) else None
 

@@ -22,7 +22,7 @@ WIDEST_JUMP = timedelta(hours=3)
 """No zone has changed its clock by more since 1970, but for whole days at the date line, which no cron can do right."""
 FURTHEST_BACK = timedelta(days=8 * 366)
 """The 29th of February comes once in eight years at the least; what has no slot in that time has none."""
-_EVERY = re.compile(r"every\s+(\d+)\s*(s|m|h|d)")
+_EVERY = re.compile(r"every\s+(\d{1,9})\s*(s|m|h|d)")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _SECOND = timedelta(seconds=1)
@@ -146,8 +146,8 @@ def zone_named(name: str) -> tzinfo:
         return get_localzone()
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ScheduleUnreadable(f"there is no time zone {name!r}", "Asia/Riyadh, Europe/Berlin, UTC") from None
+    except (KeyError, ValueError, OSError, RecursionError):
+        raise ScheduleUnreadable(f"there is no time zone {name[:60]!r}", "Asia/Riyadh, Europe/Berlin, UTC") from None
 
 
 def _read_cron(text: str, said: str) -> tuple[CronTrigger, ...]:

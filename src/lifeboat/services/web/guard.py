@@ -5,6 +5,7 @@ elsewhere whose name was pointed here (DNS rebinding) reads nothing.
 """
 
 import ipaddress
+import re
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -75,8 +76,11 @@ class Guard:
             return PlainTextResponse("Not allowed.\n", 405, {"Allow": "GET, HEAD, POST"})
         if len(scope.get("raw_path", b"")) + len(scope.get("query_string", b"")) > ADDRESS_AT_MOST:
             return PlainTextResponse("Too long.\n", 414)
+        if not scope.get("query_string", b"").isascii():
+            # Where it is read it is taken for UTF-8, and what is none would look like a bug of ours.
+            return PlainTextResponse("No address is written like that.\n", 400)
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > BODY_AT_MOST:
+        if not re.fullmatch(r"[0-9]{1,8}", length) or int(length) > BODY_AT_MOST:
             return PlainTextResponse("Too large.\n", 413)
         if scope["method"] == "POST" and not _is_our_own(headers, named[0], str(scope.get("scheme"))):
             return PlainTextResponse("That did not come from a page of this server.\n", 403)

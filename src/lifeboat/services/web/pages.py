@@ -232,8 +232,9 @@ class Dashboard:
     def _drills(self, request: Request, session: Session) -> Response:
         rows = [row for row in self._facts.runs(None, 5000) if row.job.startswith(("restore", "drill"))]
         page, paging = _paged(request, rows, "/drills?page=")
-        last = self._facts.local().last_restore
-        return self._page("drills.html", session, rows=page, paging=paging, last=last)
+        last, seen = self._facts.local().last_restore, self._facts.seen()
+        drills = None if seen is None or seen.status is None else seen.status.drills
+        return self._page("drills.html", session, rows=page, paging=paging, last=last, drills=drills)
 
     def _audit(self, request: Request, session: Session) -> Response:
         acts = self._facts.acts()

@@ -153,8 +153,8 @@ class Users:
             said = json.loads(content)["users"]
             found = {str(name): _Stored(**one) for name, one in said.items()}
             for name, one in found.items():
-                _user(name, one)
-        except (ValueError, KeyError, TypeError, AttributeError):
+                _check(name, one)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise DashboardUsersUnreadable(
                 f"{self.path} is damaged", "remove it, and add the users again: `lifeboat dashboard user add NAME`"
             ) from None
@@ -204,6 +204,19 @@ def _scrypt(password: Secret, salt: bytes, n: int, r: int, p: int) -> bytes:
     # The same letters typed on two keyboards may be composed differently.
     text = unicodedata.normalize("NFC", password.reveal()).encode("utf-8", "surrogatepass")
     return hashlib.scrypt(text, salt=salt, n=n, r=r, p=p, maxmem=_MEMORY, dklen=SCRYPT_BYTES)
+
+
+def _check(name: str, one: _Stored) -> None:
+    """Whether a password can be tried on it, at a cost that a sign-in may have; raises ``ValueError``, ``TypeError``, ``AttributeError``."""
+    _user(name, one)
+    is_cheap = 2 <= one.n <= SCRYPT_N and 1 <= one.r <= SCRYPT_R and 1 <= one.p <= SCRYPT_P
+    if (
+        not is_cheap
+        or one.n & (one.n - 1)
+        or len(bytes.fromhex(one.hash)) != SCRYPT_BYTES
+        or not bytes.fromhex(one.salt)
+    ):
+        raise ValueError("not made by us")
 
 
 def _user(name: str, one: _Stored) -> User:

@@ -4,15 +4,22 @@ Limits: one block in memory. Invariant: how many bytes came is always counted, s
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 
+from lifeboat.foundation.page_cache import PIECE_BYTES
 from lifeboat.sources.files.entry import Entry
 
 
-def write_content(file: int, entry: Entry, blocks: Iterator[bytes]) -> int:
-    """Write the blocks where the entry says they belong; returns how many bytes came, which may be too few or too many."""
-    return _write_whole(file, blocks) if entry.extents is None else _write_extents(file, entry, blocks)
+def write_content(
+    file: int, entry: Entry, blocks: Iterator[bytes], wrote: Callable[[int, int, int], None] = lambda *piece: None
+) -> int:
+    """Write the blocks where the entry says they belong; returns how many bytes came, which may be too few or too many.
+
+    Args:
+        wrote: Hears of each ``PIECE_BYTES`` of a file without holes that more will follow: descriptor, offset, length.
+    """
+    return _write_whole(file, blocks, wrote) if entry.extents is None else _write_extents(file, entry, blocks)
 
 
 def what_differs(existing: int, blocks: Iterator[bytes], size: int) -> Iterator[bytes] | None:
@@ -38,9 +45,12 @@ def _again(existing: int, end: int, block_bytes: int) -> Iterator[bytes]:
         yield block
 
 
-def _write_whole(file: int, blocks: Iterator[bytes]) -> int:
-    written = 0
+def _write_whole(file: int, blocks: Iterator[bytes], wrote: Callable[[int, int, int], None]) -> int:
+    written = told = 0
     for block in blocks:
+        if written - told >= PIECE_BYTES:
+            wrote(file, told, written - told)
+            told = written
         count = os.write(file, block)
         if count < len(block):
             _write_all(file, memoryview(block)[count:], written + count)

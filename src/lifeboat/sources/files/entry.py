@@ -5,6 +5,7 @@ Invariant: everything except ``stamp`` and ``link_count`` is worth restoring and
 those two describe this machine's inode and never leave it.
 """
 
+import re
 import struct
 from os import stat_result
 from typing import Literal, NamedTuple
@@ -27,6 +28,9 @@ RESTORING_NAME = b".lifeboat-restoring"
 """Lies in the root of a tree whose restore has not finished; never part of a backup."""
 
 RESERVED_NAMES = frozenset((PARTIAL_NAME, RESTORING_NAME))
+RESERVED_START = b".lifeboat-"
+
+_A_PARTIAL_NAME = re.compile(re.escape(PARTIAL_NAME) + rb"(\.[0-9]{1,5})?")
 
 _pack_stamp = struct.Struct("<QqqQQ").pack
 
@@ -83,6 +87,11 @@ def make_stamp(found: stat_result) -> bytes:
     return _pack_stamp(
         found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev & 0xFFFFFFFFFFFFFFFF
     )
+
+
+def is_partial(name: bytes) -> bool:
+    """Whether a restore writes under this name before it renames; each of several processes has one of its own, with its number."""
+    return _A_PARTIAL_NAME.fullmatch(name) is not None
 
 
 def walk_order(path: bytes) -> bytes:

@@ -97,7 +97,7 @@ def decode(line: bytes) -> tuple[Entry, tuple[Piece, ...]]:
         if text[end:] not in ("\n", ""):
             raise ValueError("more than one value")
         entry, pieces = _entry(fields)
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, Base64Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError, Base64Error) as error:
         raise ManifestDamaged(
             "a line of the files manifest cannot be read",
             "is this snapshot written by a newer lifeboat? run 'lifeboat verify'",

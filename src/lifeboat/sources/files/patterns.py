@@ -219,7 +219,7 @@ def _character_class(glob: str, at: int, pattern: str) -> tuple[str, int]:
     if end < 0:
         raise PatternInvalid(f"pattern {pattern!r} opens '[' and never closes it", "write '\\[' for a bracket itself")
     inside = glob[begin:end].replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
-    inside = inside.replace("&&", "&\\&").replace("||", "|\\|").replace("~~", "~\\~")
+    inside = inside.replace("&&", "&\\&").replace("||", "|\\|").replace("~~", "~\\~").replace("--", "-\\-")
     expression = f"(?!/)[{'^' if begin == at + 2 else ''}{inside.replace('^', chr(92) + '^')}]"
     try:
         re.compile(expression)

@@ -18,6 +18,7 @@ from typing import Self, TypeVar
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.page_cache import WORTH_IT_BYTES, is_cached, let_go
 from lifeboat.foundation.sizes import GIB, MIB
 from lifeboat.sources.files.attributes import Attributes
 from lifeboat.sources.files.entry import Entry, Extent, make_stamp, show
@@ -40,8 +41,8 @@ stamp. 2 s is the coarsest tick in use (FAT); ext4 and XFS tick every 4 to 10 ms
 EXTENTS_AT_MOST = 65_536
 """Behind this many extents the rest of a file counts as data, so that no file's list outgrows memory."""
 
-LEAVES_CACHE_BYTES = 8 * MIB
-"""Larger files are dropped from the page cache once read, which belongs to the application and its database."""
+READ_AHEAD_BYTES = 8 * MIB
+"""Of larger files the kernel is told that they are read from front to end."""
 
 _INODE = slice(-16, None)
 """Where a stamp has inode and device."""
@@ -89,8 +90,9 @@ class FileReader:
                     self._on_trouble(not_read(entry.path, reading.error))
                     return None
                 last = attempt == TRIES or reading.before.st_size > READ_AGAIN_AT_MOST_BYTES
-                if reading.held_still() or last:
-                    return self._settled(entry, reading), result
+                still = reading.held_still()
+                if still or last:
+                    return self._settled(entry, reading, still), result
         raise AssertionError("the last try returns")
 
     def read_small(self, entry: Entry, at_most_bytes: int) -> tuple[Entry, bytes | None] | None:
@@ -107,8 +109,9 @@ class FileReader:
                     content = b"".join(reading.blocks(at_most_bytes))
                     if reading.error is not None:
                         raise reading.error
-                    if reading.held_still() or attempt == TRIES:
-                        return self._settled(entry, reading), content
+                    still = reading.held_still()
+                    if still or attempt == TRIES:
+                        return self._settled(entry, reading, still), content
             except OSError as error:
                 self._on_trouble(not_read(entry.path, error))
                 return None
@@ -157,8 +160,7 @@ class FileReader:
 
     def _refreshed(self, entry: Entry, reading: "_Reading") -> Entry:
         """The entry with what changed since the walk."""
-        before = reading.before
-        stamp = make_stamp(before)
+        before, stamp = reading.before, reading.stamp
         if stamp == entry.stamp:
             return entry
         if entry.stamp and entry.stamp[_INODE] != stamp[_INODE]:
@@ -176,16 +178,18 @@ class FileReader:
             stamp=stamp,
         )
 
-    def _settled(self, entry: Entry, reading: "_Reading") -> Entry:
+    def _settled(self, entry: Entry, reading: "_Reading", still: bool) -> Entry:
+        """Args: still: whether nothing had changed after the last byte was read."""
         entry = self._refreshed(entry, reading)
         stamp = entry.stamp
-        still = reading.held_still()
         if not still:
             self._on_trouble(_changed(entry.path))
         now_ns = int(self._clock.now().timestamp() * 1_000_000_000)
         if not still or reading.before.st_ctime_ns > now_ns - FRESH_NS:
             stamp = b""
         size, extents = reading.delivered()
+        if (size, extents, stamp) == (entry.size, entry.extents, entry.stamp):
+            return entry
         return entry._replace(size=size, extents=extents, stamp=stamp)
 
 
@@ -194,6 +198,7 @@ class _Reading:
 
     def __init__(self, fd: int, before: os.stat_result, extents: tuple[Extent, ...] | None) -> None:
         self.before = before
+        self.stamp = make_stamp(before)
         self.error: OSError | None = None
         self._fd = fd
         self._extents = extents
@@ -204,9 +209,12 @@ class _Reading:
 
         An error of the disk ends the blocks and is kept in ``error``: it is the file's trouble, not the taker's.
         """
-        large = self.before.st_size > LEAVES_CACHE_BYTES
-        if large:
-            _advise(self._fd, "POSIX_FADV_SEQUENTIAL")
+        size = self.before.st_size
+        used = True if size < WORTH_IT_BYTES else is_cached(self._fd, size)
+        # Where nobody knows, large files go: they would push out the most.
+        leaves = used is False or (used is None and size > READ_AHEAD_BYTES)
+        if size > READ_AHEAD_BYTES and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
         for offset, length in self._extents if self._extents is not None else ((0, self.before.st_size),):
             end = offset + length
             while offset < end:
@@ -220,12 +228,12 @@ class _Reading:
                     return
                 offset += len(block)
                 yield block
-        if large:
-            _advise(self._fd, "POSIX_FADV_DONTNEED")
+        if leaves:
+            let_go(self._fd)
 
     def held_still(self) -> bool:
         """Whether nothing about the file changed since it was opened."""
-        return self._reached == self.before.st_size and make_stamp(os.fstat(self._fd)) == make_stamp(self.before)
+        return self._reached == self.before.st_size and make_stamp(os.fstat(self._fd)) == self.stamp
 
     def delivered(self) -> tuple[int, tuple[Extent, ...] | None]:
         """(size, extents) of what was given out."""
@@ -262,11 +270,6 @@ def find_extents(fd: int, size: int) -> tuple[Extent, ...] | None:
         extents.append((begin, min(end, size) - begin))
         at = end
     return None if extents == [(0, size)] or size == 0 else tuple(extents)
-
-
-def _advise(fd: int, what: str) -> None:
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(fd, 0, 0, getattr(os, what))
 
 
 def _changed(path: bytes) -> Finding:

@@ -4,9 +4,11 @@ The mark holds a label, the snapshot's name, so that a restore that was cut off 
 mix its files into it. Invariant: nothing a person had is deleted; what is in the way is renamed and told.
 """
 
+import fcntl
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lifeboat.foundation.clock import Clock
@@ -32,16 +34,17 @@ def make_ready(target: Path, in_place: bool, label: bytes) -> bool:
     """
     try:
         target.mkdir(parents=True, exist_ok=True)
-        names = set(os.listdir(os.fsencode(target)))
-        resumed = RESTORING_NAME in names
-        if not in_place:
-            _refuse_other(target, names, label)
-        marker = os.fsencode(target) + b"/" + RESTORING_NAME
-        file = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(file, label)
-        finally:
-            os.close(file)
+        with _one_at_a_time(target):
+            names = set(os.listdir(os.fsencode(target)))
+            resumed = RESTORING_NAME in names
+            if not in_place:
+                _refuse_other(target, names, label)
+            marker = os.fsencode(target) + b"/" + RESTORING_NAME
+            file = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, label)
+            finally:
+                os.close(file)
     except (FileExistsError, NotADirectoryError) as error:
         raise TargetUnwritable(f"{target} is not a directory", "name a directory to restore into") from error
     except OSError as error:
@@ -50,6 +53,18 @@ def make_ready(target: Path, in_place: bool, label: bytes) -> bool:
             f"{target} cannot be written: {(error.strerror or str(error)).lower()}", "run as a user who may write there"
         ) from error
     return resumed
+
+
+@contextmanager
+def _one_at_a_time(target: Path) -> Iterator[None]:
+    """Keep out others that make the same target ready: the mark is not to be read while it is half written. Without locks, go on without."""
+    descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def remove_mark(target: Path) -> None:

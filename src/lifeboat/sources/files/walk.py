@@ -15,7 +15,7 @@ from pathlib import Path
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.files.attributes import Attributes
 from lifeboat.sources.files.directories import Directories
-from lifeboat.sources.files.entry import RESERVED_NAMES, RESTORING_NAME, Entry, Kind, make_stamp, show
+from lifeboat.sources.files.entry import RESERVED_START, RESTORING_NAME, Entry, Kind, is_partial, make_stamp, show
 from lifeboat.sources.files.errors import FilesRootMissing, OnTrouble, not_read
 from lifeboat.sources.files.owners import Owners
 from lifeboat.sources.files.patterns import NOTHING_SAID, Patterns
@@ -146,10 +146,10 @@ class _Walk:
     def _names(self, path: bytes, fd: int, chosen: Chosen) -> list[bytes]:
         """The names in a directory, last one first."""
         names = list(chosen) if chosen else list(map(os.fsencode, os.listdir(fd)))
-        if not RESERVED_NAMES.isdisjoint(names):
+        if any(name.startswith(RESERVED_START) for name in names):
             if RESTORING_NAME in names:
                 self._on_trouble(_unfinished_restore(path))
-            names = [name for name in names if name not in RESERVED_NAMES]
+            names = [name for name in names if name != RESTORING_NAME and not is_partial(name)]
         names.sort(reverse=True)
         return names
 

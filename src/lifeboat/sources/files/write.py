@@ -18,10 +18,12 @@ from types import TracebackType
 from typing import Literal, Self
 
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.page_cache import WriteBehind
 from lifeboat.sources.files.content import what_differs, write_content
 from lifeboat.sources.files.directories import Directories
-from lifeboat.sources.files.entry import PARTIAL_NAME, RESTORING_NAME, Entry, show
+from lifeboat.sources.files.entry import PARTIAL_NAME, RESTORING_NAME, Entry, is_partial, show
 from lifeboat.sources.files.errors import ContentMismatch, OnTrouble, TargetUnwritable, not_written, refuse_target
 from lifeboat.sources.files.make_durable import WrittenTo
 from lifeboat.sources.files.metadata import Metadata, drop_default_acl
@@ -43,6 +45,7 @@ class TreeWriter:
         owner: Whether to give files their owners; None: only root does.
         label: What is restored, such as the snapshot's name: only the same may go on in an unfinished target.
         goes_on: The target is known to be an unfinished restore of the same label, though it may not be marked as one.
+        beside: Tells this writer from others that write to the same target now, each its own files.
         compare_content: Do not trust size and time of a file that is there: compare every byte.
         on_trouble: Hears of each name that could not be written, and of what stood in the way.
 
@@ -59,9 +62,11 @@ class TreeWriter:
         label: bytes = b"",
         compare_content: bool = False,
         goes_on: bool = False,
+        beside: str = "",
         on_trouble: OnTrouble,
         clock: Clock,
     ) -> None:
+        self._partial = PARTIAL_NAME + (f".{beside}".encode() if beside else b"")
         in_place = mode == "in-place"
         self._clock = clock
         self._on_trouble = on_trouble
@@ -71,10 +76,13 @@ class TreeWriter:
         )
         self._branch: list[Entry] = []
         resumed = make_ready(target, in_place or goes_on, label)
-        self._something_there = in_place or resumed or goes_on
+        self.something_there = in_place or resumed or goes_on
+        """Whether names may be there already; False for a target that was empty."""
+        self._tidies = self.something_there and not in_place
         self._directories = Directories(os.fsencode(target))
         self._sources = Directories(os.fsencode(target))
         self._written_to = WrittenTo()
+        self._behind = WriteBehind()
         self._written_to.note(self._directories.root_fd)
         if not in_place:
             drop_default_acl(self._directories.root_fd)
@@ -83,6 +91,7 @@ class TreeWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._behind.close()
         self._directories.close()
         self._sources.close()
         self._written_to.close()
@@ -92,7 +101,7 @@ class TreeWriter:
 
         Goes by kind, size, times, mode, owner and attributes; says no to every file when content is to be compared.
         """
-        if entry.kind == "directory" or not self._something_there:
+        if entry.kind == "directory" or not self.something_there:
             return False
         if entry.kind == "file" and self._compare_content:
             return False
@@ -133,18 +142,20 @@ class TreeWriter:
                 raise fatal from error
             self._on_trouble(not_written(entry.path, error))
 
+    def leave(self) -> None:
+        """Make what was written outlast a power cut; the target stays marked as unfinished, for a writer that finishes it."""
+        try:
+            self._behind.finish()
+            self._written_to.force()
+        except OSError as error:
+            raise _not_taken(error) from error
+
     def finish(self) -> None:
         """Give the last directories their modes and times, and make everything outlast a power cut."""
         self._leave_directories(b"")
         # All is on the disk before the mark that says otherwise goes away.
         root_fd = self._directories.root_fd
-        try:
-            self._written_to.force()
-        except OSError as error:
-            raise refuse_target(b"", error) or TargetUnwritable(
-                f"the disk did not take all of it: {(error.strerror or str(error)).lower()}",
-                "look at the kernel's log, then run the same restore again",
-            ) from error
+        self.leave()
         before = os.stat(root_fd)
         try:
             os.unlink(RESTORING_NAME, dir_fd=root_fd)
@@ -176,7 +187,7 @@ class TreeWriter:
                 self._on_trouble(_first_name_missing(entry))
                 return
             blocks = chain((first_block,), blocks) if first_block is not None else blocks
-        elif self._something_there:
+        elif self.something_there:
             self._put_over(fd, name, entry, blocks)
             return
         self._replace(fd, name, entry, blocks)
@@ -210,44 +221,56 @@ class TreeWriter:
                 self._write_file(fd, entry, blocks)
             else:
                 self._make_other(fd, entry)
-                self._metadata.apply_to_name(fd, PARTIAL_NAME, entry)
+                self._metadata.apply_to_name(fd, self._partial, entry)
             self._rename(fd, name, entry.path)
         except BaseException:
-            _unlink_if_there(PARTIAL_NAME, fd)
+            _unlink_if_there(self._partial, fd)
             raise
 
     def _write_file(self, fd: int, entry: Entry, blocks: Iterator[bytes]) -> None:
         try:
-            file = os.open(PARTIAL_NAME, _CREATE, 0o600, dir_fd=fd)
+            file = os.open(self._partial, _CREATE, 0o600, dir_fd=fd)
         except FileExistsError:
             # Left by a run that was killed; a partial file is nobody's.
-            os.unlink(PARTIAL_NAME, dir_fd=fd)
-            file = os.open(PARTIAL_NAME, _CREATE, 0o600, dir_fd=fd)
+            os.unlink(self._partial, dir_fd=fd)
+            file = os.open(self._partial, _CREATE, 0o600, dir_fd=fd)
         try:
-            came = write_content(file, entry, blocks)
+            came = write_content(file, entry, blocks, self._wrote)
             if came != entry.content_bytes:
                 raise ContentMismatch(
                     f"{show(entry.path)} should have {entry.content_bytes} bytes and {came} came",
                     "restore another snapshot, and run `lifeboat verify --level full` to see how far the damage goes",
                 )
             self._metadata.apply(file, entry)
-        finally:
+        except BaseException:
+            self._behind.settle()
             os.close(file)
+            raise
+        try:
+            self._behind.close_file(file, entry.content_bytes)
+        except OSError as error:
+            raise _not_taken(error) from error
+
+    def _wrote(self, file: int, offset: int, length: int) -> None:
+        try:
+            self._behind.wrote(file, offset, length)
+        except OSError as error:
+            raise _not_taken(error) from error
 
     def _make_other(self, fd: int, entry: Entry) -> None:
-        _unlink_if_there(PARTIAL_NAME, fd)
+        _unlink_if_there(self._partial, fd)
         if entry.kind == "symlink":
-            os.symlink(entry.target, PARTIAL_NAME, dir_fd=fd)
+            os.symlink(entry.target, self._partial, dir_fd=fd)
         elif entry.kind == "fifo":
-            os.mkfifo(PARTIAL_NAME, 0o600, dir_fd=fd)
+            os.mkfifo(self._partial, 0o600, dir_fd=fd)
         else:
             kind = stat.S_IFCHR if entry.kind == "character-device" else stat.S_IFBLK
-            os.mknod(PARTIAL_NAME, kind | 0o600, os.makedev(*(entry.device or (0, 0))), dir_fd=fd)
+            os.mknod(self._partial, kind | 0o600, os.makedev(*(entry.device or (0, 0))), dir_fd=fd)
 
     def _rename(self, fd: int, name: bytes, path: bytes) -> None:
         """Give the finished file its name; an empty directory in the way is removed, a full one moved aside."""
         try:
-            os.rename(PARTIAL_NAME, name, src_dir_fd=fd, dst_dir_fd=fd)
+            os.rename(self._partial, name, src_dir_fd=fd, dst_dir_fd=fd)
             return
         except IsADirectoryError:
             self._directories.forget(path)
@@ -257,7 +280,7 @@ class TreeWriter:
             os.rmdir(name, dir_fd=fd)
         except OSError:
             self._on_trouble(move_aside(fd, name, path, self._clock))
-        os.rename(PARTIAL_NAME, name, src_dir_fd=fd, dst_dir_fd=fd)
+        os.rename(self._partial, name, src_dir_fd=fd, dst_dir_fd=fd)
 
     def _link(self, fd: int, name: bytes, entry: Entry) -> bool:
         """Make a further name of an inode that was written already; False when that is not there as it should be."""
@@ -268,10 +291,10 @@ class TreeWriter:
             found = os.stat(first, dir_fd=source_fd, follow_symlinks=False)
             if not _same_content_likely(found, entry):
                 return False
-            if self._something_there and _inode(name, fd) == (found.st_dev, found.st_ino):
+            if self.something_there and _inode(name, fd) == (found.st_dev, found.st_ino):
                 return True
-            _unlink_if_there(PARTIAL_NAME, fd)
-            os.link(first, PARTIAL_NAME, src_dir_fd=source_fd, dst_dir_fd=fd, follow_symlinks=False)
+            _unlink_if_there(self._partial, fd)
+            os.link(first, self._partial, src_dir_fd=source_fd, dst_dir_fd=fd, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return False
         self._rename(fd, name, entry.path)
@@ -314,9 +337,27 @@ class TreeWriter:
                 return
             entry = self._branch.pop()
             try:
-                self._metadata.repair(self._directories.open(last), entry)
+                fd = self._directories.open(last)
+                if self._tidies:
+                    _remove_partial(fd)
+                self._metadata.repair(fd, entry)
             except OSError as error:
                 self._on_trouble(not_written(last, error))
+
+
+def _remove_partial(fd: int) -> None:
+    """Remove what killed processes had half written here: who goes on may have another number, and so another temporary name."""
+    for name in map(os.fsencode, os.listdir(fd)):
+        if is_partial(name):
+            _unlink_if_there(name, fd)
+
+
+def _not_taken(error: OSError) -> LifeboatError:
+    """What the disk did not take may be of any file that was written before."""
+    return refuse_target(b"", error) or TargetUnwritable(
+        f"the disk did not take all of it: {(error.strerror or str(error)).lower()}",
+        "look at the kernel's log, then run the same restore again",
+    )
 
 
 def _same_content_likely(found: os.stat_result, entry: Entry) -> bool:

@@ -104,6 +104,8 @@ def _essence(index: Mapping[str, Any], armed: bool) -> dict[str, Any]:
     essence = _without(index, LEGACY_INDEX_FIELDS if armed else LEGACY_INDEX_FIELDS | set(ARMED_LATER))
     if essence.get("collation") == {"locale": "simple"}:
         del essence["collation"]
+    if isinstance(original := essence.get("originalSpec"), Mapping):  # of buckets: what users had asked for
+        essence["originalSpec"] = {key: value for key, value in original.items() if value != {"locale": "simple"}}
     return essence
 
 

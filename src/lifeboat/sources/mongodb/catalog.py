@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import UnionType
 from typing import Any
 
 import bson
@@ -32,12 +33,18 @@ EXACT: CodecOptions[Document] = CodecOptions(
 )
 """Decodes so that encoding again gives the same bytes: order kept, dates as numbers."""
 
+LENIENT: CodecOptions[Document] = EXACT.with_options(unicode_decode_error_handler="surrogateescape")
+"""For looking at documents of which one may hold a text that is not UTF-8: other drivers store such."""
+
 JSON_OPTIONS = json_util.JSONOptions(
     json_mode=json_util.JSONMode.CANONICAL,
     document_class=SON,
     tz_aware=False,
     datetime_conversion=DatetimeConversion.DATETIME_MS,
 )
+
+NOT_READ = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError, BSONError)
+"""What hostile texts make of parsers."""
 
 
 @dataclass(frozen=True)
@@ -109,13 +116,30 @@ class CollectionEntry:
             if "bson" in plain:  # then extended JSON may not be able to say it, nor to read what it says
                 parsed: Document = SON(uuid=plain.get("uuid"))
                 parsed.update(bson.decode(base64.b64decode(plain["bson"]), codec_options=EXACT))
-                return parsed
-            parsed = json_util.loads(self.metadata, json_options=JSON_OPTIONS)
-        except (ValueError, TypeError, KeyError, BSONError) as trouble:
+            else:
+                parsed = json_util.loads(self.metadata, json_options=JSON_OPTIONS)
+            check_shape(parsed)
+        except NOT_READ as trouble:
             raise CatalogUnreadable(
                 f"the stored description of {self.namespace} cannot be read", "does `lifeboat verify` find more?"
             ) from trouble
         return parsed
+
+
+def check_shape(parsed: Document, key: type | UnionType = SON) -> None:
+    """Raise ``TypeError``, ``KeyError`` or ``ValueError`` where a description has not the shape that the rest relies on.
+
+    Args:
+        key: What the key of an index may be.
+    """
+    options, indexes, buckets = parsed.get("options"), parsed.get("indexes"), parsed.get("buckets")
+    lists = [indexes or [], (buckets.get("indexes") or []) if isinstance(buckets, SON) else []]
+    if not isinstance(options, SON | None) or not isinstance(buckets, SON | None):
+        raise TypeError("not a document")
+    for index in (one for indexes in lists for one in indexes):
+        if not isinstance(index, SON) or not isinstance(index["name"], str) or not isinstance(index["key"], key):
+            raise TypeError("not an index")
+    bytes.fromhex(parsed.get("uuid") or "")
 
 
 def describe(

@@ -10,8 +10,8 @@ from typing import Any
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, describe, describe_series
+from lifeboat.sources.mongodb.errors import ROLE_HINT
 from lifeboat.sources.mongodb.landing_names import is_ours
-from lifeboat.sources.mongodb.meaning import ROLE_HINT
 
 NEVER_CAPTURED = ("admin", "local", "config")
 """Their users and roles are read apart; the rest belongs to the server, not to the application."""

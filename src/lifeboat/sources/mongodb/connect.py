@@ -6,7 +6,7 @@ need besides, such as write concerns, is set where it is needed and not here.
 
 import warnings
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pymongo import MongoClient
 from pymongo.errors import InvalidURI
@@ -62,6 +62,21 @@ def address_of(uri: Secret) -> str:
     """The hosts, for messages: ``"db1:27017,db2:27017"``. Nothing before the last ``@`` survives."""
     rest = uri.reveal().partition("://")[2].rpartition("@")[2]
     return rest.partition("/")[0].partition("?")[0] or "(no host)"
+
+
+def naming(uri: Secret, database: str) -> Secret:
+    """The same server, with this database named in the string, as applications want it."""
+    text = uri.reveal()
+    scheme, _, rest = text.partition("://")
+    who, at, place = rest.rpartition("@")
+    hosts, _, tail = place.partition("/")
+    _, question, options = tail.partition("?")
+    if not question and "?" in hosts:
+        hosts, question, options = hosts.partition("?")
+    if who and "authsource=" not in options.lower():
+        named = database_of(uri) or "admin"
+        options, question = f"{options}&authSource={named}".lstrip("&"), "?"
+    return Secret(f"{scheme}://{who}{at}{hosts}/{quote(database, safe='')}{question}{options}")
 
 
 def database_of(uri: Secret) -> str | None:

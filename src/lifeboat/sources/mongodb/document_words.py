@@ -4,6 +4,7 @@ Elements are walked as bytes: duplicate names, invalid UTF-8 and types that PyMo
 shortened: this is read by a person who decides, not by a program.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from bson.errors import BSONError
 
 from lifeboat.sources.mongodb.by_id import id_of
 from lifeboat.sources.mongodb.empty_timestamps import end_of_value
+from lifeboat.sources.mongodb.errors import BlockUnreadable
 
 VALUE_AT_MOST = 48
 """Characters of a shown value."""
@@ -35,13 +37,20 @@ class FieldChange:
 
 
 def elements_of(document: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Type, name and raw value of each element at the top."""
+    """Type, name and raw value of each element at the top.
+
+    Raises:
+        BlockUnreadable: The document is not whole.
+    """
     at = 4
-    while document[at] != 0:
-        kind, name_end = document[at], document.index(0, at + 1)
-        end = end_of_value(document, kind, name_end + 1)
-        yield kind, document[at + 1 : name_end], document[name_end + 1 : end]
-        at = end
+    try:
+        while document[at] != 0:
+            kind, name_end = document[at], document.index(0, at + 1)
+            end = end_of_value(document, kind, name_end + 1)
+            yield kind, document[at + 1 : name_end], document[name_end + 1 : end]
+            at = end
+    except (IndexError, ValueError, struct.error) as trouble:
+        raise BlockUnreadable("a document is not whole", "is it a stream of a collection?") from trouble
 
 
 def id_text(document: bytes) -> str:

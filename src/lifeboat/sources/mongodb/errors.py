@@ -5,6 +5,10 @@ Invariant: nothing that PyMongo raises leaves this folder; ``meaning.py`` is the
 
 from lifeboat.foundation.errors import SettingsError, SourceError, TargetRefused
 
+ROLE_HINT = (
+    "give the user the role `backup` for backups, `restore` and `readWriteAnyDatabase` for restores (all in admin)"
+)
+
 
 class MongodMissing(SourceError):
     """No ``mongod`` program was found on this machine."""

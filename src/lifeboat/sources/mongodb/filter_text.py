@@ -76,7 +76,7 @@ def read_filter(text: str) -> Document:
         value = json.loads(written, object_pairs_hook=lambda pairs: _object(pairs, text))
     except json.JSONDecodeError as error:
         raise _wrong(text, _typed_at(pieces, error.pos), error.msg.lower()) from None
-    except (BSONError, ValueError, TypeError, KeyError, OverflowError) as error:
+    except (BSONError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise FilterInvalid(f"the filter holds a value that cannot be read: {error}", LOOKS_LIKE) from None
     except RecursionError:
         raise FilterInvalid("the filter is nested too deeply", LOOKS_LIKE) from None

@@ -22,6 +22,7 @@ from pymongo.errors import (
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.sources.mongodb.errors import (
+    ROLE_HINT,
     CaptureMoved,
     CaptureTooSlow,
     DatabaseBusy,
@@ -179,10 +180,6 @@ _ACTIONS = {
     "count": "find",
 }
 """The action behind a command, where their names differ."""
-
-ROLE_HINT = (
-    "give the user the role `backup` for backups, `restore` and `readWriteAnyDatabase` for restores (all in admin)"
-)
 
 OPLOG_HINT = (
     "let the user read local.oplog.rs (the role `backup` may): the backup then follows what changes while it reads, "

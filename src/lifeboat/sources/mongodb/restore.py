@@ -1,15 +1,16 @@
-"""Carry out a restore: land all beside the live data, compare, swap collection by collection, arm, views, users.
+"""Carry out a restore: land all beside the live data, compare, erase, swap collection by collection, arm, views, users.
 
 Invariant: until every collection has landed and was compared, nothing live is touched; from then on each live
 collection is the old one whole or the new one whole, and a run that was killed is finished by running it again with what
 it had marked. Marks (``mark(step, namespace)``, given back as ``finished`` in the form ``"step namespace"``):
 ``landed:<uuid>`` and ``replayed:<uuid>`` where changes follow the documents, ``compared:<uuid>`` before the swap,
+``erasing:<uuid>:<which>:<counts>`` when it is known what is to be erased of what landed, ``erased:<uuid>:<which>`` when that is gone,
 ``armed`` when a collection is done, ``viewed`` for a view.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lifeboat.foundation.clock import Clock
@@ -19,6 +20,8 @@ from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.arm import arm
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.documents import Tally
+from lifeboat.sources.mongodb.erase import Chooses, ErasedThere
+from lifeboat.sources.mongodb.erase_landed import ErasingLanded
 from lifeboat.sources.mongodb.errors import DatabaseAway, LandingDiffers
 from lifeboat.sources.mongodb.land import How, Landed, ReadChunks, land
 from lifeboat.sources.mongodb.land_window import REPLAYS_AT_MOST, Changes, finish_after_replay, place_of, staged
@@ -57,6 +60,8 @@ class RestoreReport:
     collections: tuple[CollectionReport, ...]
     untouched: tuple[str, ...]
     findings: tuple[Finding, ...]
+    erased: Mapping[str, tuple[ErasedThere, ...]] = field(default_factory=dict)
+    """What was taken out before the swap, by the collection's name here."""
 
     @property
     def documents(self) -> int:
@@ -85,6 +90,7 @@ def carry_out(
     finished: AbstractSet[str] = frozenset(),
     mark: Callable[[str, str], None] = _no_mark,
     changes: Changes | None = None,
+    erased: Mapping[str, Chooses] | None = None,
 ) -> RestoreReport:
     """Do what the plan says.
 
@@ -94,10 +100,11 @@ def carry_out(
         finished: What an earlier, killed run of the same restore marked.
         mark: Called when a step is done; must have stored it durably when it returns.
         changes: What happened to the documents since they were read, if they were not all read as of one instant.
+        erased: What must not come back, by namespace as it was stored: taken out when all was compared, before the first swap.
 
     Raises:
         TargetNotEmpty, RestorePlanInvalid: The plan has refusals; nothing was done.
-        LandingDiffers: Before the first swap: nothing live was touched.
+        LandingDiffers, ErasureRefused: Before the first swap: nothing live was touched.
         DatabaseAway: The server went away and did not come back for two minutes; run again, it goes on.
     """
     for refusal in plan.refusals:
@@ -106,10 +113,13 @@ def carry_out(
     how = How(compare == "full", max(1, threads), progress or Silent())
     run = _Run(plan, server, how, finished, mark)
     run.land_all(read_chunks) if changes is None else run.land_and_replay(read_chunks, changes)
+    erasing = ErasingLanded(server, erased or {}, finished, mark)
+    for landing, landed in run.landed():
+        erasing.erase(landing, landed.uuid)
     run.swap_all()
     run.put_views()
-    findings = [*plan.findings, *run.findings, *restore_users(server, users, roles)]
-    return RestoreReport(tuple(run.reports), plan.untouched, tuple(findings))
+    findings = [*plan.findings, *run.findings, *erasing.findings, *restore_users(server, users, roles)]
+    return RestoreReport(tuple(run.reports), plan.untouched, tuple(findings), erasing.account)
 
 
 class _Run:
@@ -202,6 +212,10 @@ class _Run:
             f"the database went away during each of {REPLAYS_AT_MOST} replays of what happened meanwhile",
             "when it is quiet, type the same command again: it goes on from what it has done",
         )
+
+    def landed(self) -> list[tuple[Landing, Landed]]:
+        """All collections, which have been compared."""
+        return [(landing, self._landed[landing.namespace][0]) for landing in self._collections()]
 
     def swap_all(self) -> None:
         self._how.progress.begin("swapping in", total_items=len(self._landed))

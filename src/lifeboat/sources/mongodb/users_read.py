@@ -17,7 +17,8 @@ from pymongo.errors import OperationFailure
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.mongodb.catalog import EXACT
 from lifeboat.sources.mongodb.connect import Client
-from lifeboat.sources.mongodb.meaning import ROLE_HINT, UNAUTHORIZED, in_our_words
+from lifeboat.sources.mongodb.errors import ROLE_HINT
+from lifeboat.sources.mongodb.meaning import UNAUTHORIZED, in_our_words
 from lifeboat.sources.mongodb.snapshot_read import session_if
 
 _RAW: bson.CodecOptions[RawBSONDocument] = bson.CodecOptions(document_class=RawBSONDocument)

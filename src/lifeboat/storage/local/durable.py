@@ -17,6 +17,12 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from lifeboat.foundation.page_cache import let_go
+from lifeboat.foundation.sizes import MIB
+
+LARGE_BYTES = MIB
+"""Objects from this size on are packs and segments, which nobody reads again soon; catalogs are smaller."""
+
 TEMPORARY_FOLDER = ".~writing"
 """The tilde keeps it out of the alphabet of names: no object can be called so."""
 
@@ -129,6 +135,8 @@ def _write_file(path: Path, fill: Callable[[int], None], modified: datetime) -> 
         stamp_ns = (modified - _EPOCH) // timedelta(microseconds=1) * 1000
         os.utime(descriptor, ns=(stamp_ns, stamp_ns))
         _sync(descriptor)
+        if os.fstat(descriptor).st_size >= LARGE_BYTES:
+            let_go(descriptor)
     finally:
         os.close(descriptor)
 

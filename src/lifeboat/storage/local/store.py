@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Self
 
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.page_cache import let_go
 from lifeboat.storage.content import buffers_of
 from lifeboat.storage.errors import ObjectTooShort
 from lifeboat.storage.local.durable import (
+    LARGE_BYTES,
     copy_durably,
     create_directory,
     create_durably,
@@ -74,6 +76,8 @@ class LocalStore:
                 size_bytes = os.fstat(descriptor).st_size
                 offset, length = span or (0, size_bytes)
                 content = _read_at(descriptor, offset, min(length, max(0, size_bytes - offset)))
+                if size_bytes >= LARGE_BYTES:
+                    let_go(descriptor, offset, length)
             finally:
                 os.close(descriptor)
         if len(content) < length:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from lifeboat.storage.archive import ARCHIVE_CLASSES, Answer, ArchivedObject, Tier
 from lifeboat.storage.names import check_name, check_prefix, is_name
-from lifeboat.storage.s3.words import code_of
+from lifeboat.storage.s3.words import code_of, next_page
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -45,19 +45,20 @@ class S3Archive:
                     OptionalObjectAttributes=["RestoreStatus"],
                     **more,
                 )
-            yield from self._archived_of(cast("list[dict[str, Any]]", page.get("Contents", [])))
-            if not page.get("IsTruncated"):
+                told, untold = self._archived_of(cast("list[dict[str, Any]]", page.get("Contents", [])))
+                more = next_page(page, {"ContinuationToken": "NextContinuationToken"}, more)
+            yield from self._with_looks(told, untold)
+            if not more:
                 return
-            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def archive_state(self, name: str) -> ArchivedObject | None:
         check_name(name)
         with self._in_our_words("look at", name):
             told = self._client.head_object(Bucket=self._bucket, Key=self._before + name)
-        kept_as = str(told.get("StorageClass") or "")
-        if kept_as not in ARCHIVE_CLASSES:
-            return None
-        return ArchivedObject(name, told["ContentLength"], kept_as, *_said(told.get("Restore", "")))
+            kept_as = str(told.get("StorageClass") or "")
+            if kept_as not in ARCHIVE_CLASSES:
+                return None
+            return ArchivedObject(name, told["ContentLength"], kept_as, *_said(told.get("Restore", "")))
 
     def bring_back(self, name: str, days: int, tier: Tier) -> Answer:
         check_name(name)
@@ -74,7 +75,8 @@ class S3Archive:
                 raise
         return Answer.PROLONGED if answer["ResponseMetadata"]["HTTPStatusCode"] == 200 else Answer.TAKEN
 
-    def _archived_of(self, rows: list[dict[str, Any]]) -> Iterator[ArchivedObject]:
+    def _archived_of(self, rows: list[dict[str, Any]]) -> tuple[list[ArchivedObject], list[ArchivedObject]]:
+        """Those of a page, and those of it of which the listing does not tell how they stand."""
         told: list[ArchivedObject] = []
         untold: list[ArchivedObject] = []
         for row in rows:
@@ -91,6 +93,9 @@ class S3Archive:
                 until.astimezone(UTC) if until else None,
             )
             (told if self._listing_tells_all or status else untold).append(one)
+        return told, untold
+
+    def _with_looks(self, told: list[ArchivedObject], untold: list[ArchivedObject]) -> Iterator[ArchivedObject]:
         if untold:
             with ThreadPoolExecutor(min(LOOKS_AT_ONCE, len(untold)), thread_name_prefix="look") as pool:
                 looked = pool.map(self.archive_state, [one.name for one in untold])

@@ -27,7 +27,7 @@ from lifeboat.storage.s3.archive import S3Archive
 from lifeboat.storage.s3.client import S3Settings, make_client
 from lifeboat.storage.s3.upload import choose_part_size, hash_told, put_in_parts, put_whole
 from lifeboat.storage.s3.versions import S3Versions
-from lifeboat.storage.s3.words import date_of, in_our_words, is_not_implemented
+from lifeboat.storage.s3.words import date_of, in_our_words, is_not_implemented, next_page
 
 ONLY_IF_NEW = {"IfNoneMatch": "*"}
 TRIAL_SECONDS = 60
@@ -87,7 +87,8 @@ class S3Store(S3Archive, S3Versions):
             answer = self._client.get_object(Bucket=self._bucket, Key=self._before + name, **wanted)
             with closing(answer["Body"]) as body:  # its own "with" gives the raw stream, which checks nothing
                 content: bytes = body.read()
-        if len(content) < answer["ContentLength"]:
+            stated = answer.get("ContentLength", 0)
+        if len(content) < stated:
             raise StorageBusy(f"the answer with {name} from {self.describe()} was cut off")
         if span is None:
             return content
@@ -103,14 +104,15 @@ class S3Store(S3Archive, S3Versions):
         while True:
             with self._in_our_words("list", prefix or "everything"):
                 page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._before + prefix, **more)
-            for row in page.get("Contents", []):
-                name = row["Key"].removeprefix(self._before)
-                if is_name(name):
-                    kept_as = row.get("StorageClass") or "STANDARD"
-                    yield StoredObject(name, row["Size"], row["LastModified"].astimezone(UTC), kept_as)
-            if not page.get("IsTruncated"):
+                found = [self._listed(row) for row in page.get("Contents", [])]
+                more = next_page(page, {"ContinuationToken": "NextContinuationToken"}, more)
+            yield from (one for one in found if is_name(one.name))
+            if not more:
                 return
-            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _listed(self, row: Any) -> StoredObject:
+        name, kept_as = row["Key"].removeprefix(self._before), row.get("StorageClass") or "STANDARD"
+        return StoredObject(name, row["Size"], row["LastModified"].astimezone(UTC), kept_as)
 
     def delete(self, name: str) -> None:
         check_name(name)
@@ -137,12 +139,13 @@ class S3Store(S3Archive, S3Versions):
                     **condition,  # type: ignore[arg-type]
                     **self._lock(to_name),
                 )
+                told = hash_told(answer.get("CopyObjectResult", {}).get("ChecksumSHA256"))
         except StorageError as error:
             if not is_not_implemented(error.__cause__) or not condition:
                 raise
             self._creates_once = False
             return self.copy_within(name, to_name)
-        return hash_told(answer.get("CopyObjectResult", {}).get("ChecksumSHA256"))
+        return told
 
     @property
     def object_lock(self) -> ObjectLock | None:
@@ -195,7 +198,7 @@ class S3Store(S3Archive, S3Versions):
         there = date_of(answer)
         if there is None:
             raise StorageBusy(f"{self.describe()} did not tell its time", "does a proxy remove the Date header?")
-        return there.astimezone(UTC)
+        return there
 
     def describe(self) -> str:
         place = f"s3://{self._bucket}/{self._settings.prefix}".rstrip("/")

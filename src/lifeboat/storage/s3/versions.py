@@ -10,7 +10,7 @@ from lifeboat.foundation.errors import StorageError
 from lifeboat.storage.errors import ObjectExists
 from lifeboat.storage.names import check_name, check_prefix, is_name
 from lifeboat.storage.s3.upload import hash_told
-from lifeboat.storage.s3.words import is_not_implemented
+from lifeboat.storage.s3.words import is_not_implemented, next_page
 from lifeboat.storage.versions import Version, Versioned
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class S3Versions:
             told = self._client.head_object(
                 Bucket=self._bucket, Key=self._before + name, VersionId=version, ChecksumMode="ENABLED"
             )
-        return hash_told(told.get("ChecksumSHA256"))
+            return hash_told(told.get("ChecksumSHA256"))
 
     def read_version(self, name: str, version: str) -> bytes:
         check_name(name)
@@ -53,6 +53,11 @@ class S3Versions:
     def remove_marker(self, name: str, version: str) -> None:
         check_name(name)
         with self._in_our_words("take the delete marker off", name):
+            self._client.delete_object(Bucket=self._bucket, Key=self._before + name, VersionId=version)
+
+    def remove_version(self, name: str, version: str) -> None:
+        check_name(name)
+        with self._in_our_words("destroy a version of", name):
             self._client.delete_object(Bucket=self._bucket, Key=self._before + name, VersionId=version)
 
     def renew_version(self, name: str, version: str, over: bool) -> None:
@@ -85,22 +90,29 @@ class S3Versions:
         while True:
             with self._in_our_words("list versions of", prefix or "everything"):
                 page: Any = self._client.list_object_versions(Bucket=self._bucket, Prefix=self._before + prefix, **more)
-            rows = [*page.get("Versions", []), *({**row, "Marker": True} for row in page.get("DeleteMarkers", []))]
-            waiting += [(row["Key"].removeprefix(self._before), row) for row in rows]
+                rows = [*page.get("Versions", []), *({**row, "Marker": True} for row in page.get("DeleteMarkers", []))]
+                waiting += [(row["Key"].removeprefix(self._before), _checked(row)) for row in rows]
+                marks = {"KeyMarker": "NextKeyMarker", "VersionIdMarker": "NextVersionIdMarker"}
+                more = next_page(page, marks, more)
             waiting.sort(key=lambda pair: pair[0])
-            if not page.get("IsTruncated"):
+            if not more:
                 yield from waiting
                 return
             last = waiting[-1][0] if waiting else ""
             yield from (pair for pair in waiting if pair[0] != last)
             waiting = [pair for pair in waiting if pair[0] == last]
-            more = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page.get("NextVersionIdMarker", "")}
 
     def _in_our_words(self, action: str, thing: str) -> AbstractContextManager[None]:
         raise NotImplementedError
 
     def _lock(self, name: str) -> dict[str, Any]:
         raise NotImplementedError
+
+
+def _checked(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, if all is in it that is read of it later; raises what a missing or strange field raises."""
+    _version(row)
+    return {**row, "IsLatest": bool(row["IsLatest"])}
 
 
 def _version(row: dict[str, Any]) -> Version:

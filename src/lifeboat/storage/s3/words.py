@@ -6,7 +6,7 @@ own sentence is kept in the hint: it names the policy that refused, and never ho
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -126,6 +126,8 @@ _BY_HAND = (
 
 _WRONG_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301")
 
+_NO_S3 = "does an S3 answer at AWS_ENDPOINT_URL, or a proxy's page?"
+
 _ON_THE_WAY: tuple[tuple[type[Exception], type[StorageError], str], ...] = (
     (boto.SSLError, StorageDenied, "the certificate of the store is not trusted: is AWS_ENDPOINT_URL right?"),
     (boto.EndpointConnectionError, StorageUnreachable, "is the network up, and AWS_ENDPOINT_URL or AWS_REGION right?"),
@@ -134,7 +136,7 @@ _ON_THE_WAY: tuple[tuple[type[Exception], type[StorageError], str], ...] = (
     (boto.FlexibleChecksumError, ContentRefused, "what arrived has another checksum than what the store sent"),
     (boto.HTTPClientError, StorageBusy, "the connection broke or the store kept silent"),
     (boto.IncompleteReadError, StorageBusy, "the connection broke or the store kept silent"),
-    (ResponseParserError, StorageBusy, "does an S3 answer at AWS_ENDPOINT_URL, or a proxy's page?"),
+    (ResponseParserError, StorageBusy, _NO_S3),
     (boto.NoCredentialsError, StorageDenied, f"no credentials were found: {_KEYS}"),
     (boto.PartialCredentialsError, StorageDenied, f"half of the credentials is missing: {_KEYS}"),
     (boto.CredentialRetrievalError, StorageDenied, "the machine's credential helper failed: sign in again"),
@@ -144,23 +146,56 @@ _ON_THE_WAY: tuple[tuple[type[Exception], type[StorageError], str], ...] = (
 )
 
 
+_STRANGE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+"""What the driver, and whoever reads what it made of an answer, raises where that is not what S3 says: numbers that are none, dates of no
+calendar, fields that are missing.
+"""
+
+
 @contextmanager
 def in_our_words(action: str, thing: str, place: str, clock: Clock) -> Iterator[None]:
-    """Turn what S3 or the way to it refuses inside into an error of ours."""
+    """Turn what S3 or the way to it refuses inside into an error of ours; what it answers is to be read inside, too."""
     try:
         yield
     except ClientError as error:
         raise _answer_in_our_words(error, f"cannot {action} {thing} in {place}", clock) from error
-    except boto.BotoCoreError as error:
+    except (boto.BotoCoreError, ResponseParserError) as error:
         raise _failure_in_our_words(error, f"cannot {action} {thing} in {place}") from error
+    except RecursionError as error:  # a redirect makes the driver ask where the bucket lies; that was redirected, too
+        raise StorageUnreachable(
+            f"cannot {action} {thing} in {place}: every request is sent elsewhere",
+            "is AWS_ENDPOINT_URL the store's own address? The login page of a network answers like that, too",
+        ) from error
+    except _STRANGE as error:
+        reason = "the answer makes no sense"
+        raise StorageBusy(f"cannot {action} {thing} in {place}: {reason}", _NO_S3) from error
+
+
+def next_page(page: Any, marks: dict[str, str], before: dict[str, Any]) -> dict[str, Any]:
+    """What to ask for the next page of a listing with; empty where there is none.
+
+    Args:
+        marks: Parameter to the field of the answer that it is taken from.
+        before: What this page was asked with.
+
+    Raises:
+        ValueError: The store says that there is more, and not where; or leads in a circle.
+    """
+    if not page.get("IsTruncated"):
+        return {}
+    found = {name: page.get(field, "") for name, field in marks.items()}
+    if not any(found.values()) or found == before:
+        raise ValueError("a listing without end")
+    return found
 
 
 def date_of(answer: Any) -> datetime | None:
     """When the store sent this answer, by its own clock; every answer tells, an error too."""
     stamp = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
-        return parsedate_to_datetime(stamp)
-    except ValueError:
+        found = parsedate_to_datetime(stamp)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None
 
 
@@ -231,13 +266,13 @@ def _said(error: ClientError) -> str:
     return f"(the store says: {clean})" if clean and not clean.isdigit() else ""
 
 
-def _failure_in_our_words(error: boto.BotoCoreError, failed: str) -> StorageError:
+def _failure_in_our_words(error: Exception, failed: str) -> StorageError:
     for foreign, ours, hint in _ON_THE_WAY:
         if isinstance(error, foreign):
             return ours(f"{failed}: {_reason(error)}", hint)
     return StorageError(f"{failed}: {_reason(error)}", "")
 
 
-def _reason(error: boto.BotoCoreError) -> str:
+def _reason(error: Exception) -> str:
     text = str(error).split("\n")[0].rstrip(".")
     return text[:1].lower() + text[1:300] if text[1:2].islower() else text[:300]

@@ -18,6 +18,7 @@ from bson import SON
 
 from lifeboat.sources.mongodb.catalog import (
     BUCKETS,
+    NOT_READ,
     CollectionEntry,
     Document,
     describe,
@@ -26,7 +27,7 @@ from lifeboat.sources.mongodb.catalog import (
 )
 from lifeboat.sources.mongodb.catalog_listed import is_server_s_own, left_out_because
 from lifeboat.sources.mongodb.dump.found import Found, check_name
-from lifeboat.sources.mongodb.dump.metadata_text import NOT_READ, parse_metadata
+from lifeboat.sources.mongodb.dump.metadata_text import parse_metadata
 from lifeboat.sources.mongodb.errors import DumpNotFollowed, DumpUnreadable
 from lifeboat.sources.mongodb.oplog.catalog_rules import VIEWS, CatalogRules, ViewKey, words_for
 from lifeboat.sources.mongodb.oplog.change import Change

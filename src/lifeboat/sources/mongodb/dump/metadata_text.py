@@ -10,14 +10,10 @@ from typing import Any
 
 import bson
 from bson import SON, json_util
-from bson.errors import BSONError
 
-from lifeboat.sources.mongodb.catalog import EXACT, JSON_OPTIONS, Document
+from lifeboat.sources.mongodb.catalog import EXACT, JSON_OPTIONS, NOT_READ, Document, check_shape
 from lifeboat.sources.mongodb.dump.found import TAKE_ANOTHER
 from lifeboat.sources.mongodb.errors import DumpUnreadable
-
-NOT_READ = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, BSONError)
-"""What hostile texts make of parsers."""
 
 
 def parse_metadata(text: str, namespace: str) -> Document:
@@ -26,7 +22,7 @@ def parse_metadata(text: str, namespace: str) -> Document:
         parsed = _parse(text or "{}")
         if "bson" in parsed:
             parsed.update(bson.decode(base64.b64decode(parsed["bson"]), codec_options=EXACT))
-        _check(parsed)
+        check_shape(parsed, SON | str)  # a text: of a server before 2.0
     except NOT_READ as trouble:
         raise DumpUnreadable(f"the description of {namespace} in the dump cannot be read", TAKE_ANOTHER) from trouble
     return parsed
@@ -68,16 +64,3 @@ def _parse(text: str) -> Document:
     if not isinstance(parsed, SON):
         raise TypeError("not a document")
     return parsed
-
-
-def _check(parsed: Document) -> None:
-    """Shapes that the rest relies on; raises ``TypeError`` or ``KeyError``."""
-    options, indexes = parsed.get("options"), parsed.get("indexes")
-    buckets = parsed.get("buckets")
-    lists = [indexes or [], (buckets.get("indexes") or []) if isinstance(buckets, SON) else []]
-    if not isinstance(options, SON | None) or not isinstance(buckets, SON | None):
-        raise TypeError("not a document")
-    for index in (one for indexes in lists for one in indexes):
-        if not isinstance(index, SON) or not isinstance(index["name"], str) or not isinstance(index["key"], SON | str):
-            raise TypeError("not an index")
-    bytes.fromhex(parsed.get("uuid") or "")

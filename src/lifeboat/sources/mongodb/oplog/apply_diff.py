@@ -57,7 +57,7 @@ def apply_diff(document: bytes, diff: bytes) -> bytes:
                 # A pipeline that moves every field moves the _id in its difference too; stored it is the first all the same.
                 return with_id_first(_in_document(document, diff[value:end]))
         return _by_operators(document, diff)
-    except (IndexError, ValueError, struct.error) as trouble:
+    except (IndexError, ValueError, struct.error, RecursionError) as trouble:
         raise _unreadable("is not whole") from trouble
 
 
@@ -71,6 +71,8 @@ def walk(document: bytes) -> Iterator[_Element]:
             raise IndexError(end)
         yield _Element(kind, document[at + 1 : name_end], at, name_end + 1, end)
         at = end
+    if at != len(document) - 1:
+        raise ValueError("something follows its end")
 
 
 def _in_document(document: bytes, diff: bytes) -> bytes:
@@ -99,6 +101,8 @@ def _in_document(document: bytes, diff: bytes) -> bytes:
         elif one.section in (_SUB, _BINARY):
             new_kind, new = _inside(kind, document[value:end], one)
             parts.append(bytes([new_kind]) + name + b"\0" + new)
+    if end != len(document) - 1:
+        raise ValueError("something follows its end")
     parts.append(document[copied:-1])
     return document_of(b"".join((*parts, *added.values())))
 

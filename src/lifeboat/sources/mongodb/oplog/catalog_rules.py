@@ -189,7 +189,7 @@ def words_for(event: Event) -> str:
     if isinstance(event, Change):
         return f"{'change of a view' if event.namespace.endswith(f'.{VIEWS}') else 'change'} in {event.namespace}"
     try:
-        first = next(iter(bson.decode(event.o, codec_options=EXACT).values()))
+        first = next(iter(bson.decode(event.o, codec_options=EXACT).values()), None)
     except UNREADABLE:
         first = None
     if not isinstance(first, str):

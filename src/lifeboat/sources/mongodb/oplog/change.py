@@ -35,9 +35,18 @@ def elements_of(document: bytes) -> dict[bytes, Element]:
                 raise IndexError(end)
             found.setdefault(document[at + 1 : name_end], (kind, document[name_end + 1 : end]))
             at = end
+        if at != len(document) - 1:
+            raise ValueError("something follows its end")
     except (IndexError, ValueError, struct.error) as trouble:
         raise BlockUnreadable("an entry of the oplog is not whole", "is it a stream of an oplog?") from trouble
     return found
+
+
+def value_of(fields: dict[bytes, Element], name: bytes) -> bytes:
+    """The raw value of a field that every entry has; raises ``BlockUnreadable``."""
+    if name not in fields:
+        raise BlockUnreadable(f"an entry of the oplog has no {name.decode()}", "is it a stream of an oplog?")
+    return fields[name][1]
 
 
 def document_of(elements: bytes) -> bytes:
@@ -46,7 +55,13 @@ def document_of(elements: bytes) -> bytes:
 
 
 def read_timestamp(value: bytes) -> Timestamp:
-    increment, seconds = _READ_TIMESTAMP.unpack(value)
+    """Raises:
+    BlockUnreadable: It is none.
+    """
+    try:
+        increment, seconds = _READ_TIMESTAMP.unpack(value)
+    except struct.error as trouble:
+        raise BlockUnreadable("an entry of the oplog has no time", "is it a stream of an oplog?") from trouble
     return Timestamp(seconds, increment)
 
 

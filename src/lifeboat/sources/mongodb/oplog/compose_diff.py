@@ -6,9 +6,11 @@ value of each place. Everything else stays as it is, and what follows it begins 
 Invariant: applied to any document, fitting or not, the result does what all of them do one after another (``apply_diff.py``).
 """
 
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from lifeboat.sources.mongodb.errors import BlockUnreadable
 from lifeboat.sources.mongodb.oplog.apply_diff import walk
 from lifeboat.sources.mongodb.oplog.change import DOCUMENT, document_of
 
@@ -26,7 +28,11 @@ class _Tree:
 
 
 def composed(diffs: Iterable[bytes]) -> list[bytes]:
-    """As few as there can be, in order. Args: diffs: As ``apply_diff`` takes them."""
+    """As few as there can be, in order.
+
+    Args:
+        diffs: As ``apply_diff`` takes them; one that it will refuse stays as it is.
+    """
     done: list[bytes] = []
     open_tree: _Tree | None = None
     for diff in diffs:
@@ -43,10 +49,13 @@ def composed(diffs: Iterable[bytes]) -> list[bytes]:
 
 
 def _read(diff: bytes) -> _Tree | None:
-    """None where it does more than set values."""
-    for kind, name, _, value, end in walk(diff):
-        if name == b"diff" and kind == DOCUMENT:
-            return _read_tree(diff[value:end])
+    """None where it does more than set values, or cannot be read: whoever applies it says so."""
+    try:
+        for kind, name, _, value, end in walk(diff):
+            if name == b"diff" and kind == DOCUMENT:
+                return _read_tree(diff[value:end])
+    except (LookupError, ValueError, struct.error, RecursionError, BlockUnreadable):
+        pass
     return None
 
 

@@ -28,6 +28,7 @@ from lifeboat.sources.mongodb.oplog.change import (
     read_timestamp,
     text_of,
     uuid_of,
+    value_of,
     with_id_first,
 )
 from lifeboat.sources.mongodb.oplog.command import Command, Event
@@ -79,7 +80,7 @@ def position_of(entry: bytes) -> Position:
 
 def position_in(fields: dict[bytes, Element]) -> Position:
     """Of an entry that was taken apart already."""
-    return Position(read_timestamp(fields[b"ts"][1]), fields[b"t"][1] if b"t" in fields else bytes(8))
+    return Position(read_timestamp(value_of(fields, b"ts")), fields[b"t"][1] if b"t" in fields else bytes(8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Flattener:
         """The changes and commands that count from this entry on, in their order.
 
         Raises:
+            BlockUnreadable: It is no entry of an oplog.
             OplogNotFollowed: It does something to documents that this version does not know.
             OplogGap: An earlier entry of its transaction is gone.
         """
@@ -111,7 +113,7 @@ class Flattener:
         if text_of(fields.get(b"op")) != "c":
             yield from self._operation(fields, stamp)
             return
-        o = elements_of(fields[b"o"][1])
+        o = elements_of(value_of(fields, b"o"))
         command = _command_in(o)
         if command == "commitTransaction":
             yield from self._chain(fields, stamp)
@@ -136,7 +138,7 @@ class Flattener:
         kind = text_of(fields.get(b"op"))
         namespace = text_of(fields.get(b"ns"))
         if kind == "c":
-            o = elements_of(fields[b"o"][1])
+            o = elements_of(value_of(fields, b"o"))
             if _command_in(o) == "applyOps":
                 yield from self._inner(o, stamp)
             else:
@@ -152,7 +154,7 @@ class Flattener:
             )
         o2 = fields.get(b"o2")
         yield Change(
-            stamp.when, stamp.term, kind, namespace, uuid, with_id_first(fields[b"o"][1]), o2[1] if o2 else None
+            stamp.when, stamp.term, kind, namespace, uuid, with_id_first(value_of(fields, b"o")), o2[1] if o2 else None
         )
 
     def _chain(self, last: dict[bytes, Element], stamp: Position) -> Iterator[Event]:
@@ -162,12 +164,14 @@ class Flattener:
         previous = _previous(last)
         while previous is not None:
             fields = elements_of(self._again(previous))
-            if (fields.get(b"lsid"), fields.get(b"txnNumber")) != of_whom:
+            before = _previous(fields)
+            # One that names itself or a later one would be walked round for ever.
+            if (fields.get(b"lsid"), fields.get(b"txnNumber")) != of_whom or (before and before >= previous):
                 raise _beginning_gone()
             earlier.append(previous)
-            previous = _previous(fields)
+            previous = before
         for when in reversed(earlier):
-            yield from self._inner(elements_of(elements_of(self._again(when))[b"o"][1]), stamp)
+            yield from self._inner(elements_of(value_of(elements_of(self._again(when)), b"o")), stamp)
 
     def _again(self, when: Timestamp) -> bytes:
         entry = self.read_entry(when)
@@ -187,7 +191,7 @@ class Flattener:
             )
         o2 = fields.get(b"o2")
         uuid = uuid_of(fields.get(b"ui"))
-        yield Command(stamp.when, stamp.term, namespace, uuid, fields[b"o"][1], o2[1] if o2 else None)
+        yield Command(stamp.when, stamp.term, namespace, uuid, value_of(fields, b"o"), o2[1] if o2 else None)
 
 
 def _command_in(o: dict[bytes, Element]) -> str:
@@ -198,7 +202,7 @@ def _previous(fields: dict[bytes, Element]) -> Timestamp | None:
     link = fields.get(b"prevOpTime")
     if link is None:
         return None
-    when = read_timestamp(elements_of(link[1])[b"ts"][1])
+    when = read_timestamp(value_of(elements_of(link[1]), b"ts"))
     return when if when.time else None
 
 

@@ -153,10 +153,14 @@ class Held:
                 self._set(key, default)
 
     def _set_size(self, value: Any) -> None:
-        steps = -(-int(value) // CAPPED_STEP_BYTES)
-        self._set("size", steps * CAPPED_STEP_BYTES)
+        size = -(-int(value) // CAPPED_STEP_BYTES) * CAPPED_STEP_BYTES
+        if not 0 <= size < 2**63:
+            raise ValueError("no size that can be stored")
+        self._set("size", size)
 
     def _set_max(self, value: Any) -> None:
+        if value >= 2**63:
+            raise ValueError("no limit that can be stored")
         self._set("max", int(value) if value > 0 else MAX_OF_NONE)
 
     def _set_expiry(self, value: Any) -> None:
@@ -187,7 +191,13 @@ class UnknownChange(ValueError):
 
 
 def made_by(database: str, name: str, uuid: bytes, o: Document, when: Timestamp) -> Held:
-    """What a ``create`` makes."""
+    """What a ``create`` makes.
+
+    Raises:
+        TypeError, ValueError: It makes nothing that has a name.
+    """
+    if not isinstance(name, str):
+        raise TypeError("not a name")
     options = SON((key, value) for key, value in o.items() if key not in _OF_COMMAND)
     if "timeseries" in options and not name.startswith(BUCKETS):
         raise UnknownChange("it is a time-series collection of a newer kind")

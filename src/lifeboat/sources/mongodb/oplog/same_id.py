@@ -12,6 +12,7 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from bson import Decimal128
 
 from lifeboat.sources.mongodb.empty_timestamps import end_of_value
+from lifeboat.sources.mongodb.errors import BlockUnreadable
 
 Element = tuple[int, bytes]
 """BSON type and raw value."""
@@ -24,7 +25,20 @@ _EXACT = Context(prec=40, Emin=MIN_EMIN, Emax=MAX_EMAX)
 
 
 def same_id(element: Element) -> Element:
-    """The spelling that stands for this and every other that is equal; itself one that the server takes."""
+    """The spelling that stands for this and every other that is equal; itself one that the server takes.
+
+    Raises:
+        BlockUnreadable: It is cut, or no value of its type.
+    """
+    if element[0] not in _SPELLED_IN_SEVERAL_WAYS:
+        return element
+    try:
+        return _same(element)
+    except (struct.error, ValueError, IndexError, ArithmeticError, RecursionError) as trouble:
+        raise BlockUnreadable("an _id cannot be read", "is it a stream of an oplog?") from trouble
+
+
+def _same(element: Element) -> Element:
     kind, value = element
     if kind not in _SPELLED_IN_SEVERAL_WAYS:
         return element
@@ -66,7 +80,7 @@ def _of_document(document: bytes) -> bytes:
     while document[at] != 0:
         name_end = document.index(0, at + 1)
         end = end_of_value(document, document[at], name_end + 1)
-        kind, value = same_id((document[at], document[name_end + 1 : end]))
+        kind, value = _same((document[at], document[name_end + 1 : end]))
         parts.append(bytes([kind]) + document[at + 1 : name_end + 1] + value)
         at = end
     elements = b"".join(parts)

@@ -19,21 +19,30 @@ from typing import Self
 from bare import BARE
 
 PATIENCE_SECONDS = 20.0
-LOOK = Path(__file__).with_name("pretend_main.py")
+LOOK = Path(__file__).parents[1] / "cli" / "pretend_main.py"
 
 
 class Person:
     """``with Person(folder, environment, "init") as person: person.sees("?"); person.types("x")``."""
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], *arguments: str, columns: int = 80, answers: str = "{}"
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        *arguments: str,
+        columns: int = 80,
+        answers: str = "{}",
+        real: bool = False,
     ) -> None:
+        """Args: real: The command itself, in place of one whose application is made up."""
         self.screen = ""
         self._read_to = 0
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, str(LOOK), answers, *arguments],
+            [sys.executable, "-m", "lifeboat", *arguments]
+            if real
+            else [sys.executable, str(LOOK), answers, *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
