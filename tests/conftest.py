@@ -88,11 +88,13 @@ _TRUST_TOO = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first; the order within a file stays. Marks what belongs to `make test-trust`."""
+    """The slowest files first; the order within a file stays. Marks what belongs to `make test-trust`. Long ones may last."""
     items.sort(key=lambda item: item.path.parent.name not in _FIRST)
     for item in items:
         if item.path.parent.name in _TRUST or item.path.name in _TRUST_TOO:
             item.add_marker("trust")
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(0))
 
 
 @pytest.fixture
