@@ -88,7 +88,7 @@ class Installation:
         run = CommandRun(self.environment, self.folder, SystemClock(), streams=streams)
         status = carry_out(run, words)
         if status == ExitStatus.BUG:
-            raise Bug(f"lifeboat {' '.join(words)}\n{streams[2].getvalue()[-3000:]}")
+            raise Bug(f"lifeboat {' '.join(words)}\n{streams[2].getvalue()[-9000:]}")
         return streams[1].getvalue()
 
     def state_files(self) -> list[Path]:

@@ -8,7 +8,6 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
-from lifeboat.operations.classes import class_of_backup
 from lifeboat.operations.hold_locks import hold_locks
 from lifeboat.operations.reason import check_text
 from lifeboat.operations.reports import BackupReport
@@ -24,6 +23,7 @@ class BackingUp:
     def __init__(self, settings: Settings, repository: Repository, clock: Clock, progress: Progress) -> None:
         self._settings = settings
         self._repository = repository
+        repository.remember_what_is_read()
         self._clock = clock
         self._progress = progress
 
@@ -46,7 +46,7 @@ class BackingUp:
                     point,
                     self._clock,
                     build_limits(self._settings),
-                    class_=class_of_backup(repository, writer, source, now, self._settings.retention),
+                    rules=self._settings.retention,
                     keep=keep,
                 )
                 taken.append(self._take(taking).report)

@@ -80,6 +80,9 @@ PLAN_MEMORY = "recovery-plan.json"
 """In the state folder, once a recovery plan was written on this machine (``plan_memory``)."""
 
 
+PLANNED_SECONDS = 60
+
+
 class Lifeboat:
     """Everything for one set of settings.
 
@@ -101,6 +104,7 @@ class Lifeboat:
         self._meter = meter
         self._clock = clock or SystemClock()
         self._progress = progress or Silent()
+        self._planned: tuple[float, Repository] | None = None
 
     def initialise(self, *, guarded: bool, new_key: Secret | None) -> InitReport:
         """Make a repository, register this machine as a writer, store the rescue kit, try the store's promises.
@@ -292,13 +296,17 @@ class Lifeboat:
         """What a restore would do; changes nothing."""
         from lifeboat.app.restoring import Restoring
 
-        return Restoring(self._settings, self._open(), self._clock, self._progress).plan(request)
+        repository = self._open()
+        plan = Restoring(self._settings, repository, self._clock, self._progress).plan(request)
+        self._planned = self._clock.monotonic(), repository
+        return plan
 
     def restore(self, request: RestoreRequest, *, resume: bool = True) -> RestoreReport:
         """Bring a snapshot back and compare it; over live data a safety snapshot comes first."""
         from lifeboat.app.restoring import Restoring
 
-        return Restoring(self._settings, self._open(), self._clock, self._progress).restore(request, resume=resume)
+        repository = self._open_as_planned()
+        return Restoring(self._settings, repository, self._clock, self._progress).restore(request, resume=resume)
 
     def retrieval(self, request: RestoreRequest, *, days: int | None = None, only_lists: bool = False) -> "Retrieval":
         """What a restore of this request, whatever its target, needs from archive classes: told, asked for, waited for."""
@@ -570,6 +578,13 @@ class Lifeboat:
         repository = build_repository(settings, self._clock)
         repository.meter = self._meter
         return repository
+
+    def _open_as_planned(self) -> Repository:
+        """What a restore was planned with, if that was just now: opening it again asks a far store a dozen questions."""
+        planned, self._planned = self._planned, None
+        if planned is not None and 0 <= self._clock.monotonic() - planned[0] < PLANNED_SECONDS:
+            return planned[1]
+        return self._open()
 
     def _replicating(self) -> "Replicating":
         from lifeboat.app.replicating import Replicating

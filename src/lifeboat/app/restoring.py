@@ -44,6 +44,7 @@ class Restoring:
         self._clock = clock
         self._progress = progress
         repository.need_identity()
+        repository.remember_what_is_read()
         self._protecting = Protecting(settings, repository, clock, progress)
         self._jobs = PlanJobs(settings, repository, clock, progress, self._protecting)
         self._retrieving = Retrieving(settings, repository, clock)
@@ -51,6 +52,10 @@ class Restoring:
     def plan(self, request: RestoreRequest) -> RestorePlanReport:
         """What ``restore`` would do; changes nothing."""
         refuse_no_target(request)
+        with self._repository.one_look():
+            return self._plan(request)
+
+    def _plan(self, request: RestoreRequest) -> RestorePlanReport:
         found = self._retrieving.retrieval(request).look()
         retrieval = None if found.is_readable else found
         try:
@@ -76,9 +81,10 @@ class Restoring:
         """
         began = self._clock.monotonic()
         refuse_no_target(request)
-        self._retrieving.retrieval(request).make_sure()
         with ExitStack() as stack:
-            jobs = self._jobs.plan(request, stack, resume=resume)
+            with self._repository.one_look():
+                self._retrieving.retrieval(request).make_sure()
+                jobs = self._jobs.plan(request, stack, resume=resume)
             for job in jobs:
                 job.refuse()
             safety = (

@@ -20,7 +20,6 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_bytes
 from lifeboat.operations.backup_files import backup_trees, read_share, roots_of_files
-from lifeboat.operations.classes import class_of_backup
 from lifeboat.operations.hold_locks import hold_locks
 from lifeboat.operations.reason import check_text
 from lifeboat.operations.reports import BackupReport, SnapshotReport
@@ -151,16 +150,14 @@ class SharedBackup:
         )
 
     def _taking(self, repository: Repository, point: str) -> Taking:
-        now = repository.store.time_there()
-        writer = repository.writer(now)
         return Taking(
             repository,
-            writer,
+            repository.writer(repository.store.time_there()),
             Source.FILES,
             point,
             self._clock,
             build_limits(self._settings),
-            class_=class_of_backup(repository, writer, Source.FILES, now, self._settings.retention),
+            rules=self._settings.retention,
             keep=self._keep,
         )
 

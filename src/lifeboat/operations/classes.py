@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from lifeboat.foundation.errors import SettingsError
-from lifeboat.repository.names import Class, Source, catalog_prefix
+from lifeboat.repository.names import Class, Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.writers import WriterSecret
@@ -42,7 +42,7 @@ def remember_long(repository: Repository, record: Record) -> None:
 
 def _look(repository: Repository, writer: WriterSecret, source: Source, now: datetime) -> Class:
     mine, generation = writer.writer.hex(), generation_of(now)
-    of_month = _snapshots(repository, catalog_prefix(mine, generation))
+    of_month = repository.listed_records(mine, generation)
     hint = repository.state.read_json(_hint(source)) or {}
     known = hint.get("record") if (hint.get("writer"), hint.get("generation")) == (mine, generation) else None
     if any(stored.name == known for stored in of_month):
@@ -52,15 +52,10 @@ def _look(repository: Repository, writer: WriterSecret, source: Source, now: dat
             remember_long(repository, record)
             return Class.SHORT
     # From the oldest on, opened one by one: one of this source that is a day old is enough, and that is nearly always the first.
-    everything = sorted(_snapshots(repository, catalog_prefix(mine)), key=lambda stored: stored.modified)
+    everything = sorted(repository.listed_records(mine), key=lambda stored: stored.modified)
     old = (stored for stored in everything if now - stored.modified >= FIRST_DAY)
     taken = (record.finished for record in _opened(repository, mine, old, source))
     return Class.LONG if long_is_due(now, taken, long_this_month=False) else Class.SHORT
-
-
-def _snapshots(repository: Repository, prefix: str) -> list[StoredObject]:
-    listed = repository.store.list_under(prefix)
-    return [stored for stored in listed if stored.name.rsplit("/", 1)[-1].startswith("snapshot-")]
 
 
 def _opened(repository: Repository, writer: str, listed: Iterable[StoredObject], source: Source) -> Iterator[Record]:

@@ -140,6 +140,8 @@ def stored_collections(reader: SnapshotReader, *, with_temporary: bool = False) 
         try:
             value = json.loads(line)
             entry = CollectionEntry(value["database"], value["collection"], value["kind"], value["metadata"])
+            # Half a surrogate pair is text to JSON and to no server: it raises.
+            "".join((entry.database, entry.name, entry.kind, entry.metadata)).encode()
             stream = value["stream"]
             size = 0 if stream is None else streams[stream].total_bytes
             later = value.get("later") is True

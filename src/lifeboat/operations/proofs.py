@@ -10,6 +10,7 @@ from datetime import datetime
 
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.quarantine import quarantined, spoilt_in
 from lifeboat.repository.reading import SnapshotReader
@@ -76,6 +77,8 @@ def prove_restored(repository: Repository, records: Sequence[Record]) -> None:
         proofs, now = Proofs(repository), repository.store.time_there()
         opened = [record for record in records if proofs.said_of(record) is None]
         for record in opened:
+            if record.source != Source.MONGODB:
+                continue
             with SnapshotReader(repository, record) as reader:
                 for stream in reader.streams().values():
                     if stream.name in ACCOUNTS:

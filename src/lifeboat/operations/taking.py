@@ -10,13 +10,14 @@ from lifeboat import __version__
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.operations.classes import remember_long
+from lifeboat.operations.classes import class_of_backup, remember_long
 from lifeboat.operations.reports import SnapshotReport
 from lifeboat.repository.names import Class, Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 from lifeboat.repository.writers import WriterSecret
 from lifeboat.repository.writing import Run, WriteLimits
+from lifeboat.retention.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Taking:
         point: Id shared by the snapshots of one ``backup all``.
         purpose: ``backup``; ``safety`` for what is there before a restore, ``import`` for a dump that is taken in.
         class_: ``long`` for the month's copy, which shares nothing with the others.
+        rules: Say whether the month's copy is due; None: ``class_`` as it is.
         keep: Why it is to be kept whatever the rules say.
     """
 
@@ -47,6 +49,7 @@ class Taking:
     purpose: str = "backup"
     class_: Class = Class.SHORT
     keep: str | None = None
+    rules: Rules | None = None
     _began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,15 +67,19 @@ class Taking:
 
     def run(self) -> Run:
         """A run in the generation of this moment, by the store's clock."""
-        return Run(
-            self.repository,
-            self.writer,
-            self.source,
-            now=self.repository.store.time_there(),
-            clock=self.clock,
-            class_=self.class_,
-            limits=self.limits,
-        )
+        with self.repository.one_look():
+            now = self.repository.store.time_there()
+            if self.rules is not None:
+                self.class_ = class_of_backup(self.repository, self.writer, self.source, now, self.rules)
+            return Run(
+                self.repository,
+                self.writer,
+                self.source,
+                now=now,
+                clock=self.clock,
+                class_=self.class_,
+                limits=self.limits,
+            )
 
     def commit(
         self,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.sizes import MIB
+from lifeboat.operations.file_groups import SMALL_FILE_BYTES
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.files.entry import Entry, Piece
@@ -12,8 +13,8 @@ from lifeboat.sources.files.entry import Entry, Piece
 BATCH_ENTRIES = 8192
 BATCH_BYTES = 256 * MIB
 """Content of one batch: read ahead ends at its end, so it is large against one round trip to a far store."""
-KEPT_CHUNKS = 4
-"""Chunks of small files kept for the next file: an unchanged group with one changed file in it is not read twice."""
+KEPT_GROUPS = 6
+"""Chunks of small files kept for the next ones: a group is not read again because a large file or a changed one lies between its files."""
 
 Line = tuple[Entry, tuple[Piece, ...]]
 
@@ -36,23 +37,42 @@ def with_content(reader: SnapshotReader, batch: Sequence[Line]) -> Iterator[tupl
     """Each entry with its content; chunks are fetched ahead, in the order in which the entries need them."""
     order = list(_order_of_chunks(batch))
     chunks = zip(order, reader.chunks(order, Kind.CONTENT), strict=True)
-    kept: OrderedDict[bytes, bytes] = OrderedDict()
+    kept = _Kept()
 
-    def content(pieces: Sequence[Piece]) -> Iterator[bytes]:
+    def content(entry: Entry, pieces: Sequence[Piece]) -> Iterator[bytes]:
         for chunk, offset, length in pieces:
-            if chunk not in kept:
-                if len(kept) >= KEPT_CHUNKS:
-                    kept.popitem(last=False)
+            plain = kept.find(chunk)
+            if plain is None:
                 came, plain = next(chunks)
                 if came != chunk:
                     raise RuntimeError(
                         "chunks are asked for in another order than they are fetched: nothing is written"
                     )
-                kept[chunk] = plain
-            yield _slice(kept[chunk], offset, length)
+                kept.keep(chunk, plain, entry)
+            yield _slice(plain, offset, length)
 
     for entry, pieces in batch:
-        yield entry, _alone(reader, pieces) if entry.hard_link_to else content(pieces)
+        yield entry, _alone(reader, pieces) if entry.hard_link_to else content(entry, pieces)
+
+
+class _Kept:
+    """The chunks that the next file may need: the last one, and the last ``KEPT_GROUPS`` that small files share."""
+
+    def __init__(self) -> None:
+        self._last: tuple[bytes, bytes] | None = None
+        self._groups: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def find(self, chunk: bytes) -> bytes | None:
+        if self._last is not None and self._last[0] == chunk:
+            return self._last[1]
+        return self._groups.get(chunk)
+
+    def keep(self, chunk: bytes, plain: bytes, entry: Entry) -> None:
+        self._last = chunk, plain
+        if entry.size < SMALL_FILE_BYTES:
+            if len(self._groups) >= KEPT_GROUPS:
+                self._groups.popitem(last=False)
+            self._groups[chunk] = plain
 
 
 def _alone(reader: SnapshotReader, pieces: Sequence[Piece]) -> Iterator[bytes]:
@@ -69,14 +89,12 @@ def _slice(plain: bytes, offset: int, length: int) -> bytes:
 
 
 def _order_of_chunks(batch: Sequence[Line]) -> Iterator[bytes]:
-    """The chunks that ``with_content`` will ask for: the same first-in first-out of ``KEPT_CHUNKS``."""
-    kept: OrderedDict[bytes, None] = OrderedDict()
+    """The chunks that ``with_content`` will ask for."""
+    kept = _Kept()
     for entry, pieces in batch:
         if entry.hard_link_to:
             continue
         for chunk, _, _ in pieces:
-            if chunk not in kept:
-                if len(kept) >= KEPT_CHUNKS:
-                    kept.popitem(last=False)
-                kept[chunk] = None
+            if kept.find(chunk) is None:
+                kept.keep(chunk, b"", entry)
                 yield chunk

@@ -1,7 +1,7 @@
 """What the catalog of a repository says, opened: records, what was said of them, indexes, links. Damage comes out in place of what it hit."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -10,6 +10,7 @@ from typing import TypeVar
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.repository.carrying import Carry, open_carry
 from lifeboat.repository.catalog_format import Index, IndexedPack, open_index, open_record
+from lifeboat.repository.catalog_memory import CatalogMemory
 from lifeboat.repository.chain import Link, head_of_catalog, open_link
 from lifeboat.repository.chunk_table import ChunkTable
 from lifeboat.repository.description import Description
@@ -26,7 +27,6 @@ from lifeboat.repository.names import (
     packs_prefix,
     stated_digest,
 )
-from lifeboat.repository.objects import read_listed, read_many, read_verified, too_large
 from lifeboat.repository.quarantine import quarantined, spoilt_in
 from lifeboat.repository.record import Record, record_from_json
 from lifeboat.repository.statements import (
@@ -53,6 +53,29 @@ class Catalog:
     state: LocalState
     registrations: dict[str, Registration]
     secrets: dict[str, CatalogKey]
+    _memory: CatalogMemory
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Within it, the catalog of a writer is listed once, and all that is asked is answered from that. Never around a write of ours, nor over
+        a wait for somebody.
+        """
+        outer = self._memory.look
+        self._memory.look = {} if outer is None else outer
+        try:
+            yield
+        finally:
+            self._memory.look = outer
+
+    def wrote(self, name: str, raw: bytes) -> None:
+        """Say what was just stored in the catalog: it need not be read back to be known."""
+        self._memory.keep(name, raw)
+
+    def remember_what_is_read(self) -> None:
+        """From now on, do not ask again for the bytes of a small object of the catalog that was read. For a backup and a restore, which ask a
+        far store for the same few objects again and again; not for whoever judges by a reading whether an object is there.
+        """
+        self._memory.remembers = True
 
     @property
     def id(self) -> bytes:
@@ -73,7 +96,7 @@ class Catalog:
         return next(
             one
             for _, one in self._opened_of(
-                read_many(self.store, [name]), partial(self._open_record, self.secrets[writer])
+                self._memory.read(self.store, name), partial(self._open_record, self.secrets[writer])
             )
         )
 
@@ -216,6 +239,10 @@ class Catalog:
         ]
         yield from self._opened(listed, lambda raw, name: open_link(raw, name, signing_key, self.id))
 
+    def listed_records(self, writer: str, generation: str = "") -> list[StoredObject]:
+        """Where the records of a writer lie, unopened."""
+        return self._listed(writer, "snapshot-", generation)
+
     def names_in_catalog(self, writer: str, kinds: tuple[str, ...]) -> tuple[list[str], ...]:
         """The names of what is of each of these kinds (``"snapshot-"``, ``"link-"``) in a writer's catalog, of one listing."""
         found: dict[str, list[str]] = {kind: [] for kind in kinds}
@@ -240,13 +267,9 @@ class Catalog:
         """The writer's newest link that opens."""
         signing_key = self.registrations[writer].signing_key
         for stored in reversed(self._listed(writer, "link-")):
-            if too_large(stored):
-                continue
-            try:
-                return open_link(read_verified(self.store, stored.name), stored.name, signing_key, self.id)
-            except LifeboatError as error:
-                if error.worth_retrying:
-                    raise
+            for _, link in self._opened([stored], lambda raw, name: open_link(raw, name, signing_key, self.id)):
+                if isinstance(link, Link):
+                    return link
         return None
 
     def newest_records(self, writer: str, links_at_most: int) -> Iterator[Record | LifeboatError]:
@@ -262,10 +285,12 @@ class Catalog:
                         for _, one in self._opened([places[digest]], partial(self._open_record, self.secrets[writer]))
                     )
 
-    def heads(self) -> dict[str, str]:
-        """The newest link of every writer whose catalog may be listed here: a guarded writer's rights end at its own."""
+    def heads(self, without: str = "") -> dict[str, str]:
+        """The newest link of every writer (but one) whose catalog may be listed here: a guarded writer's rights end at its own."""
         found: dict[str, str] = {}
         for writer in self.registrations:
+            if writer == without:
+                continue
             with suppress(StorageDenied):
                 link = self.newest_link(writer)
                 if link is not None:
@@ -278,16 +303,25 @@ class Catalog:
 
     def _listed(self, writer: str, kinds: str | tuple[str, ...], generation: str = "") -> list[StoredObject]:
         """What is of these kinds (``"index-"``, ``"snapshot-"``, ``"link-"``) in a writer's catalog, sorted by the last part of the name."""
-        listed = self.store.list_under(catalog_prefix(writer, generation))
+        listed = self._catalog_of(writer, generation)
         parts = ((stored.name.rsplit("/", 1)[-1], stored) for stored in listed)
         found = [(last, stored.name, stored) for last, stored in parts if last.startswith(kinds)]
         return [stored for _, _, stored in sorted(found, key=lambda one: one[:2])]
+
+    def _catalog_of(self, writer: str, generation: str) -> Iterable[StoredObject]:
+        look = self._memory.look
+        if look is None:
+            return self.store.list_under(catalog_prefix(writer, generation))
+        if writer not in look:
+            look[writer] = list(self.store.list_under(catalog_prefix(writer)))
+        begins = catalog_prefix(writer, generation)
+        return (stored for stored in look[writer] if stored.name.startswith(begins))
 
     def _opened(
         self, listed: list[StoredObject], open_one: Callable[[bytes, str], Opened]
     ) -> Iterator[tuple[str, Opened | LifeboatError]]:
         """Read and open objects; damage comes out in place of what was opened, a store that is away is raised."""
-        return self._opened_of(read_listed(self.store, listed), open_one)
+        return self._opened_of(self._memory.read_listed(self.store, listed), open_one)
 
     @staticmethod
     def _opened_of(

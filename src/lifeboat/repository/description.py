@@ -16,11 +16,13 @@ from lifeboat.repository.errors import (
     SaidByNobody,
 )
 from lifeboat.repository.names import CONFIG, description_name, digest
-from lifeboat.repository.objects import list_small, read_verified, write_named
+from lifeboat.repository.objects import SmallObjects, read_small, write_named
 from lifeboat.storage.object_store import ObjectStore
 
 FORMAT = 1
 _LABEL = "lifeboat description 1"
+_DESCRIPTION, _REGISTRATION = "repository-", "writer-"
+"""How the last parts of their names begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,17 @@ def write_description(store: ObjectStore, description: Description, signers: Seq
     return name
 
 
+def read_config(store: ObjectStore) -> SmallObjects:
+    """What describes the repository and registers its writers."""
+    return read_small(store, CONFIG, (_DESCRIPTION, _REGISTRATION))
+
+
 def read_description(
-    store: ObjectStore, *, own: Recipient | None = None, pinned: Collection[str] | None = None
+    store: ObjectStore,
+    *,
+    own: Recipient | None = None,
+    pinned: Collection[str] | None = None,
+    config: SmallObjects | None = None,
 ) -> Description:
     """The newest revision that can be trusted; raises ``NoRepository`` where there is none.
 
@@ -114,12 +125,13 @@ def read_description(
 
     Args:
         own: The recipient of the identity at hand.
+        config: From ``read_config``, when that was just done.
         pinned: Fingerprints (hex) of the recipients that this machine knows.
 
     Raises:
         DescriptionDoubtful: There are several descriptions, and nothing at hand says which one is ours.
     """
-    valid, newer, trouble = _valid_descriptions(store)
+    valid, newer, trouble = _valid_descriptions(config or read_config(store))
     if not valid:
         if newer:
             raise newer[0].error
@@ -149,7 +161,7 @@ def read_description(
 
 def strange_descriptions(store: ObjectStore, trusted: Description) -> list[Description]:
     """Valid revisions that do not lead to the trusted one: planted, or left by a recipient who was removed."""
-    valid, _, _ = _valid_descriptions(store)
+    valid, _, _ = _valid_descriptions(read_config(store))
     return [one for one in valid if one != trusted and not _leads_to(one, trusted, valid)]
 
 
@@ -171,25 +183,23 @@ def _obey_newer(newer: Sequence[_Newer], trusted: Description) -> None:
                 raise one.error
 
 
-def _valid_descriptions(store: ObjectStore) -> tuple[list[Description], list[_Newer], LifeboatError | None]:
+def _valid_descriptions(
+    config: SmallObjects,
+) -> tuple[list[Description], list[_Newer], LifeboatError | None]:
     """Every revision that is whole and signed by one of its own recipients; those of newer formats; what was wrong with another."""
-    names, refused = list_small(store, CONFIG)
     valid: list[Description] = []
     newer: list[_Newer] = []
-    trouble: LifeboatError | None = next((one for one in refused if CONFIG + "repository-" in one.message), None)
-    for name in names:
-        if not name.startswith(CONFIG + "repository-"):
-            continue
+    trouble: LifeboatError | None = next((one for one in config.refused if CONFIG + _DESCRIPTION in one.message), None)
+    for name, raw in config.of_kind(CONFIG + _DESCRIPTION):
         try:
-            raw = read_verified(store, name)
+            if isinstance(raw, LifeboatError):
+                raise raw
             try:
                 valid.append(open_description(raw, name))
             except NewerFormat as error:
                 body, signatures = open_envelope(raw, name)
                 newer.append(_Newer(error, to_be_signed(_LABEL, body), signatures))
         except LifeboatError as error:
-            if error.worth_retrying:
-                raise
             trouble = error
     return valid, newer, trouble
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from lifeboat.crypto.identity import from_base64, to_base64
 from lifeboat.foundation.secret import Secret
-from lifeboat.repository.description import read_description
+from lifeboat.repository.description import read_config, read_description
 from lifeboat.repository.errors import EnrolmentRefused, RecipientsChanged
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.writers import SECRET_BYTES, WriterSecret, read_registrations
@@ -93,13 +93,14 @@ def enrol(store: ObjectStore, state: LocalState, enrolment: Enrolment) -> str:
             f"this machine knows repository {known[:8]} at this place; the file is for {enrolment.repository.hex()[:8]}",
             f"if the repository was replaced on purpose, remove {state.directory} and try again",
         )
-    description = read_description(store, pinned=enrolment.recipients)
+    config = read_config(store)
+    description = read_description(store, config=config, pinned=enrolment.recipients)
     if description.repository != enrolment.repository or set(description.fingerprints()) != set(enrolment.recipients):
         raise RecipientsChanged(
             f"what lies at {store.describe()} is not the repository that the file was made for, or is sealed for other recipients",
             "does LIFEBOAT_REPOSITORY name the right place? If so ask the keeper before anything is stored there",
         )
-    registered, _ = read_registrations(store, description)
+    registered, _ = read_registrations(config, description)
     mine = next((one for one in registered if one.writer == enrolment.secret.writer), None)
     if mine is None or mine.signing_key != enrolment.secret.signing_key().public_key().public_bytes_raw():
         raise EnrolmentRefused(

@@ -42,7 +42,8 @@ def write_link(repository: Repository, writer: WriterSecret, generation: str, no
     What is linked already is remembered locally, so that an hourly backup does not read the whole chain each time. So is each link
     of ours that the store no longer has: a rollback stays visible after the chain has gone on from the older state.
     """
-    with repository.state.one_at_a_time():
+    # One look, and not before the others of this machine have written theirs.
+    with repository.state.one_at_a_time(), repository.one_look():
         _write_link(repository, writer, generation, now)
 
 
@@ -63,10 +64,12 @@ def _write_link(repository: Repository, writer: WriterSecret, generation: str, n
     missing = repository.unlinked_records(mine, linked)
     if not missing:
         return
-    heads = {other: head for other, head in repository.heads().items() if other != mine}
+    heads = repository.heads(without=mine)
     names = [record.object_name.rsplit("-", 1)[-1] for record in missing]
     sequence, raw = make_link(writer, repository.id, generation, previous, names, heads, show_time(now))
-    write_named(repository.store, link_name(mine, generation, sequence, digest(raw)), raw)
+    name = link_name(mine, generation, sequence, digest(raw))
+    write_named(repository.store, name, raw)
+    repository.wrote(name, raw)
     remembered = {
         "writer": mine,
         "head": digest(raw),

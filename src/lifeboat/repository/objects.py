@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
+from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.sizes import MIB
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import Source, digest, stated_digest
@@ -79,6 +81,31 @@ def list_small(store: ObjectStore, prefix: str) -> tuple[list[str], list[ObjectD
         else:
             refused.append(ObjectDamaged(f"{stored.name} has {stored.size_bytes} bytes, more than any such object"))
     return names, refused
+
+
+@dataclass(frozen=True, slots=True)
+class SmallObjects:
+    """Small objects that were read beside each other."""
+
+    read: tuple[tuple[str, bytes | Exception], ...]
+    """By name: the bytes, or what went wrong."""
+    refused: tuple[ObjectDamaged, ...]
+    """Complaints about those that are not small."""
+
+    def of_kind(self, begins: str) -> Iterator[tuple[str, bytes | LifeboatError]]:
+        """Those whose name begins so; what may pass by itself (a store that is away) is raised."""
+        for name, raw in self.read:
+            if name.startswith(begins):
+                if isinstance(raw, Exception) and not (isinstance(raw, LifeboatError) and not raw.worth_retrying):
+                    raise raw
+                yield name, raw
+
+
+def read_small(store: ObjectStore, prefix: str, kinds: tuple[str, ...]) -> SmallObjects:
+    """The small objects under a prefix whose last part begins with one of ``kinds``: one listing, and all of them at once."""
+    names, refused = list_small(store, prefix)
+    begins = tuple(prefix + kind for kind in kinds)
+    return SmallObjects(tuple(read_many(store, [name for name in names if name.startswith(begins)])), tuple(refused))
 
 
 def _lies_there(store: ObjectStore, name: str) -> bool:

@@ -11,8 +11,9 @@ from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.repository.catalog import Catalog
+from lifeboat.repository.catalog_memory import CatalogMemory
 from lifeboat.repository.data_keys import open_data_key
-from lifeboat.repository.description import Description, read_description, write_description
+from lifeboat.repository.description import Description, read_config, read_description, write_description
 from lifeboat.repository.errors import (
     KeyMissing,
     KeyNotARecipient,
@@ -29,7 +30,7 @@ from lifeboat.repository.names import (
     key_name,
     typed,
 )
-from lifeboat.repository.objects import read_verified, too_large
+from lifeboat.repository.objects import SmallObjects, read_verified, too_large
 from lifeboat.repository.record import Record, show_time
 from lifeboat.repository.replica import refuse_replica
 from lifeboat.repository.writers import CatalogKey, Registration, WriterSecret, read_registrations, register_writer
@@ -61,6 +62,7 @@ class Repository(Catalog):
     _data_keys: dict[tuple[str, bytes], AESGCM] = field(default_factory=dict, repr=False)
     _grants: dict[str, dict[bytes, bytes]] = field(default_factory=dict, repr=False)
     _no_keys: dict[str, dict[str, ObjectDamaged]] = field(default_factory=dict, repr=False)
+    _memory: CatalogMemory = field(default_factory=CatalogMemory, repr=False)
 
     def need_identity(self) -> Identity:
         """The key that opens content; raises ``KeyMissing``, ``OnlyACustodian``."""
@@ -293,9 +295,9 @@ class Repository(Catalog):
         self.state.check_pins(found.repository, found.fingerprints(), found.revision)
         self.description = found
 
-    def take_registrations(self) -> None:
-        """Read them anew, and open what the key at hand opens."""
-        found, trouble = read_registrations(self.store, self.description)
+    def take_registrations(self, config: SmallObjects | None = None) -> None:
+        """Read them anew (or from what was just read), and open what the key at hand opens."""
+        found, trouble = read_registrations(config or read_config(self.store), self.description)
         self.trouble = trouble
         for registration in found:
             writer = registration.writer.hex()
@@ -329,7 +331,8 @@ def open_repository(
         RecipientsChanged: Not the repository or the recipients that this machine knows.
     """
     own = identity.recipient if identity is not None else None
-    description = read_description(store, own=own, pinned=state.pinned_recipients())
+    config = read_config(store)
+    description = read_description(store, config=config, own=own, pinned=state.pinned_recipients())
     is_custodian = own is not None and description.is_custodian(own) and not description.holds(own)
     if own is not None and not is_custodian and not description.holds(own):
         known = ", ".join(f"{named.recipient.fingerprint_short} ({named.name})" for named in description.recipients)
@@ -350,7 +353,7 @@ def open_repository(
         machine=machine,
         custodian=identity if is_custodian else None,
     )
-    repository.take_registrations()
+    repository.take_registrations(config)
     local = state.load_writer()
     if local is not None and local.writer.hex() in repository.registrations:
         repository.secrets.setdefault(local.writer.hex(), local)

@@ -3,8 +3,8 @@
 Invariant: a chunk leaves this module only after its tag was checked, it unpacked to exactly its stated length, and its id was recomputed with the
 writer's secret. What fails raises; nothing wrong is ever handed on.
 
-Chunks that lie one after another in a pack are fetched by one read and opened in threads, some spans ahead of who consumes them;
-the plain bytes that wait are bounded.
+Chunks that lie near each other in a pack are fetched by one read, in whatever order they are wanted (threads sealed them side by side: neighbours
+of a file are rarely in its order), and opened in threads, some windows ahead of who consumes them; the bytes that wait are bounded.
 """
 
 import json
@@ -31,7 +31,7 @@ from lifeboat.crypto.sealing import (
     open_chunk,
 )
 from lifeboat.foundation.errors import KeyTrouble, RepositoryDamaged
-from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.sizes import KIB, MIB
 from lifeboat.repository.chunk_table import ChunkTable, Place
 from lifeboat.repository.errors import ChunkMissing, ObjectDamaged, lies_in_archive
 from lifeboat.repository.names import Class, Source, key_name, pack_name
@@ -42,9 +42,18 @@ from lifeboat.storage.errors import ObjectArchived, ObjectMissing, ObjectTooShor
 
 SPAN_BYTES = 8 * MIB
 """One read at most: large enough that 50 ms there and back cost little, small enough that several fit in memory."""
+WINDOW_BYTES = 16 * MIB
+"""Of what is wanted next, looked at together for what lies side by side."""
+GAP_BYTES = 256 * KIB
+"""What lies between two wanted chunks is read with them up to here: at 100 MB/s it takes less than asking once more."""
+BEFORE_ROOT_BYTES = 256 * KIB
 AHEAD_BYTES = 48 * MIB
 READERS = 4
 LIST_ROW_BYTES = 36
+
+
+_Read = tuple[list[int], Future[list[bytes]]]
+"""Positions within a window, and the read that brings what lies there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,7 @@ class SnapshotReader:
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="open")
         self._root: dict[str, Any] | None = None
         self._named = frozenset(record.packs)
+        self._before_root: tuple[str, int, bytes] | None = None
 
     def place_of(self, chunk: bytes) -> Place | None:
         """Where the chunk lies in a pack that the record names; None when it does not: what is not named will be pruned."""
@@ -206,23 +216,24 @@ class SnapshotReader:
             RetrievalNeeded: A pack lies in an archive class.
             SealBroken, Decompressed: Stored bytes are not what was written. Names pack and chunk.
         """
-        ahead: deque[tuple[int, Future[list[bytes]]]] = deque()
+        ahead: deque[tuple[int, list[_Read]]] = deque()
         waiting_bytes = 0
-        for span in chain(self._spans(wanted, kind), [None]):
-            while ahead and (span is None or waiting_bytes + _plain_bytes(span) > AHEAD_BYTES):
-                count, opened = ahead.popleft()
+        for window in chain(self._windows(wanted), [None]):
+            while ahead and (window is None or waiting_bytes + _plain_bytes(window) > AHEAD_BYTES):
+                count, reads = ahead.popleft()
                 waiting_bytes -= count
-                yield from opened.result()
-            if span is not None:
-                waiting_bytes += _plain_bytes(span)
-                ahead.append((_plain_bytes(span), self._pool.submit(self._open_span, span, kind)))
-        while ahead:
-            yield from ahead.popleft()[1].result()
+                yield from _in_order(reads)
+            if window is not None:
+                waiting_bytes += _plain_bytes(window)
+                ahead.append((_plain_bytes(window), [self._read_ahead(window, at, kind) for at in _neighbours(window)]))
 
-    def _spans(self, wanted: Iterable[bytes], kind: Kind) -> Iterator[list[Place]]:
-        """Group chunks that lie one after another in a pack, up to ``SPAN_BYTES``."""
-        span: list[Place] = []
-        span_bytes = 0
+    def _read_ahead(self, window: list[Place], positions: list[int], kind: Kind) -> _Read:
+        return positions, self._pool.submit(self._open_span, [window[at] for at in positions], kind)
+
+    def _windows(self, wanted: Iterable[bytes]) -> Iterator[list[Place]]:
+        """Where the wanted chunks lie, in their order, as many at a time as come to ``WINDOW_BYTES``."""
+        window: list[Place] = []
+        window_bytes = 0
         for chunk in wanted:
             place = self.table.find(chunk)
             if place is None:
@@ -232,23 +243,33 @@ class SnapshotReader:
                     f"no index knows chunk {chunk.hex()[:16]}, which snapshot {self.record.snapshot[:8]} needs",
                     "`lifeboat verify --level structure` says what is missing",
                 )
-            row = place.row
-            if span:
-                last = span[-1]
-                follows = last.pack == place.pack and last.row.offset + last.row.sealed_bytes == row.offset
-                if not follows or span_bytes + max(row.plain_bytes, row.sealed_bytes) > SPAN_BYTES:
-                    yield span
-                    span, span_bytes = [], 0
-            span.append(place)
-            span_bytes += max(row.plain_bytes, row.sealed_bytes)
-        if span:
-            yield span
+            size = max(place.row.plain_bytes, place.row.sealed_bytes)
+            if window and window_bytes + size > WINDOW_BYTES:
+                yield window
+                window, window_bytes = [], 0
+            window.append(place)
+            window_bytes += size
+        if window:
+            yield window
 
     def _open_span(self, span: list[Place], kind: Kind) -> list[bytes]:
         try:
             return self._read_and_open(span, kind)
         except (RepositoryDamaged, KeyTrouble):
+            self._before_root = None
             return [self._open_wherever(place, kind) for place in span]
+
+    def _stored(self, name: str, begin: int, end: int, kind: Kind) -> bytes:
+        """These bytes of a pack. What was stored right before the root (its lists, the manifest of files) comes with it: that is asked for next."""
+        known = self._before_root
+        if known is not None and known[0] == name and known[1] <= begin and end <= known[1] + len(known[2]):
+            return known[2][begin - known[1] : end - known[1]]
+        if kind is not Kind.ROOT:
+            return self._repository.store.read(name, (begin, end - begin))
+        start = max(0, begin - BEFORE_ROOT_BYTES)
+        raw = self._repository.store.read(name, (start, end - start))
+        self._before_root = name, start, raw
+        return raw[begin - start :]
 
     def _open_wherever(self, place: Place, kind: Kind) -> bytes:
         """A chunk from the next best place: a run that was cut off may have stored it twice, and an index may lie."""
@@ -262,14 +283,16 @@ class SnapshotReader:
             raise
 
     def _read_and_open(self, span: list[Place], kind: Kind) -> list[bytes]:
-        first, last = span[0].row, span[-1].row
+        """Of places by their offset in one pack."""
+        first = span[0].row
+        end = max(place.row.offset + place.row.sealed_bytes for place in span)
         name = self._opener.pack_object(span[0].pack)
         if max(place.row.sealed_bytes for place in span) > LARGEST_CHUNK_BYTES + SEALED_EXTRA_BYTES:
             raise SealBroken(f"{name}: an index states a chunk larger than any", "`lifeboat verify` says what it hurts")
         meter = self._repository.meter
         began = meter.clock.monotonic() if meter else 0.0
         try:
-            raw = self._repository.store.read(name, (first.offset, last.offset + last.sealed_bytes - first.offset))
+            raw = self._stored(name, first.offset, end, kind)
         except ObjectMissing as error:
             raise ChunkMissing(f"{name} is gone", "`lifeboat verify --level structure` says what it hurts") from error
         except TierArchived:
@@ -296,5 +319,29 @@ def _stream_entry(said: Any) -> StreamEntry:
     return StreamEntry(said["name"], int(said["bytes"]), int(said["chunks"]), Kind(said["kind"]), lists)
 
 
-def _plain_bytes(span: list[Place]) -> int:
-    return sum(place.row.plain_bytes for place in span)
+def _neighbours(window: list[Place]) -> list[list[int]]:
+    """The positions of a window's places, grouped into reads: near each other in one pack, by their offset. What is wanted first is read first."""
+    reads: list[list[int]] = []
+    pack, begin, end = b"", 0, 0
+    for at in sorted(range(len(window)), key=lambda at: (window[at].pack, window[at].row.offset)):
+        row = window[at].row
+        after = row.offset + row.sealed_bytes
+        if not reads or window[at].pack != pack or row.offset - end > GAP_BYTES or after - begin > SPAN_BYTES:
+            reads.append([])
+            pack, begin, end = window[at].pack, row.offset, row.offset
+        reads[-1].append(at)
+        end = max(end, after)
+    return sorted(reads, key=min)
+
+
+def _in_order(reads: list[_Read]) -> Iterator[bytes]:
+    """The opened chunks of a window, each as soon as its read and those of the chunks before it are there."""
+    brings = sorted(
+        (at, number, index) for number, (positions, _) in enumerate(reads) for index, at in enumerate(positions)
+    )
+    for _, number, index in brings:
+        yield reads[number][1].result()[index]
+
+
+def _plain_bytes(window: list[Place]) -> int:
+    return sum(place.row.plain_bytes for place in window)

@@ -15,7 +15,7 @@ from lifeboat.crypto.identity import Recipient
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
 from lifeboat.repository.carrying import Carry, write_carry
-from lifeboat.repository.description import Description, NamedRecipient
+from lifeboat.repository.description import Description, NamedRecipient, read_config
 from lifeboat.repository.errors import LastRecipient, RecipientExists, RecipientMissing
 from lifeboat.repository.granting import list_keys, not_opened_by, write_grants
 from lifeboat.repository.ledger import Ledger
@@ -119,7 +119,7 @@ def open_to_all(repository: Repository, description: Description, progress: Prog
 def _registrations(repository: Repository, description: Description) -> tuple[int, int]:
     signer = repository.need_identity()
     wanted = set(description.fingerprints())
-    found = {one.writer: one for one in read_registrations(repository.store, description)[0]}
+    found = {one.writer: one for one in read_registrations(read_config(repository.store), description)[0]}
     again = closed = 0
     for one in list(repository.registrations.values()):
         counts = found.get(one.writer)

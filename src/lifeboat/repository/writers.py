@@ -20,7 +20,7 @@ from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.repository.description import FORMAT, Description, NamedRecipient
 from lifeboat.repository.errors import ObjectDamaged, SaidByFormer
 from lifeboat.repository.names import CONFIG, digest, registration_name
-from lifeboat.repository.objects import list_small, read_many, write_named
+from lifeboat.repository.objects import SmallObjects, write_named
 from lifeboat.storage.object_store import ObjectStore
 
 _LABEL = "lifeboat writer 1"
@@ -168,21 +168,20 @@ def register_writer(
     return name
 
 
-def read_registrations(store: ObjectStore, description: Description) -> tuple[list[Registration], list[LifeboatError]]:
+def read_registrations(
+    config: SmallObjects, description: Description
+) -> tuple[list[Registration], list[LifeboatError]]:
     """One registration for each writer, oldest first, and what was wrong with others.
 
     A writer may be registered several times (a custodian came later): each opens for those it names.
     """
-    names, refused = list_small(store, CONFIG)
     found: list[Registration] = []
     former: list[tuple[str, LifeboatError]] = []
-    trouble: list[LifeboatError] = [*refused]
-    for name, raw in read_many(store, [name for name in names if name.startswith(CONFIG + "writer-")]):
-        if isinstance(raw, LifeboatError) and not raw.worth_retrying:
+    trouble: list[LifeboatError] = [*config.refused]
+    for name, raw in config.of_kind(CONFIG + "writer-"):
+        if isinstance(raw, LifeboatError):
             trouble.append(raw)
             continue
-        if isinstance(raw, Exception):
-            raise raw
         try:
             found.append(open_registration(raw, name, description))
         except SaidByFormer as error:

@@ -233,6 +233,7 @@ class Run:
         # The commit point: until this returns the snapshot never happened, and a later prune
         # removes what the lines above left behind.
         write_named(self.repository.store, name, raw)
+        self.repository.wrote(name, raw)
         write_link(self.repository, self._writer, self.generation, finished)
         return replace(record, object_name=name)
 

@@ -32,6 +32,9 @@ from lifeboat.storage.s3.words import date_of, in_our_words, is_not_implemented,
 ONLY_IF_NEW = {"IfNoneMatch": "*"}
 TRIAL_SECONDS = 60
 """A lock that is only tried is over soon: whoever has to can remove it then."""
+QUICK_ANSWERS = ("ListObjectsV2", "GetObject", "HeadObject")
+"""Each answer tells the time. Of a question that is answered at once the time is that of its answer: it need not be asked for again."""
+TIME_HEARD_SECONDS = 1
 TIME_TOLD_SECONDS = 600
 """Two clocks do not run apart by a second in this time, and locks go by days."""
 
@@ -58,6 +61,9 @@ class S3Store(S3Archive, S3Versions):
         self._creates_once = True
         self._listing_tells_all = settings.endpoint_url is None
         self._told: tuple[float, datetime] | None = None
+        self._heard: tuple[float, datetime] | None = None
+        for answer in QUICK_ANSWERS:
+            self._client.meta.events.register(f"after-call.s3.{answer}", self._hear_date)
 
     def write(self, name: str, content: Content) -> None:
         check_name(name)
@@ -186,6 +192,8 @@ class S3Store(S3Archive, S3Versions):
         return False
 
     def time_there(self) -> datetime:
+        if self._heard is not None and 0 <= (since := self._clock.monotonic() - self._heard[0]) < TIME_HEARD_SECONDS:
+            return self._heard[1] + timedelta(seconds=since)
         answer: Any
         with self._in_our_words("ask the time of", "the bucket"):
             try:
@@ -199,6 +207,11 @@ class S3Store(S3Archive, S3Versions):
         if there is None:
             raise StorageBusy(f"{self.describe()} did not tell its time", "does a proxy remove the Date header?")
         return there
+
+    def _hear_date(self, parsed: dict[str, Any], **_: Any) -> None:
+        there = date_of(parsed)
+        if there is not None:
+            self._heard = self._clock.monotonic(), there
 
     def describe(self) -> str:
         place = f"s3://{self._bucket}/{self._settings.prefix}".rstrip("/")
