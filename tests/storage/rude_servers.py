@@ -10,13 +10,16 @@ ERROR = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>{}</Code><Message>{}
 
 
 @contextmanager
-def answering(status, code="", message="As a test.", *, more="", headers=(), date=None, body=None, cut_to=None):
+def answering(
+    status, code="", message="As a test.", *, more="", headers=(), date=None, body=None, cut_to=None, heard=None
+):
     """A server that gives every request the same answer; yields its address.
 
     Args:
         code: S3's name of the error; with ``more`` elements beside it.
         date: What it tells as its time; None is the truth.
         cut_to: Breaks off after so many bytes of the body.
+        heard: A list that gets each request's method and headers.
     """
     answer = body if body is not None else ERROR.format(code, message, more).encode() if code else b""
 
@@ -25,6 +28,8 @@ def answering(status, code="", message="As a test.", *, more="", headers=(), dat
 
         def reply(self):
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if heard is not None:
+                heard.append((self.command, dict(self.headers)))
             self.send_response_only(status)
             self.send_header("Date", format_datetime(date, usegmt=True) if date else self.date_time_string())
             self.send_header("Content-Length", str(len(answer)))
