@@ -14,9 +14,9 @@ from lifeboat.services.alerts.facts import (
     RunFacts,
     SaidFinding,
     SourceFacts,
-    Thresholds,
 )
 from lifeboat.services.alerts.rules import RULES, conditions
+from lifeboat.services.alerts.thresholds import Thresholds
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 HOUR = 3600.0

@@ -13,7 +13,7 @@ from lifeboat.app.read_settings import read_settings
 from lifeboat.app.replicating import HowToReplicate
 from lifeboat.foundation.finding import Level
 from lifeboat.operations.replicate.errors import ReplicaGone, ReplicaPlaceTaken
-from lifeboat.operations.reports import ReplicaReport
+from lifeboat.operations.reports.replicas import ReplicaReport
 from lifeboat.repository.errors import KeyMissing
 from lifeboat.storage.errors import StorageError
 

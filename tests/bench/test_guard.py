@@ -14,7 +14,7 @@ import pytest
 
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 
 FILES = 300
 SMALL = 700

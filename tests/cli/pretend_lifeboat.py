@@ -16,33 +16,25 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.secret import Secret
 from lifeboat.operations.diff_report import DiffEnd, DiffReport, DiffRequest, DiffRow, FieldDifference
 from lifeboat.operations.find_suspects import SuspectsReport
-from lifeboat.operations.reports import (
-    ArchiveStatus,
-    BackupReport,
+from lifeboat.operations.reports.checks import CheckResult, InitReport, Rotation, VerifyReport
+from lifeboat.operations.reports.documents import (
     ChangedField,
-    CheckResult,
-    ContentRow,
     DocumentRow,
     DocumentsPlan,
     DocumentsReport,
     DocumentsRequest,
     FoundDocuments,
-    FreedLater,
-    InitReport,
+)
+from lifeboat.operations.reports.pruning import FreedLater, PruneReport, PruneVerdict
+from lifeboat.operations.reports.restores import (
     PlanStep,
-    PruneReport,
-    PruneVerdict,
     RestoredPart,
     RestorePlanReport,
     RestoreReport,
     RestoreRequest,
-    Rotation,
-    SnapshotReport,
-    SnapshotRow,
-    SourceStatus,
-    StatusReport,
-    VerifyReport,
 )
+from lifeboat.operations.reports.snapshots import BackupReport, ContentRow, SnapshotReport, SnapshotRow
+from lifeboat.operations.reports.standing import ArchiveStatus, SourceStatus, StatusReport
 from lifeboat.operations.suspects import Kind, Suspect
 from lifeboat.operations.timeline_report import (
     GapRow,

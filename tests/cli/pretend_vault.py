@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pretend_lifeboat import NOW
 
-from lifeboat.operations.reports import AwayRow, Offer, RetrievalReport
+from lifeboat.operations.reports.retrievals import AwayRow, Offer, RetrievalReport
 from lifeboat.operations.retrieve.run import Waiting
 from lifeboat.storage.archive import Tier
 

@@ -8,7 +8,7 @@ from person import Person
 from pretend_shell import Shell
 
 from lifeboat.cli.restore_documents import read_numbers
-from lifeboat.operations.reports import DocumentsRequest
+from lifeboat.operations.reports.documents import DocumentsRequest
 
 ASKED = ("restore", "db", "--ns", "shop.users", "--filter", '{"email": "x@y"}')
 

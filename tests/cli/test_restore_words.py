@@ -9,7 +9,7 @@ from pretend_lifeboat import NOW
 from pretend_shell import Shell
 
 from lifeboat.foundation.cluster_time import ClusterTime
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 
 
 def test_without_a_target_nothing_is_even_opened(shell: Shell) -> None:

@@ -14,7 +14,7 @@ from lifeboat.cli.show.json_form import plain, to_json
 from lifeboat.cli.show.moments import show_age, show_goal, show_moment, show_moment_short
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.secret import Secret
-from lifeboat.operations.reports import ArchiveStatus
+from lifeboat.operations.reports.standing import ArchiveStatus
 
 EVERY = [
     ("backup", "all"),

@@ -15,7 +15,7 @@ from lifeboat.operations.emergency.advise import BESIDE, Proposal, advise, guess
 from lifeboat.operations.emergency.culprit import culprit, first_with
 from lifeboat.operations.emergency.situation import LiveCollection, LiveDatabase, LiveTree, Point, Situation
 from lifeboat.operations.emergency.what import MEANINGS, What
-from lifeboat.operations.reports import SnapshotRow
+from lifeboat.operations.reports.snapshots import SnapshotRow
 from lifeboat.operations.suspects import Kind, Suspect
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lifeboat.cli.show.export import take_in
-from lifeboat.operations.reports import ExportReport
+from lifeboat.operations.reports.snapshots import ExportReport
 
 LIFEBOAT = str(Path(sys.executable).with_name("lifeboat"))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 
 CLOCK = datetime(2027, 2, 1, 12, tzinfo=UTC)
 """The store's clock when it is read, whatever day it is."""

@@ -17,7 +17,8 @@ from lifeboat.foundation.progress import Silent
 from lifeboat.operations.drill.request import DrillRequest
 from lifeboat.operations.drill.scenario import Scenario
 from lifeboat.operations.erasing.request import ErasureRequest, by_value
-from lifeboat.operations.reports import DocumentsRequest, RestoreRequest
+from lifeboat.operations.reports.documents import DocumentsRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.operations.stream.report import StreamStatus
 from lifeboat.operations.undelete.run import UndeleteReport
 

@@ -19,7 +19,7 @@ from sweep import Beginning, environment_of
 
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 Contents = dict[str, tuple[Any, ...]]

@@ -18,7 +18,8 @@ from office import Contents, Office, tree_differences
 from sweep import Swept, sweep, told
 
 from lifeboat.app.undoing import NothingToUndo
-from lifeboat.operations.reports import DocumentsRequest, RestoreRequest
+from lifeboat.operations.reports.documents import DocumentsRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.retention.periods import end_of, generation_of
 
 Record = Callable[[str, object], None]

@@ -20,7 +20,7 @@ from sweep import sweep, told
 from test_sweeps import clean, copied, must_be, old_or_new, really_swept, request
 
 from lifeboat.app.replicating import HowToReplicate
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.repository.errors import RepositoryExists
 from lifeboat.retention.periods import end_of, generation_of
 from lifeboat.sources.mongodb.oplog.read import majority_point

@@ -25,7 +25,7 @@ from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.drill.compare_database import NAMED_AT_MOST, Restored, compare_database
 from lifeboat.operations.drill.report import Compared
 from lifeboat.operations.erased import NOTHING_ERASED, Erased
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.repository.reading import SnapshotReader
 
 Client = MongoClient[dict[str, Any]]

@@ -18,7 +18,8 @@ from zoo import build_zoo
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
 from lifeboat.foundation.finding import Level
-from lifeboat.operations.reports import ImportReport, RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
+from lifeboat.operations.reports.snapshots import ImportReport
 from lifeboat.sources.mongodb.private_server import PrivateServer
 
 ZOO = "zöo"

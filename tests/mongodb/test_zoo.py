@@ -17,7 +17,7 @@ from zoo import NAMES, OPTIONS, VIEWS, build_zoo
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
 from lifeboat.foundation.finding import Level
-from lifeboat.operations.reports import RestoreReport, RestoreRequest
+from lifeboat.operations.reports.restores import RestoreReport, RestoreRequest
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.landing_names import is_ours
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions

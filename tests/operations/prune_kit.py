@@ -14,7 +14,8 @@ from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.prune.plan import PrunePlan
 from lifeboat.operations.prune.run import look, prune
-from lifeboat.operations.reports import PruneReport, VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
+from lifeboat.operations.reports.pruning import PruneReport
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.create import create_repository
 from lifeboat.repository.description import NamedRecipient

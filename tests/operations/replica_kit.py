@@ -10,7 +10,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.replicate.places import look_at_place
 from lifeboat.operations.replicate.run import Hurts, replicate
-from lifeboat.operations.reports import ReplicaReport
+from lifeboat.operations.reports.replicas import ReplicaReport
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.create import store_rescue_kit
 from lifeboat.repository.ledger import Kind, Ledger

@@ -9,7 +9,7 @@ from timeline_kit import BEGIN, Archived, at
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.finding import Level, any_problem
 from lifeboat.operations.doctor.archive import check_archive
-from lifeboat.operations.reports import ArchiveStatus, SourceStatus, StatusReport
+from lifeboat.operations.reports.standing import ArchiveStatus, SourceStatus, StatusReport
 from lifeboat.operations.status import status
 from lifeboat.operations.stream.memory import Remembered, StreamMemory
 from lifeboat.operations.timeline_report import look_at_timeline

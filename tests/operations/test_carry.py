@@ -13,7 +13,7 @@ from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.carry import run as carry
 from lifeboat.operations.carry.plan import MOSTLY_DEAD, Worth
-from lifeboat.operations.reports import CarryReport
+from lifeboat.operations.reports.carrying import CarryReport
 from lifeboat.repository.carrying import Lane, write_carry
 from lifeboat.repository.custodians import remove_custodian
 from lifeboat.repository.description import NamedRecipient, write_description

@@ -22,7 +22,7 @@ from lifeboat.operations.doctor import database, keys, places, store, trees
 from lifeboat.operations.doctor.checks import Check, examine
 from lifeboat.operations.doctor.proof import check_proved
 from lifeboat.operations.key_escrow import remember_escrow
-from lifeboat.operations.reports import CheckResult
+from lifeboat.operations.reports.checks import CheckResult
 from lifeboat.sources.mongodb.connect import connect
 from lifeboat.sources.mongodb.history import OplogWindow
 from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions

@@ -8,7 +8,7 @@ import pytest
 from test_trees import Kit
 
 from lifeboat.foundation.progress import Silent
-from lifeboat.operations.reports import VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.catalog_format import seal_record

@@ -8,7 +8,7 @@ from prune_kit import World, some_bytes
 from replica_kit import a_world, copy, names_in
 
 from lifeboat.operations.replicate.lag import Seen, behind_seconds, check_replicas, look_at, recall, remember, standing
-from lifeboat.operations.reports import ReplicaStatus
+from lifeboat.operations.reports.replicas import ReplicaStatus
 from lifeboat.operations.status import status
 from lifeboat.repository.local_state import LocalState
 from lifeboat.storage.errors import StorageDenied

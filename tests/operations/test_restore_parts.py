@@ -13,7 +13,7 @@ from lifeboat.app.read_settings import read_settings
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.operations.backup_files import Root
-from lifeboat.operations.reports import RestorePlanReport, RestoreRequest
+from lifeboat.operations.reports.restores import RestorePlanReport, RestoreRequest
 from lifeboat.operations.restore_files import TreeRestore
 from lifeboat.operations.tree_preview import too_small
 from lifeboat.repository.reading import SnapshotReader

@@ -10,7 +10,7 @@ from timeline_kit import Archived, at
 from lifeboat.app.read_settings import read_settings
 from lifeboat.app.retrieving import Retrieving
 from lifeboat.foundation.cluster_time import ClusterTime
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.operations.retrieve.run import Retrieval
 from lifeboat.operations.timeline import MomentNotCovered, find_base, read_histories
 from lifeboat.operations.timeline_report import look_at_timeline

@@ -14,7 +14,7 @@ from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress, Silent
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.operations.taking import Taking, new_point
 from lifeboat.repository.names import Source
 from lifeboat.repository.streams import StreamWriter, write_root

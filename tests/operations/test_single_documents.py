@@ -16,7 +16,8 @@ from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress, Silent
-from lifeboat.operations.reports import DocumentsPlan, DocumentsReport, DocumentsRequest, RestoreRequest
+from lifeboat.operations.reports.documents import DocumentsPlan, DocumentsReport, DocumentsRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.sources.mongodb.private_server import PrivateServer
 
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)

@@ -17,7 +17,7 @@ from lifeboat.app.read_settings import read_settings
 from lifeboat.app.settings import Settings
 from lifeboat.app.single_documents import SingleDocuments, single_documents
 from lifeboat.foundation.progress import Silent
-from lifeboat.operations.reports import DocumentsRequest
+from lifeboat.operations.reports.documents import DocumentsRequest
 from lifeboat.sources.mongodb.errors import RestorePlanInvalid
 from lifeboat.sources.mongodb.private_server import PrivateServer
 

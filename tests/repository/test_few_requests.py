@@ -1,6 +1,7 @@
 """A far store is asked little: what lies side by side comes in one read, whatever order it is wanted in, and nothing wrong comes out of it."""
 
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from repository_kit import CONTENT, SMALL, HandClock, back_up, make, reopen, som
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
 from lifeboat.crypto.sealing import Kind
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.repository import reading
 from lifeboat.repository.errors import ChunkMissing
 from lifeboat.repository.open_repository import Repository
@@ -243,3 +244,66 @@ def test_a_backup_and_a_restore_ask_a_store_a_dozen_times(tmp_path: Path, monkey
         "restore": questions(restore),
     }
     assert found["first backup"] <= 16 and found["unchanged"] <= 13 and found["restore"] <= 27, found
+
+
+def index_reads(store: Asked) -> int:
+    return sum("/index-" in name for name, _ in store.reads)
+
+
+def a_backup_later(store: MemoryStore, folder: Path, repository: Repository, clock: HandClock, number: int) -> Asked:
+    """By a process of its own, on the same machine."""
+    again = reopen(store, folder, repository.identity)
+    again.remember_what_is_read()
+    counting = asked(again)
+    record = back_up(again, clock, {**CONTENT, "new": some_bytes(3_000, 50 + number)})
+    assert record.new_bytes < 8_000, "the rest is known"
+    return counting
+
+
+def test_indexes_are_fetched_once_by_a_machine(
+    scene: tuple[Repository, MemoryStore, HandClock], tmp_path: Path
+) -> None:
+    repository, store, clock = scene
+    back_up(repository, clock, CONTENT)
+    counts = [index_reads(a_backup_later(store, tmp_path, repository, clock, number)) for number in range(8)]
+    assert counts[0] > 0 and counts[1:] == [0] * 7
+    copies = sorted((repository.state.directory / "indexes" / "2026-11").iterdir())
+    stored = {one.name.rsplit("/", 1)[-1] for one in store.list_under("catalog/") if "/index-" in one.name}
+    assert {one.name for one in copies} == stored
+
+
+def test_a_spoilt_copy_is_fetched_again_and_one_without_an_original_means_nothing(
+    scene: tuple[Repository, MemoryStore, HandClock], tmp_path: Path
+) -> None:
+    repository, store, clock = scene
+    back_up(repository, clock, CONTENT)
+    a_backup_later(store, tmp_path, repository, clock, 0)
+    folder = repository.state.directory / "indexes" / "2026-11"
+    for copy in folder.iterdir():
+        copy.write_bytes(copy.read_bytes()[:-1] + b"?")
+    assert index_reads(a_backup_later(store, tmp_path, repository, clock, 1)) == len(list(folder.iterdir())) - 1
+    # The store lost all indexes: what only copies tell of is not counted on.
+    for one in list(store.list_under("catalog/")):
+        if "/index-" in one.name:
+            store.delete(one.name)
+    again = reopen(store, tmp_path, repository.identity)
+    again.remember_what_is_read()
+    record = back_up(again, clock, CONTENT)
+    assert record.new_bytes > 150_000, "all of it was stored again"
+
+
+def test_copies_of_months_long_gone_are_let_go_and_a_full_disk_stops_nothing(
+    scene: tuple[Repository, MemoryStore, HandClock], tmp_path: Path
+) -> None:
+    repository, store, clock = scene
+    folder = repository.state.directory / "indexes"
+    for days in (0, 31, 31):
+        clock.sleep(days * 86_400)
+        back_up(repository, clock, CONTENT)
+        again = reopen(store, tmp_path, repository.identity)
+        again.remember_what_is_read()
+        back_up(again, clock, {**CONTENT, "new": some_bytes(3_000, days + 7)})
+    assert [one.name for one in sorted(folder.iterdir())] == ["2026-12", "2027-01"]
+    shutil.rmtree(folder)
+    folder.write_text("not a folder")
+    assert index_reads(a_backup_later(store, tmp_path, repository, clock, 9)) > 0

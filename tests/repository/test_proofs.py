@@ -16,7 +16,7 @@ from lifeboat.crypto.sealing import Kind
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.proofs import FILE, Proofs
-from lifeboat.operations.reports import VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
 from lifeboat.operations.status import status
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits
 from lifeboat.operations.verify.run import verify

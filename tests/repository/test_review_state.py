@@ -13,7 +13,7 @@ from repository_kit import CONTENT, HandClock, back_up, make, read_back, reopen
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Silent
-from lifeboat.operations.reports import VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
 from lifeboat.operations.status import status
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.chain import Link, faults_in_chain

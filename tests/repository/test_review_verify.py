@@ -10,7 +10,7 @@ from repository_kit import CONTENT, HandClock, back_up, make, reopen
 
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.progress import Silent
-from lifeboat.operations.reports import VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
 from lifeboat.operations.verify.damage import Consequences, Damage
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.catalog_format import seal_record

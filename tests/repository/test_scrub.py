@@ -16,7 +16,7 @@ from repository_kit import CONTENT, HandClock, back_up, make, read_back, reopen,
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.progress import Silent
-from lifeboat.operations.reports import Rotation, VerifyReport
+from lifeboat.operations.reports.checks import Rotation, VerifyReport
 from lifeboat.operations.verify import content
 from lifeboat.operations.verify.memory import FILE, NEVER, NEVER_OPENED, Checked, ScrubMemory, key_of
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits, Stopping, Unit, in_order, rotation

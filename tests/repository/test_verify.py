@@ -9,7 +9,7 @@ from repository_kit import CONTENT, HandClock, back_up, make, read_back, reopen
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Silent
-from lifeboat.operations.reports import VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record

@@ -15,7 +15,7 @@ from repository_kit import back_up, make, reopen, some_bytes
 
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.progress import Silent
-from lifeboat.operations.reports import VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
 from lifeboat.operations.shards import Shard, ShardDone, ShardRefused, ShardsMissing, Sharing
 from lifeboat.operations.verify.content import AHEAD
 from lifeboat.operations.verify.memory import key_of

@@ -16,7 +16,8 @@ from lifeboat.foundation.progress import Silent
 from lifeboat.operations.drill.report import DrillReport
 from lifeboat.operations.drill.request import DrillRequest
 from lifeboat.operations.drill.scenario import Scenario
-from lifeboat.operations.reports import RestoreRequest, VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.statements import Verb

@@ -26,7 +26,9 @@ from lifeboat.operations.prune import run as pruning
 from lifeboat.operations.replicate.places import look_at_place
 from lifeboat.operations.replicate.removing import follow_prune
 from lifeboat.operations.replicate.run import replicate
-from lifeboat.operations.reports import PruneReport, StatusReport, VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
+from lifeboat.operations.reports.pruning import PruneReport
+from lifeboat.operations.reports.standing import StatusReport
 from lifeboat.operations.restore_files import TreeRestore
 from lifeboat.operations.status import status
 from lifeboat.operations.taking import Taking, new_point

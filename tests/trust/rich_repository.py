@@ -21,7 +21,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Silent
 from lifeboat.operations.carry.plan import Worth
 from lifeboat.operations.carry.run import carry_forward
-from lifeboat.operations.reports import VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.open_repository import Repository, open_repository

@@ -21,7 +21,7 @@ from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Level
 from lifeboat.operations.erasing.request import ErasureRequest
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 
 sys.path += [str(Path(__file__).parents[1] / "servers")]
 import moto_aws

@@ -15,7 +15,9 @@ from test_model_clients import run
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.operations.prune import plan as prune_plan
-from lifeboat.operations.reports import PruneReport, StatusReport, VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
+from lifeboat.operations.reports.pruning import PruneReport
+from lifeboat.operations.reports.standing import StatusReport
 from lifeboat.repository.chunk_table import ChunkTable
 from lifeboat.repository.names import Class, Source
 from lifeboat.repository.open_repository import Repository

@@ -20,7 +20,7 @@ from rich_repository import KINDS, SEED, AheadClock, Rich, make_rich
 import lifeboat.app.build as build
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Silent
-from lifeboat.operations.reports import VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
 from lifeboat.operations.shards import Shard, Sharing
 from lifeboat.operations.verify.sharing import verify_shared
 from lifeboat.repository.names import stated_digest

@@ -17,7 +17,7 @@ from lifeboat.app.read_settings import read_settings
 from lifeboat.app.replicating import HowToReplicate
 from lifeboat.app.shredding import ShredReport
 from lifeboat.foundation.finding import Level
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.operations.shredding.plan import ShredRefused
 from lifeboat.repository.errors import SnapshotUnknown
 from lifeboat.storage.faults import CrashAtCall, Killed, Passing, When

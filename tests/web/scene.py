@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.journal.rows import AlertRow, RunRow, SizeRow
-from lifeboat.operations.reports import ArchiveStatus, LastVerify, SnapshotRow, SourceStatus, StatusReport
-from lifeboat.operations.reports.standing import DrillDue, DrillStanding
+from lifeboat.operations.reports.checks import LastVerify
+from lifeboat.operations.reports.snapshots import SnapshotRow
+from lifeboat.operations.reports.standing import ArchiveStatus, DrillDue, DrillStanding, SourceStatus, StatusReport
 from lifeboat.operations.timeline_report import GapRow, HistoryRow, SpanRow, TickRow, TimelineReport
 from lifeboat.services.web.facts import Acts, Cost, JobView, Local, Seen
 

@@ -23,7 +23,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError, StorageError
 from lifeboat.journal.journal import Journal
 from lifeboat.journal.rows import SizeRow
-from lifeboat.operations.reports import BackupReport, ImportReport, SnapshotReport
+from lifeboat.operations.reports.snapshots import BackupReport, ImportReport, SnapshotReport
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import typed
 from lifeboat.repository.record import read_time, show_time

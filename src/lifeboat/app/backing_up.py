@@ -10,7 +10,7 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.operations.backup_files import backup_trees, roots_of_config, roots_of_files
 from lifeboat.operations.hold_locks import hold_locks
 from lifeboat.operations.reason import check_text
-from lifeboat.operations.reports import BackupReport
+from lifeboat.operations.reports.snapshots import BackupReport
 from lifeboat.operations.same_machine import same_machine_warning
 from lifeboat.operations.taking import Taken, Taking, new_point
 from lifeboat.repository.names import Source

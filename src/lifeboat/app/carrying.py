@@ -6,7 +6,7 @@ from lifeboat.cloud.prices.prices import Prices
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.annotate import need_signer
 from lifeboat.operations.carry.run import carry_forward, look, report_of
-from lifeboat.operations.reports import CarryReport
+from lifeboat.operations.reports.carrying import CarryReport
 from lifeboat.repository.create import names_of_rescue_kit, store_rescue_kit
 from lifeboat.repository.names import CONFIG
 from lifeboat.repository.open_repository import Repository

@@ -25,7 +25,8 @@ from lifeboat.operations.drill.calendar import due_of
 from lifeboat.operations.drill.follow_ups import follow_ups
 from lifeboat.operations.drill.scenario import RULES
 from lifeboat.operations.erasing.load import all_erasures
-from lifeboat.operations.reports import CheckResult, StatusReport
+from lifeboat.operations.reports.checks import CheckResult
+from lifeboat.operations.reports.standing import StatusReport
 from lifeboat.repository.ledger import Kind, Ledger
 from lifeboat.repository.record import read_time
 

@@ -30,7 +30,7 @@ from lifeboat.journal.journal import Journal, is_gone
 from lifeboat.journal.rows import AlertRow, RunRow, SizeRow
 from lifeboat.operations.audit_reports import AuditRow
 from lifeboat.operations.last_restore import last_restore
-from lifeboat.operations.reports import StatusReport
+from lifeboat.operations.reports.standing import StatusReport
 from lifeboat.operations.timeline_report import TimelineReport
 from lifeboat.repository.record import show_time
 from lifeboat.repository.roles import Role

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lifeboat.app.settings import Settings
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.secret import Secret
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.sources.mongodb.connect import database_of
 
 

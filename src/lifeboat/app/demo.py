@@ -35,7 +35,9 @@ from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.secret import Secret
 from lifeboat.foundation.sizes import show_bytes, show_seconds
 from lifeboat.foundation.vanishing_folder import vanishing_folder
-from lifeboat.operations.reports import BackupReport, RestoreReport, RestoreRequest, VerifyReport
+from lifeboat.operations.reports.checks import VerifyReport
+from lifeboat.operations.reports.restores import RestoreReport, RestoreRequest
+from lifeboat.operations.reports.snapshots import BackupReport
 from lifeboat.sources.mongodb.private_server import PrivateServer, find_mongod
 
 DAMAGED_TARGET = "legal_from_damaged"

@@ -13,7 +13,7 @@ from lifeboat.app.settings import RepositorySettings, Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import RepositoryDamaged
 from lifeboat.foundation.finding import Level
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 
 _PACKS = "mongodb/pack"
 

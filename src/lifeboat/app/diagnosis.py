@@ -31,7 +31,7 @@ from lifeboat.operations.doctor.proof import check_proved
 from lifeboat.operations.doctor.replicas import check_second_copies
 from lifeboat.operations.doctor.stream import check_stream
 from lifeboat.operations.replicate.lag import standing
-from lifeboat.operations.reports import CheckResult
+from lifeboat.operations.reports.checks import CheckResult
 from lifeboat.operations.rights import check_rights
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository

@@ -31,7 +31,8 @@ from lifeboat.operations.drill.scenario import RULES, Scenario
 from lifeboat.operations.erased import Erased
 from lifeboat.operations.erasing.load import erased_for
 from lifeboat.operations.moments import pinned, read_moment
-from lifeboat.operations.reports import PointRow, RestoreReport, RestoreRequest, SnapshotRow
+from lifeboat.operations.reports.restores import PointRow, RestoreReport, RestoreRequest
+from lifeboat.operations.reports.snapshots import SnapshotRow
 from lifeboat.operations.timeline import MomentNotCovered
 from lifeboat.operations.tree_preview import too_small
 from lifeboat.repository.errors import RetrievalNeeded

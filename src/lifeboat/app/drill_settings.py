@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lifeboat.operations.drill.checks.kinds import AppCheck, Http, SignIn
+if TYPE_CHECKING:
+    from lifeboat.operations.drill.checks.kinds import AppCheck
 
 DAY_SECONDS = 86_400.0
 SECRET_AT_LEAST = 12
@@ -22,11 +24,15 @@ class DrillSettings:
     full_every_seconds: float = 30 * DAY_SECONDS
     exercise_every_seconds: float = 90 * DAY_SECONDS
     notify: bool = True
-    checks: tuple[AppCheck, ...] = ()
+    checks: "tuple[AppCheck, ...]" = ()
 
     def hidden_texts(self) -> set[str]:
         """Passwords and headers of the checks."""
         found: set[str] = set()
+        if not self.checks:
+            return found
+        from lifeboat.operations.drill.checks.kinds import Http, SignIn
+
         for one in self.checks:
             if isinstance(one, SignIn):
                 found.add(one.password.reveal())

@@ -15,7 +15,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.emergency.situation import LiveCollection, LiveDatabase, LiveTree, Point, Situation
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.operations.status import row_of
 from lifeboat.operations.suspects import Suspect
 from lifeboat.operations.timeline_report import look_at_timeline

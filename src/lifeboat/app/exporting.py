@@ -19,7 +19,8 @@ from lifeboat.operations.import_dump import import_dump, open_dump
 from lifeboat.operations.moments import writer_in
 from lifeboat.operations.put_back_documents import refuse_single_documents
 from lifeboat.operations.reason import TEXT_AT_MOST, check_text
-from lifeboat.operations.reports import ExportReport, ImportReport, RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
+from lifeboat.operations.reports.snapshots import ExportReport, ImportReport
 from lifeboat.operations.taking import Taking, new_point
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository

@@ -4,6 +4,8 @@ Composition only: what is done stands in ``operations``, how things are built in
 drivers of a database and of AWS take longer to load than most commands to run.
 """
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -27,33 +29,7 @@ from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress, Silent
 from lifeboat.foundation.secret import Secret
-from lifeboat.operations.audit_reports import AuditExport, AuditReport, AuditRows
-from lifeboat.operations.diff_report import DiffReport, DiffRequest
-from lifeboat.operations.reports import (
-    BackupReport,
-    CarryReport,
-    CheckResult,
-    ContentRow,
-    DocumentsRequest,
-    ExportReport,
-    ImportReport,
-    InitReport,
-    PromoteReport,
-    PruneReport,
-    ReplicateReport,
-    RestorePlanReport,
-    RestoreReport,
-    RestoreRequest,
-    SnapshotRow,
-    StatusReport,
-    VerifyReport,
-)
-from lifeboat.operations.rights import denied_in_words_of_the_role
-from lifeboat.operations.verify.rolling import Limits
-from lifeboat.repository.create import create_repository, store_rescue_kit
-from lifeboat.repository.custodians import remove_custodian
 from lifeboat.repository.description import NamedRecipient
-from lifeboat.repository.enrolment import Enrolment
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.meter import Meter
 from lifeboat.repository.open_repository import Repository
@@ -70,11 +46,21 @@ if TYPE_CHECKING:
     from lifeboat.app.shredding import Shredding
     from lifeboat.app.single_documents import SingleDocuments
     from lifeboat.app.streaming import StreamRequest
-    from lifeboat.operations.reports.standing import DrillStanding
+    from lifeboat.operations.audit_reports import AuditExport, AuditReport, AuditRows
+    from lifeboat.operations.diff_report import DiffReport, DiffRequest
+    from lifeboat.operations.reports.carrying import CarryReport
+    from lifeboat.operations.reports.checks import CheckResult, InitReport, VerifyReport
+    from lifeboat.operations.reports.documents import DocumentsRequest
+    from lifeboat.operations.reports.pruning import PruneReport
+    from lifeboat.operations.reports.replicas import PromoteReport, ReplicateReport
+    from lifeboat.operations.reports.restores import RestorePlanReport, RestoreReport, RestoreRequest
+    from lifeboat.operations.reports.snapshots import BackupReport, ContentRow, ExportReport, ImportReport, SnapshotRow
+    from lifeboat.operations.reports.standing import DrillStanding, StatusReport
     from lifeboat.operations.retrieve.run import Retrieval
     from lifeboat.operations.shards import ShardDone, Sharing
     from lifeboat.operations.stream.report import StreamReport, Watcher
     from lifeboat.operations.writers import Enrolled, WriterAdded, WriterRow
+    from lifeboat.repository.enrolment import Enrolment
 
 PLAN_MEMORY = "recovery-plan.json"
 """In the state folder, once a recovery plan was written on this machine (``plan_memory``)."""
@@ -114,7 +100,9 @@ class Lifeboat:
         """
         from lifeboat.operations.doctor.checks import Check, examine, findings_of
         from lifeboat.operations.doctor.store import check_store
+        from lifeboat.operations.reports.checks import InitReport
         from lifeboat.operations.same_machine import same_machine_warning
+        from lifeboat.repository.create import create_repository, store_rescue_kit
         from lifeboat.rescue import rescue_script
         from lifeboat.rescue.readme import README
 
@@ -162,13 +150,13 @@ class Lifeboat:
         backing_up = BackingUp(self._settings, self._open(), self._clock, self._progress)
         return backing_up.run(what, new_generation=new_generation, keep=keep)
 
-    def backup_shared(self, sharing: "Sharing", *, keep: str | None = None) -> "BackupReport | ShardDone":
+    def backup_shared(self, sharing: Sharing, *, keep: str | None = None) -> BackupReport | ShardDone:
         """One of several processes that share a backup of files; the last one commits the snapshot and reports it."""
         from lifeboat.app.sharing_backup import SharedBackup
 
         return SharedBackup(self._settings, self._open, sharing, keep, self._clock, self._progress).run()
 
-    def writers(self) -> "list[WriterRow]":
+    def writers(self) -> list[WriterRow]:
         """Who writes to the repository, who reads everything, who prunes."""
         from lifeboat.operations.writers import list_writers
 
@@ -180,7 +168,7 @@ class Lifeboat:
         secret = LocalState(self._settings.state, store.describe()).load_writer()
         return None if secret is None else secret.writer.hex()
 
-    def add_writer(self, name: str, to: Path, *, again: bool = False, new: bool = False) -> "WriterAdded":
+    def add_writer(self, name: str, to: Path, *, again: bool = False, new: bool = False) -> WriterAdded:
         """Register a writer for another machine and write the file by which that becomes it.
 
         Args:
@@ -191,7 +179,7 @@ class Lifeboat:
 
         return Enrolling(self._settings, self._open(), self._clock).add(name, to, again=again, new=new)
 
-    def add_custodian(self, name: str, to: Path) -> "WriterAdded":
+    def add_custodian(self, name: str, to: Path) -> WriterAdded:
         """Make a custodian and write its key to a file."""
         from lifeboat.app.enrolling import Enrolling
 
@@ -199,9 +187,11 @@ class Lifeboat:
 
     def remove_custodian(self, name: str) -> str:
         """Its statements count no longer; returns the fingerprint that people see."""
+        from lifeboat.repository.custodians import remove_custodian
+
         return remove_custodian(self._open(), name).fingerprint_short
 
-    def enrol(self, enrolment: Enrolment) -> "Enrolled":
+    def enrol(self, enrolment: Enrolment) -> Enrolled:
         """Become the writer that another machine made for this one."""
         from lifeboat.app.enrolling import take_in
 
@@ -267,7 +257,7 @@ class Lifeboat:
 
         return Carrying(self._settings, self._open(), self._progress).run(dry_run=dry_run)
 
-    def replicate(self, replicas: Sequence[str], how: "HowToReplicate") -> ReplicateReport:
+    def replicate(self, replicas: Sequence[str], how: HowToReplicate) -> ReplicateReport:
         """Bring second copies up to date.
 
         Args:
@@ -276,17 +266,19 @@ class Lifeboat:
         return self._replicating().run(replicas, how)
 
     def replicate_shared(
-        self, replicas: Sequence[str], how: "HowToReplicate", sharing: "Sharing"
-    ) -> "ReplicateReport | ShardDone":
+        self, replicas: Sequence[str], how: HowToReplicate, sharing: Sharing
+    ) -> ReplicateReport | ShardDone:
         """One process's part of bringing second copies up to date; of the last one, all that is left."""
         return self._replicating().run_shared(replicas, how, sharing)
 
     def promote_replica(self) -> PromoteReport:
         """Make the replica that the settings name the repository."""
+        from lifeboat.operations.reports.replicas import PromoteReport
+
         place = self._replicating().promote()
         return PromoteReport(build_store(self._settings, self._clock).describe(), place)
 
-    def looking_back(self) -> "LookingBack":
+    def looking_back(self) -> LookingBack:
         """What can be restored, and what should perhaps be undone."""
         from lifeboat.app.looking_back import LookingBack
 
@@ -308,7 +300,7 @@ class Lifeboat:
         repository = self._open_as_planned()
         return Restoring(self._settings, repository, self._clock, self._progress).restore(request, resume=resume)
 
-    def retrieval(self, request: RestoreRequest, *, days: int | None = None, only_lists: bool = False) -> "Retrieval":
+    def retrieval(self, request: RestoreRequest, *, days: int | None = None, only_lists: bool = False) -> Retrieval:
         """What a restore of this request, whatever its target, needs from archive classes: told, asked for, waited for."""
         from lifeboat.app.retrieving import Retrieving
         from lifeboat.operations.retrieve.run import DAYS
@@ -319,7 +311,7 @@ class Lifeboat:
             request, days=days or DAYS, only_lists=only_lists
         )
 
-    def single_documents(self, request: DocumentsRequest) -> "AbstractContextManager[SingleDocuments]":
+    def single_documents(self, request: DocumentsRequest) -> AbstractContextManager[SingleDocuments]:
         """Find single documents in a snapshot and compare them with what is live; its ``put_back`` puts back the chosen."""
         from lifeboat.app.single_documents import single_documents
 
@@ -331,7 +323,7 @@ class Lifeboat:
 
         return Diffing(self._settings, self._open(), self._clock, self._progress, request).run()
 
-    def restore_shared(self, request: "RestoreRequest", sharing: "Sharing") -> "RestoreReport | ShardDone":
+    def restore_shared(self, request: RestoreRequest, sharing: Sharing) -> RestoreReport | ShardDone:
         """One of several processes that share a restore of files to a new place; the last one finishes and reports it."""
         from lifeboat.app.restoring import Restoring
 
@@ -406,6 +398,8 @@ class Lifeboat:
             max_seconds: The same, by time.
             with_key: False: only hashes against names, as on a machine without the key.
         """
+        from lifeboat.operations.rights import denied_in_words_of_the_role
+        from lifeboat.operations.verify.rolling import Limits
         from lifeboat.operations.verify.run import verify
 
         repository = self._open(with_key=with_key)
@@ -422,8 +416,8 @@ class Lifeboat:
             )
 
     def verify_shared(
-        self, level: str, sharing: "Sharing", *, sample_percent: float = 5.0, with_key: bool = True
-    ) -> "VerifyReport | ShardDone":
+        self, level: str, sharing: Sharing, *, sample_percent: float = 5.0, with_key: bool = True
+    ) -> VerifyReport | ShardDone:
         """One process's part of a verification by several; of the last one, the report of them all."""
         from lifeboat.operations.verify.sharing import verify_shared
 
@@ -438,7 +432,7 @@ class Lifeboat:
             progress=self._progress,
         )
 
-    def stream(self, request: "StreamRequest", watcher: "Watcher", stop: threading.Event) -> "StreamReport":
+    def stream(self, request: StreamRequest, watcher: Watcher, stop: threading.Event) -> StreamReport:
         """Archive every change, until ``stop`` is set."""
         from lifeboat.app.streaming import Streaming
 
@@ -465,7 +459,7 @@ class Lifeboat:
         drills = self._drill_standing(repository)
         return replace(report, findings=(*report.findings, *self._stale_plan(repository)), drills=drills)
 
-    def _drill_standing(self, repository: Repository) -> "DrillStanding | None":
+    def _drill_standing(self, repository: Repository) -> DrillStanding | None:
         """What drills say; nothing where the ledger does not open, which is for `verify` to say."""
         if repository.identity is None:
             return None
@@ -521,25 +515,25 @@ class Lifeboat:
         store = build_store(self._settings, self._clock)
         remember_escrow(LocalState(self._settings.state, store.describe()), fingerprint, how, self._clock.now())
 
-    def planning(self, config: Path | None = None) -> "Planning":
+    def planning(self, config: Path | None = None) -> Planning:
         """The recovery plan. Args: config: the settings file that was named by hand."""
         from lifeboat.app.planning import Planning
 
         return Planning(self._settings, self._clock, config)
 
-    def erasing(self) -> "Erasing":
+    def erasing(self) -> Erasing:
         """Who was erased, and must not come back."""
         from lifeboat.app.erasing import Erasing
 
         return Erasing(self._settings, self._clock, self._progress)
 
-    def key_life(self) -> "KeyLife":
+    def key_life(self) -> KeyLife:
         """Who opens the repository."""
         from lifeboat.app.key_life import KeyLife
 
         return KeyLife(self._settings, self._clock, self._progress)
 
-    def shredding(self, generation: str) -> "Shredding":
+    def shredding(self, generation: str) -> Shredding:
         """Destroying the keys of a month."""
         from lifeboat.app.shredding import Shredding
 
@@ -551,19 +545,19 @@ class Lifeboat:
 
         return Diagnosis(self._settings, self._clock).run(only)
 
-    def drilling(self) -> "Drilling":
+    def drilling(self) -> Drilling:
         """Restores that are made to find out whether they work."""
         from lifeboat.app.drilling import Drilling
 
         return Drilling(self._settings, self._clock, self._progress)
 
-    def drill_book(self) -> "Book":
+    def drill_book(self) -> Book:
         """The drills that were, what is to be done about them, when the next ones are due."""
         from lifeboat.app.drill_book import Book
 
         return Book(self._settings, self._clock)
 
-    def complying(self) -> "Complying":
+    def complying(self) -> Complying:
         """Evidence for auditors."""
         from lifeboat.app.complying import Complying
 
@@ -586,7 +580,7 @@ class Lifeboat:
             return planned[1]
         return self._open()
 
-    def _replicating(self) -> "Replicating":
+    def _replicating(self) -> Replicating:
         from lifeboat.app.replicating import Replicating
 
         return Replicating(self._settings, self._clock, self._progress)

@@ -43,7 +43,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Level
 from lifeboat.operations.key_escrow import read_escrow
 from lifeboat.operations.last_restore import last_restore
-from lifeboat.operations.reports import StatusReport
+from lifeboat.operations.reports.standing import StatusReport
 from lifeboat.operations.rights import role_of
 from lifeboat.repository.create import names_of_rescue_kit
 from lifeboat.repository.description import FORMAT

@@ -20,7 +20,7 @@ from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.erasing.load import ErasedThen, erased_or_refused
 from lifeboat.operations.moments import writer_in
 from lifeboat.operations.put_back_documents import refuse_single_documents
-from lifeboat.operations.reports import PlanStep, RestoredPart, RestoreRequest
+from lifeboat.operations.reports.restores import PlanStep, RestoredPart, RestoreRequest
 from lifeboat.operations.restore_files import TreeRestore
 from lifeboat.operations.restore_mongodb import DatabaseRestore
 from lifeboat.operations.tree_preview import too_small

@@ -1,7 +1,7 @@
 """Phrases of the recovery plan that settings and status are put into. Pure."""
 
 from lifeboat.foundation.sizes import show_seconds
-from lifeboat.operations.reports import StatusReport
+from lifeboat.operations.reports.standing import StatusReport
 from lifeboat.retention.rules import Rules
 
 _PERIODS = {"hourly": "hours", "daily": "days", "weekly": "weeks", "monthly": "months", "yearly": "years"}

@@ -10,7 +10,7 @@ from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.find_suspects import before_op as instant_before_op
 from lifeboat.operations.moments import read_moment, read_operation, writer_in
 from lifeboat.operations.recovery_points import Base
-from lifeboat.operations.reports import PointRow
+from lifeboat.operations.reports.restores import PointRow
 from lifeboat.operations.timeline import find_bases, say_moment
 from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository

@@ -15,7 +15,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.backup_files import Root, backup_trees
 from lifeboat.operations.backup_mongodb import DatabaseEmpty, backup_mongodb
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.operations.stored_trees import StoredRoot
 from lifeboat.operations.taking import Taking, new_point
 from lifeboat.repository.errors import IsAReplica

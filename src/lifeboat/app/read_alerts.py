@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lifeboat.app.settings import AlertSettings
 from lifeboat.app.settings_file import AlertsTable, SettingsFileInvalid
-from lifeboat.services.alerts.facts import Thresholds
 from lifeboat.services.alerts.quiet import QuietHours
+from lifeboat.services.alerts.thresholds import Thresholds
 
 
 def read_alerts(table: AlertsTable) -> AlertSettings:

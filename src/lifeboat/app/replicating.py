@@ -19,7 +19,7 @@ from lifeboat.operations.replicate.part import copy_part
 from lifeboat.operations.replicate.places import Found, Place, look_at_place, promote
 from lifeboat.operations.replicate.removing import follow_prune
 from lifeboat.operations.replicate.run import Hurts, look, repair_named, replicate
-from lifeboat.operations.reports import ReplicaReport, ReplicateReport
+from lifeboat.operations.reports.replicas import ReplicaReport, ReplicateReport
 from lifeboat.operations.shards import Board, Shard, ShardDone, Sharing
 from lifeboat.operations.verify.damage import name_snapshot
 from lifeboat.operations.verify.rolling import Limits

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.operations.reports import ErasureReplayed, PlanStep, PointRow, RestoredPart
+from lifeboat.operations.reports.restores import ErasureReplayed, PlanStep, PointRow, RestoredPart
 from lifeboat.operations.shards import Shard
 from lifeboat.repository.record import Record
 

@@ -18,14 +18,14 @@ from lifeboat.foundation.finding import Finding, any_problem
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.last_restore import LastRestore, remember_restore
 from lifeboat.operations.proofs import prove_restored
-from lifeboat.operations.reports import (
+from lifeboat.operations.reports.restores import (
     PointRow,
     RestoredPart,
     RestorePlanReport,
     RestoreReport,
     RestoreRequest,
-    RetrievalReport,
 )
+from lifeboat.operations.reports.retrievals import RetrievalReport
 from lifeboat.operations.shards import ShardDone, Sharing
 from lifeboat.operations.status import row_of
 from lifeboat.repository.errors import RetrievalNeeded

@@ -11,7 +11,8 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.operations.moments import writer_in
 from lifeboat.operations.recovery_points import base_of
-from lifeboat.operations.reports import RestoreRequest, SnapshotRow
+from lifeboat.operations.reports.restores import RestoreRequest
+from lifeboat.operations.reports.snapshots import SnapshotRow
 from lifeboat.operations.retrieve.chosen import chunks_of_collections, chunks_of_files
 from lifeboat.operations.retrieve.needs import ArchivedObjects, Chosen, Wanted, WantedChanges
 from lifeboat.operations.retrieve.run import DAYS, Retrieval

@@ -20,8 +20,8 @@ from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.secret import Secret
 from lifeboat.repository.errors import KeyMissing
 from lifeboat.retention.rules import Rules
-from lifeboat.services.alerts.facts import Thresholds
 from lifeboat.services.alerts.quiet import QuietHours
+from lifeboat.services.alerts.thresholds import Thresholds
 
 ChecksumMode = Literal["when_required", "when_supported"]
 

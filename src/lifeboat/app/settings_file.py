@@ -20,7 +20,7 @@ from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.repository.names import is_label
 from lifeboat.retention.rules import Rules
-from lifeboat.services.alerts.facts import Thresholds
+from lifeboat.services.alerts.thresholds import Thresholds
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?)\b", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

@@ -22,7 +22,7 @@ from lifeboat.foundation.sizes import show_bytes
 from lifeboat.operations.backup_files import backup_trees, read_share, roots_of_files
 from lifeboat.operations.hold_locks import hold_locks
 from lifeboat.operations.reason import check_text
-from lifeboat.operations.reports import BackupReport, SnapshotReport
+from lifeboat.operations.reports.snapshots import BackupReport, SnapshotReport
 from lifeboat.operations.same_machine import same_machine_warning
 from lifeboat.operations.shards import Board, ShardDone, Sharing
 from lifeboat.operations.taking import Taken, Taking, new_point

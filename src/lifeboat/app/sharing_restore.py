@@ -14,7 +14,7 @@ from lifeboat.app.restore_job import Job
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.reports import RestoreReport, RestoreRequest
+from lifeboat.operations.reports.restores import RestoreReport, RestoreRequest
 from lifeboat.operations.shards import Board, ShardDone, Sharing
 from lifeboat.repository.open_repository import Repository
 from lifeboat.sources.files.entry import RESTORING_NAME

@@ -29,13 +29,8 @@ from lifeboat.operations.put_back_documents import (
     put_back_documents,
     undo_documents,
 )
-from lifeboat.operations.reports import (
-    DocumentsPlan,
-    DocumentsReport,
-    DocumentsRequest,
-    FoundDocuments,
-    RestoreRequest,
-)
+from lifeboat.operations.reports.documents import DocumentsPlan, DocumentsReport, DocumentsRequest, FoundDocuments
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.operations.status import row_of
 from lifeboat.operations.taking import new_point
 from lifeboat.repository.names import Source

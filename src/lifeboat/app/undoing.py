@@ -13,7 +13,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
-from lifeboat.operations.reports import RestoredPart, RestoreReport, RestoreRequest
+from lifeboat.operations.reports.restores import RestoredPart, RestoreReport, RestoreRequest
 from lifeboat.operations.stored_trees import chooses_something, stored_roots
 from lifeboat.operations.taking import new_point
 from lifeboat.operations.tree_choice import TreeChoice, inside_tree

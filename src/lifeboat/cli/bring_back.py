@@ -11,7 +11,7 @@ from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.facade import Retrieves
 from lifeboat.cli.failures import CannotAsk
 from lifeboat.cli.run import Run, is_terminal
-from lifeboat.operations.reports import RetrievalReport
+from lifeboat.operations.reports.retrievals import RetrievalReport
 
 TIERS = ("bulk", "standard", "expedited")
 USUAL_TIER = "standard"

@@ -32,29 +32,16 @@ if TYPE_CHECKING:
     from lifeboat.operations.drill.request import DrillRequest
     from lifeboat.operations.erasing.request import ErasureRequest
     from lifeboat.operations.find_suspects import SuspectsReport
-    from lifeboat.operations.reports import (
-        BackupReport,
-        CarryReport,
-        CheckResult,
-        ContentRow,
-        DocumentsPlan,
-        DocumentsReport,
-        DocumentsRequest,
-        ExportReport,
-        ImportReport,
-        InitReport,
-        PromoteReport,
-        PruneReport,
-        ReplicateReport,
-        RestorePlanReport,
-        RestoreReport,
-        RestoreRequest,
-        RetrievalReport,
-        SnapshotRow,
-        StatusReport,
-        VerifyReport,
-    )
+    from lifeboat.operations.reports.carrying import CarryReport
+    from lifeboat.operations.reports.checks import CheckResult, InitReport, VerifyReport
+    from lifeboat.operations.reports.documents import DocumentsPlan, DocumentsReport, DocumentsRequest
     from lifeboat.operations.reports.erasures import ErasureList, ErasureRecorded, ErasureStatus
+    from lifeboat.operations.reports.pruning import PruneReport
+    from lifeboat.operations.reports.replicas import PromoteReport, ReplicateReport
+    from lifeboat.operations.reports.restores import RestorePlanReport, RestoreReport, RestoreRequest
+    from lifeboat.operations.reports.retrievals import RetrievalReport
+    from lifeboat.operations.reports.snapshots import BackupReport, ContentRow, ExportReport, ImportReport, SnapshotRow
+    from lifeboat.operations.reports.standing import StatusReport
     from lifeboat.operations.retrieve.run import Waiting
     from lifeboat.operations.shards import ShardDone, Sharing
     from lifeboat.operations.stream.report import StreamReport, Watcher

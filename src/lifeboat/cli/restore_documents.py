@@ -8,7 +8,7 @@ from lifeboat.cli.ask import ask_text, confirm, must_be_confirmed
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.run import Run
 from lifeboat.foundation.finding import any_problem
-from lifeboat.operations.reports import DocumentsPlan, DocumentsRequest
+from lifeboat.operations.reports.documents import DocumentsPlan, DocumentsRequest
 
 STOPPED = (
     "each document is as it was or as it was stored; the same command goes on, and `lifeboat restore --undo` goes back"

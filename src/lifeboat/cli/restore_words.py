@@ -8,7 +8,8 @@ import click
 from lifeboat.app.settings import passwords_in_uri
 from lifeboat.cli.failures import CannotAsk
 from lifeboat.cli.run import Run
-from lifeboat.operations.reports import DocumentsRequest, RestorePlanReport, RestoreRequest
+from lifeboat.operations.reports.documents import DocumentsRequest
+from lifeboat.operations.reports.restores import RestorePlanReport, RestoreRequest
 
 URIS = ("mongodb://", "mongodb+srv://", "env:")
 

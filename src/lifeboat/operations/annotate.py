@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from lifeboat.crypto.identity import Identity
 from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.reason import check_text
-from lifeboat.operations.reports import SnapshotRow
+from lifeboat.operations.reports.snapshots import SnapshotRow
 from lifeboat.operations.status import row_of
 from lifeboat.repository.errors import KeyMissing, SnapshotUnknown
 from lifeboat.repository.open_repository import Repository

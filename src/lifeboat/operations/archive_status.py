@@ -10,7 +10,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_seconds
 from lifeboat.operations.believed_segments import believed
 from lifeboat.operations.recovery_points import Base
-from lifeboat.operations.reports import ArchiveStatus
+from lifeboat.operations.reports.standing import ArchiveStatus
 from lifeboat.operations.stream.memory import StreamMemory, is_running
 from lifeboat.operations.timeline import History, histories_of
 from lifeboat.operations.timeline_report import STALLED_SECONDS, archived_spans

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from lifeboat.operations.database_point import stored_collections
-from lifeboat.operations.reports import ContentRow
+from lifeboat.operations.reports.snapshots import ContentRow
 from lifeboat.operations.stored_trees import stored_roots
 from lifeboat.operations.tree_choice import PathUnknown
 from lifeboat.repository.names import Source

@@ -21,7 +21,7 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import DatabasePoint, StoredCollection
 from lifeboat.operations.erased import NOTHING_ERASED, Erased, Eraser
 from lifeboat.operations.erasing.names import ErasedNames
-from lifeboat.operations.reports import ExportReport
+from lifeboat.operations.reports.snapshots import ExportReport
 from lifeboat.operations.status import row_of
 from lifeboat.operations.stored_trees import content_of, lines_of, stored_roots
 from lifeboat.repository.names import Source

@@ -21,7 +21,7 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.backup_mongodb import write_catalog
 from lifeboat.operations.read_collections import count_documents
-from lifeboat.operations.reports import ImportReport
+from lifeboat.operations.reports.snapshots import ImportReport
 from lifeboat.operations.taking import Taken, Taking, finding_to_json
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
 from lifeboat.repository.writing import Run

@@ -17,7 +17,7 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import StoredCollection
 from lifeboat.operations.documents_at import DocumentsAt, Look, Origin
 from lifeboat.operations.erased import Eraser
-from lifeboat.operations.reports import ChangedField, DocumentRow, FoundDocuments
+from lifeboat.operations.reports.documents import ChangedField, DocumentRow, FoundDocuments
 from lifeboat.operations.touched import HELD_AT_MOST_BYTES, held_bytes
 from lifeboat.sources.mongodb.by_id import id_of, id_only
 from lifeboat.sources.mongodb.catalog import LENIENT, Document

@@ -17,7 +17,7 @@ from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.erased import NOTHING_ERASED, Erased
 from lifeboat.operations.erasing.names import ErasedNames
-from lifeboat.operations.reports import ErasureReplayed, PlanStep, RestoredPart
+from lifeboat.operations.reports.restores import ErasureReplayed, PlanStep, RestoredPart
 from lifeboat.operations.shards import Shard
 from lifeboat.operations.stored_trees import StoredRoot, stored_roots
 from lifeboat.operations.tree_choice import TreeChoice, whole_paths

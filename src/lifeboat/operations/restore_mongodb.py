@@ -13,7 +13,7 @@ from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.erased import NOTHING_ERASED, Erased
-from lifeboat.operations.reports import ErasureReplayed, PlanStep, RestoredPart
+from lifeboat.operations.reports.restores import ErasureReplayed, PlanStep, RestoredPart
 from lifeboat.repository.local_state import LocalState
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.land_window import Changes

@@ -14,7 +14,8 @@ from lifeboat.operations.last_restore import last_restore
 from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
 from lifeboat.operations.replicate.lag import Seen, check_replicas, standing
-from lifeboat.operations.reports import ArchiveStatus, SnapshotRow, SourceStatus, StatusReport
+from lifeboat.operations.reports.snapshots import SnapshotRow
+from lifeboat.operations.reports.standing import ArchiveStatus, SourceStatus, StatusReport
 from lifeboat.operations.same_machine import same_machine_warning
 from lifeboat.operations.verify.run import check_ages, last_verify
 from lifeboat.repository.names import Source, typed

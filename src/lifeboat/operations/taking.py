@@ -11,7 +11,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.classes import class_of_backup, remember_long
-from lifeboat.operations.reports import SnapshotReport
+from lifeboat.operations.reports.snapshots import SnapshotReport
 from lifeboat.repository.names import Class, Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record

@@ -17,6 +17,7 @@ from lifeboat.repository.description import Description
 from lifeboat.repository.errors import (
     ObjectDamaged,
 )
+from lifeboat.repository.index_copies import IndexCopies
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import (
     CATALOG,
@@ -39,7 +40,9 @@ from lifeboat.repository.statements import (
     standings,
 )
 from lifeboat.repository.writers import CatalogKey, Registration
+from lifeboat.storage.conformance.hooks import unwrapped
 from lifeboat.storage.errors import StorageDenied
+from lifeboat.storage.local import LocalStore
 from lifeboat.storage.object_store import ObjectStore, StoredObject
 
 Opened = TypeVar("Opened")
@@ -72,10 +75,13 @@ class Catalog:
         self._memory.keep(name, raw)
 
     def remember_what_is_read(self) -> None:
-        """From now on, do not ask again for the bytes of a small object of the catalog that was read. For a backup and a restore, which ask a
+        """From now on, do not ask again for the bytes of a small object of the catalog that was read, nor for an index that this machine has
+        read or written before. For a backup and a restore, which ask a
         far store for the same few objects again and again; not for whoever judges by a reading whether an object is there.
         """
         self._memory.remembers = True
+        if not isinstance(unwrapped(self.store), LocalStore):
+            self._memory.copies = IndexCopies(self.state.directory / "indexes")
 
     @property
     def id(self) -> bytes:

@@ -352,7 +352,9 @@ class Run:
             repository=self.repository.id,
             generation=self.generation,
         )
-        write_named(self.repository.store, index_name(self._writer.writer.hex(), self.generation, digest(raw)), raw)
+        name = index_name(self._writer.writer.hex(), self.generation, digest(raw))
+        write_named(self.repository.store, name, raw)
+        self.repository.wrote(name, raw)
         self.stored_bytes += len(raw)
 
     def _take_in(self, carried: Iterable[IndexedPack]) -> None:

@@ -42,7 +42,7 @@ def command(
     Exit status 4: stored, but something that should be in it is missing, such as a file that could not be read.
     """
     from lifeboat.cli.show.backup import draw_backup
-    from lifeboat.operations.reports import BackupReport
+    from lifeboat.operations.reports.snapshots import BackupReport
 
     sharing = read_sharing(shard, shard_run, shard_wait, run.environment)
     if sharing is not None and (what != "files" or new_generation):

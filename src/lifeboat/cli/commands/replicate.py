@@ -61,7 +61,7 @@ def command(
     """
     from lifeboat.app.replicating import HowToReplicate
     from lifeboat.cli.show.replicate import draw_replicated
-    from lifeboat.operations.reports import ReplicateReport
+    from lifeboat.operations.reports.replicas import ReplicateReport
 
     sharing = read_sharing(shard, shard_run, shard_wait, run.environment)
     if sharing is not None and (promote or dry_run):

@@ -14,7 +14,7 @@ from lifeboat.cli.restore_words import check_documents, check_request, live_name
 from lifeboat.cli.run import NOTHING_LOST, Run
 from lifeboat.cli.shard_options import read_sharing, say_done, shard_options
 from lifeboat.foundation.finding import any_problem
-from lifeboat.operations.reports import RestorePlanReport, RestoreReport, RestoreRequest
+from lifeboat.operations.reports.restores import RestorePlanReport, RestoreReport, RestoreRequest
 
 if TYPE_CHECKING:
     from lifeboat.operations.shards import Sharing

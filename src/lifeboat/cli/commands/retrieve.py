@@ -9,7 +9,7 @@ from lifeboat.cli.command import lifeboat_command
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.restore_words import check_moment
 from lifeboat.cli.run import Run
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 
 SOURCES = ("all", "db", "files", "config")
 

@@ -9,7 +9,7 @@ from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.moments import show_moment
 from lifeboat.cli.show.words import count_items, short_id, typed_source
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import BackupReport
+from lifeboat.operations.reports.snapshots import BackupReport
 
 HEAD_SHOWN = 16
 

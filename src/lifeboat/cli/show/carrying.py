@@ -8,7 +8,7 @@ from lifeboat.cli.show.console import FAINT, GOOD, columns, next_steps, safe, te
 from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.words import typed_source
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import CarryReport, CarryRow
+from lifeboat.operations.reports.carrying import CarryReport, CarryRow
 
 
 def draw_carried(report: CarryReport) -> list[RenderableType]:

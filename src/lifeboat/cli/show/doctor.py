@@ -19,7 +19,7 @@ from lifeboat.cli.show.console import (
     text,
 )
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.operations.reports import CheckResult
+from lifeboat.operations.reports.checks import CheckResult
 
 _STATES = {Level.OK: ("good", GOOD), Level.WARNING: ("look", DOUBTFUL), Level.PROBLEM: ("mend", BAD)}
 

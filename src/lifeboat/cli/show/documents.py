@@ -11,7 +11,7 @@ from lifeboat.cli.show.moments import show_age, show_moment, show_point
 from lifeboat.cli.show.words import short_id
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import DocumentRow, DocumentsPlan, DocumentsReport, FoundDocuments
+from lifeboat.operations.reports.documents import DocumentRow, DocumentsPlan, DocumentsReport, FoundDocuments
 
 ROWS_AT_MOST = 50
 _STYLES = {"gone": BAD, "changed": DOUBTFUL, "new": FAINT, "since": FAINT}

@@ -9,7 +9,7 @@ from lifeboat.cli.show.console import facts, next_steps, text
 from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.moments import show_moment_short
 from lifeboat.cli.show.words import count_items, short_id
-from lifeboat.operations.reports import ExportReport
+from lifeboat.operations.reports.snapshots import ExportReport
 
 
 def draw_exported(report: ExportReport, compressed: bool, now: datetime) -> list[RenderableType]:

@@ -6,7 +6,7 @@ from lifeboat.cli.show.console import facts, next_steps
 from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.moments import show_moment
 from lifeboat.cli.show.words import count, count_items, short_id
-from lifeboat.operations.reports import ImportReport
+from lifeboat.operations.reports.snapshots import ImportReport
 
 
 def draw_imported(report: ImportReport) -> list[RenderableType]:

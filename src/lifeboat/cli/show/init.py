@@ -8,7 +8,7 @@ from lifeboat.cli.init_key import ChosenKey
 from lifeboat.cli.show.console import BAD, FAINT, GOOD, STRONG, facts, line, next_steps, text, unbroken
 from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.words import short_id
-from lifeboat.operations.reports import InitReport
+from lifeboat.operations.reports.checks import InitReport
 
 
 def draw_initialised(report: InitReport) -> list[RenderableType]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from lifeboat.cli.show.words import short_id
-from lifeboat.operations.reports import PointRow
+from lifeboat.operations.reports.restores import PointRow
 
 
 def show_moment(instant: datetime) -> str:

@@ -10,7 +10,7 @@ from lifeboat.cli.show.console import DOUBTFUL, FAINT, GOOD, columns, line, next
 from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.words import short_id, typed_source
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.reports import ArchiveVerdict, PruneReport, PruneVerdict
+from lifeboat.operations.reports.pruning import ArchiveVerdict, PruneReport, PruneVerdict
 
 LATER_AT_MOST = 12
 _REASONS = {

@@ -7,7 +7,7 @@ from lifeboat.cli.show.findings import draw_findings
 from lifeboat.cli.show.words import count
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import PromoteReport, ReplicaReport, ReplicateReport
+from lifeboat.operations.reports.replicas import PromoteReport, ReplicaReport, ReplicateReport
 
 
 def draw_replicated(report: ReplicateReport) -> list[RenderableType]:

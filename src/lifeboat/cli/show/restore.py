@@ -12,7 +12,7 @@ from lifeboat.cli.show.retrieve import draw_retrieval
 from lifeboat.cli.show.words import short_id, typed_source
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import ErasureReplayed, RestorePlanReport, RestoreReport
+from lifeboat.operations.reports.restores import ErasureReplayed, RestorePlanReport, RestoreReport
 
 STEPS_AT_MOST = 60
 NO_LISTS = "what will be restored is shown once its lists can be read; nothing is replaced before that"

@@ -8,7 +8,7 @@ from lifeboat.cli.show.console import DOUBTFUL, FAINT, GOOD, columns, facts, lin
 from lifeboat.cli.show.moments import show_goal, show_moment
 from lifeboat.cli.show.words import count
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import Offer, RetrievalReport
+from lifeboat.operations.reports.retrievals import Offer, RetrievalReport
 from lifeboat.operations.retrieve.run import CLASS_WORDS, Waiting
 
 

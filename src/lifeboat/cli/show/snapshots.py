@@ -9,7 +9,7 @@ from lifeboat.cli.show.console import FAINT, GOOD, columns, next_steps, safe, te
 from lifeboat.cli.show.moments import show_age, show_goal, show_moment_short
 from lifeboat.cli.show.words import count_items, short_id, state_of, typed_source
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.reports import ContentRow, SnapshotRow
+from lifeboat.operations.reports.snapshots import ContentRow, SnapshotRow
 
 
 def draw_snapshots(rows: Sequence[SnapshotRow], left_out: int, now: datetime) -> list[RenderableType]:

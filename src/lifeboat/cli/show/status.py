@@ -13,7 +13,8 @@ from lifeboat.cli.show.verify import say_rotation
 from lifeboat.cli.show.words import count, short_id, typed_source
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import ArchiveStatus, ReplicaStatus, SourceStatus, StatusReport
+from lifeboat.operations.reports.replicas import ReplicaStatus
+from lifeboat.operations.reports.standing import ArchiveStatus, SourceStatus, StatusReport
 
 PROVING = "lifeboat verify --level full --max-minutes 20"
 

@@ -8,7 +8,7 @@ from lifeboat.cli.show.moments import show_age
 from lifeboat.cli.show.words import count
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.sizes import show_bytes, show_seconds
-from lifeboat.operations.reports import Rotation, VerifyReport
+from lifeboat.operations.reports.checks import Rotation, VerifyReport
 
 ABOUT_AGE = {"no-snapshot", "snapshot-too-old"}
 """Problems that a new backup solves; all others are damage."""

@@ -1,6 +1,6 @@
 """Small phrases several reports share."""
 
-from lifeboat.operations.reports import SnapshotRow
+from lifeboat.operations.reports.snapshots import SnapshotRow
 
 SHORT_ID = 8
 _TYPED = {"mongodb": "db"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.operations.reports import CheckResult
+from lifeboat.operations.reports.checks import CheckResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.operations.replicate.lag import check_replicas
-from lifeboat.operations.reports import ReplicaStatus
+from lifeboat.operations.reports.replicas import ReplicaStatus
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.replica import read_marks
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from lifeboat.operations.emergency.culprit import culprit, disaster
 from lifeboat.operations.emergency.situation import Situation
 from lifeboat.operations.emergency.what import What
-from lifeboat.operations.reports import RestoreRequest
+from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.operations.suspects import Kind, Suspect
 
 BESIDE = "restored"

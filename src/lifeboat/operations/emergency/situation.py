@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from lifeboat.operations.reports import SnapshotRow
+from lifeboat.operations.reports.snapshots import SnapshotRow
 from lifeboat.operations.suspects import Suspect
 
 

@@ -20,7 +20,7 @@ from lifeboat.operations.prune.facts import StoredRecord, gather, with_unread
 from lifeboat.operations.prune.lost import lost_records
 from lifeboat.operations.prune.plan import Kind, PrunePlan, Removal, plan_prune
 from lifeboat.operations.reason import TEXT_AT_MOST
-from lifeboat.operations.reports import ArchiveVerdict, FreedLater, PruneReport, PruneVerdict
+from lifeboat.operations.reports.pruning import ArchiveVerdict, FreedLater, PruneReport, PruneVerdict
 from lifeboat.repository.errors import SaidByNobody, StoreClockMoved
 from lifeboat.repository.names import stated_digest
 from lifeboat.repository.objects import read_verified, too_large

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
 
-from lifeboat.operations.reports import Rotation
+from lifeboat.operations.reports.checks import Rotation
 from lifeboat.operations.verify.memory import NEVER, NEVER_OPENED, Checked, fingerprint, key_of
 from lifeboat.repository.catalog_format import IndexedPack
 from lifeboat.repository.names import At

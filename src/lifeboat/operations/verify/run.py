@@ -13,7 +13,8 @@ from lifeboat.foundation.sizes import show_seconds
 from lifeboat.operations.archive_status import archives, check_base, is_fresh, judged_archive, labels_of
 from lifeboat.operations.lateness import allowed_seconds
 from lifeboat.operations.proofs import Proofs
-from lifeboat.operations.reports import ArchiveStatus, LastVerify, Rotation, VerifyReport
+from lifeboat.operations.reports.checks import LastVerify, Rotation, VerifyReport
+from lifeboat.operations.reports.standing import ArchiveStatus
 from lifeboat.operations.verify.acts import check_acts
 from lifeboat.operations.verify.archive import check_archive
 from lifeboat.operations.verify.carried import check_carried

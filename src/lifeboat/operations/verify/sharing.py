@@ -16,7 +16,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_bytes
-from lifeboat.operations.reports import Rotation, VerifyReport
+from lifeboat.operations.reports.checks import Rotation, VerifyReport
 from lifeboat.operations.rights import denied_in_words_of_the_role
 from lifeboat.operations.shards import Board, Shard, ShardDone, Sharing, holder
 from lifeboat.operations.verify.archive import check_archive

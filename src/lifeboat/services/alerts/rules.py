@@ -6,7 +6,8 @@ from datetime import datetime
 
 from lifeboat.foundation.sizes import show_bytes, show_seconds
 from lifeboat.services.alerts.condition import Condition, Severity
-from lifeboat.services.alerts.facts import Facts, RunFacts, SaidFinding, SourceFacts, Thresholds
+from lifeboat.services.alerts.facts import Facts, RunFacts, SaidFinding, SourceFacts
+from lifeboat.services.alerts.thresholds import Thresholds
 
 Rule = Callable[[Facts, Thresholds], Iterator[Condition]]
 _CALLED = {"db": "the database", "files": "the files", "config": "the configuration"}

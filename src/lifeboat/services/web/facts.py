@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from lifeboat.journal.rows import AlertRow, RunRow, SizeRow
-from lifeboat.operations.reports import SnapshotRow, StatusReport
+from lifeboat.operations.reports.snapshots import SnapshotRow
+from lifeboat.operations.reports.standing import StatusReport
 from lifeboat.operations.timeline_report import TimelineReport
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from markupsafe import Markup
 
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.operations.reports import ArchiveStatus, SnapshotRow, SourceStatus
+from lifeboat.operations.reports.snapshots import SnapshotRow
+from lifeboat.operations.reports.standing import ArchiveStatus, SourceStatus
 from lifeboat.operations.timeline_report import GapRow, HistoryRow
 from lifeboat.repository.names import typed
 from lifeboat.services.web.facts import Facts, Seen

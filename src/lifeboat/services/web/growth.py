@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from lifeboat.foundation.sizes import show_bytes
 from lifeboat.journal.rows import SizeRow
-from lifeboat.operations.reports import SnapshotRow
+from lifeboat.operations.reports.snapshots import SnapshotRow
 from lifeboat.repository.names import typed
 from lifeboat.services.web.pictures import growth_picture
 

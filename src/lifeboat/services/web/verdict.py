@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from lifeboat.foundation.finding import Level
 from lifeboat.journal.rows import AlertRow
-from lifeboat.operations.reports import SourceStatus
+from lifeboat.operations.reports.standing import SourceStatus
 from lifeboat.repository.names import typed
 from lifeboat.services.web.facts import Seen
 from lifeboat.services.web.words import sentence, span
