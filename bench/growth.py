@@ -1,9 +1,9 @@
-"""How cost grows with files, snapshots and packs: time and memory over three decades of size, the slope, and whether it is worse than linear.
+"""How cost grows with files, documents, snapshots and packs: time and memory over decades of size, the slope, and whether it is worse than linear.
 
-``python bench/growth.py [--only files|snapshots|packs] [--size small|full] [--work FOLDER] [--pictures FOLDER]``: each command in a process of
-its own; results in ``bench/out/growth.json``. Ends with 3 when something grows worse than linear.
+``python bench/growth.py [--only files|documents|snapshots|packs] [--size small|full] [--work FOLDER] [--pictures FOLDER]``: each command in a
+process of its own; results in ``bench/out/growth.json``. Ends with 3 when something grows worse than linear.
 
-Limits: packs are simulated (names and true records in memory, no bytes) and only the planning of a prune is measured of them; files are local.
+Limits: snapshots and packs are made as ``grown.py`` says; the repository is a folder of this machine.
 """
 
 import argparse
@@ -12,7 +12,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from measure import Measured, measure
@@ -23,9 +22,12 @@ Curves = dict[str, list[tuple[int, Measured]]]
 ROOT = Path(__file__).parents[1]
 KINDS = {
     "files": {"small": (100, 1_000, 10_000), "full": (100, 1_000, 10_000, 100_000, 1_000_000)},
+    "documents": {"small": (1_000, 10_000, 100_000), "full": (1_000, 10_000, 100_000, 1_000_000)},
     "snapshots": {"small": (10, 100, 1_000), "full": (10, 100, 1_000, 10_000)},
     "packs": {"small": (1_000, 10_000, 100_000), "full": (1_000, 10_000, 100_000, 1_000_000)},
 }
+DOCUMENT_BYTES = 850
+"""About what one of the sample application takes."""
 PROGRAM = (sys.executable, "-m", "lifeboat")
 
 
@@ -52,37 +54,54 @@ def snapshots(work: Path, count: int) -> Iterator[tuple[str, Measured]]:
     place.uploads.mkdir()
     (place.uploads / "one.txt").write_text("one")
     place.run("init", "--yes")
-    measure([sys.executable, __file__, "--take", str(count)], place.environment)
-    commands = {
-        "snapshots": ("snapshots",),
-        "status": ("status",),
-        "timeline": ("timeline",),
-        "verify, structure": ("verify", "--level", "structure"),
-        "prune --dry-run": ("prune", "--dry-run"),
-        "restore --dry-run": ("restore", "files", "latest", "--to", str(work / "restored"), "--dry-run"),
-        "backup files": ("backup", "files"),
-    }
-    for name, words in commands.items():
-        yield name, place.run(*words)
+    place.grow("snapshots", count)
+    yield from place.day(work)
 
 
 def packs(work: Path, count: int) -> Iterator[tuple[str, Measured]]:
-    """Planning a prune, by the program that measures its memory."""
-    environment = {"PYTHONPATH": str(ROOT / "src")}
-    yield "plan a prune", measure([sys.executable, ROOT / "tests/operations/measure_prune.py", str(count)], environment)
+    """Of twenty chunks each, over thirteen months."""
+    place = Place(work)
+    place.uploads.mkdir()
+    (place.uploads / "one.txt").write_text("one")
+    place.run("init", "--yes")
+    place.grow("packs", count)
+    yield from place.day(work)
+
+
+def documents(work: Path, count: int) -> Iterator[tuple[str, Measured]]:
+    """Of the sample application, in one collection with three indexes; the server's time and memory are not counted."""
+    from pymongo import MongoClient
+    from tools import with_database
+    from turns import fill_database
+
+    from lifeboat.sources.mongodb.private_server import PrivateServer, ServerOptions, find_mongod
+
+    options = ServerOptions(cache_mib=1024, oplog_mib=1024)
+    with PrivateServer(find_mongod(os.environ.get("LIFEBOAT_MONGOD")), options, within=work) as server:
+        fill_database(with_database(server.uri, "shop"), count * DOCUMENT_BYTES)
+        with MongoClient(server.uri) as client:
+            held = client["shop"]["documents"].estimated_document_count()
+            place = Place(work, MONGODB_URI=with_database(server.uri, "shop"))
+            place.run("init", "--yes")
+            yield "backup db, first", place.run("backup", "db")
+            yield "backup db, unchanged", place.run("backup", "db")
+            yield "restore db", place.run("restore", "db", "latest", "--to", "shop_again", "--yes")
+            if (back := client["shop_again"]["documents"].estimated_document_count()) != held:
+                sys.exit(f"{back} documents of {held} came back")
+        yield "verify --level full", place.run("verify", "--level", "full")
 
 
 class Place:
     """A repository, its key, its memory and what it protects, below one folder."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, **more: str) -> None:
         from lifeboat.crypto.identity import Identity
 
         self.uploads = work / "uploads"
         self.environment = {
             "PYTHONPATH": str(ROOT / "src"),
             "LIFEBOAT_REPOSITORY": str(work / "repository"),
-            "UPLOADS_DIR": str(self.uploads),
+            **(more or {"UPLOADS_DIR": str(self.uploads)}),
             "XDG_STATE_HOME": str(work / "state"),
             "BACKUP_ENCRYPTION_KEY": Identity.generate().to_text().reveal(),
         }
@@ -91,50 +110,28 @@ class Place:
         """Findings and warnings are no failure here."""
         return measure([*PROGRAM, *words], self.environment, accepted=(0, 3))
 
+    def grow(self, what: str, count: int) -> None:
+        measure([sys.executable, Path(__file__).with_name("grown.py"), what, str(count)], self.environment)
 
-def take(count: int) -> None:
-    """Write so many snapshots by the product's own run, without waiting for the disk: nobody needs them after the machine dies."""
-    from lifeboat.app.build import build_repository
-    from lifeboat.app.read_settings import read_settings
-    from lifeboat.crypto.sealing import Kind
-    from lifeboat.foundation.clock import SystemClock
-    from lifeboat.repository.names import Class, Source
-    from lifeboat.repository.streams import StreamWriter, write_root
-    from lifeboat.repository.writing import Run, WriteLimits
-
-    os.fsync = lambda _: None
-    limits = WriteLimits(pack_bytes=100_000, in_flight_bytes=200_000, sealers=1, uploads=1)
-    repository = build_repository(read_settings(None, os.environ, Path.cwd()), SystemClock())
-    now = datetime.now(UTC)
-    writer = repository.writer(now)
-    for number in range(count):
-        finished = now - timedelta(hours=count - number)
-        with Run(
-            repository, writer, Source.FILES, now=now, clock=SystemClock(), class_=Class.SHORT, limits=limits
-        ) as run:
-            stream = StreamWriter(run, "one", Kind.CONTENT)
-            stream.extend([b"%d" % number * 100])
-            root = write_root(run, [stream.finish()], {"roots": []}, [])
-            run.commit(
-                root,
-                point=f"p{number}",
-                instant=finished,
-                one_instant=True,
-                complete=True,
-                purpose="backup",
-                keep=None,
-                total_bytes=500,
-                items=1,
-                software="bench",
-                now=lambda: now,
-            )
+    def day(self, work: Path) -> Iterator[tuple[str, Measured]]:
+        """What is done with a repository every day, and on the bad one."""
+        commands = {
+            "snapshots": ("snapshots",),
+            "status": ("status",),
+            "timeline": ("timeline",),
+            "verify, structure": ("verify", "--level", "structure"),
+            "prune --dry-run": ("prune", "--dry-run"),
+            "backup files": ("backup", "files"),
+            "restore files": ("restore", "files", "latest", "--to", str(work / "restored"), "--yes"),
+        }
+        for name, words in commands.items():
+            yield name, self.run(*words)
+        if (work / "restored/one.txt").read_text() != "one":
+            sys.exit("the file did not come back")
 
 
 def main() -> int:
     given = _arguments()
-    if given.take:
-        take(given.take)
-        return 0
     sys.path.insert(0, str(ROOT / "src"))
     given.work.mkdir(parents=True, exist_ok=True)
     out = Path(__file__).parent / "out"
@@ -184,7 +181,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--most", type=int, help="leave out larger sizes")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "lifeboat-growth")
     parser.add_argument("--pictures", type=Path)
-    parser.add_argument("--take", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
