@@ -26,6 +26,7 @@ from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.sizes import MIB
 from lifeboat.repository.catalog_format import Index, IndexedPack, seal_index, seal_record
 from lifeboat.repository.data_keys import DataKey, make_data_key
+from lifeboat.repository.effort import Effort
 from lifeboat.repository.errors import StoreClockMoved
 from lifeboat.repository.linking import write_link
 from lifeboat.repository.names import (
@@ -66,6 +67,7 @@ class WriteLimits:
     index_every_seconds: float = 20.0
     """A run that is cut off loses at most what was stored since its last index."""
     compression_level: int = DEFAULT_LEVEL
+    """The least: see ``effort.py``."""
 
 
 class Stored(NamedTuple):
@@ -117,6 +119,7 @@ class Run:
         self._clock = clock
         self._limits = limits or WriteLimits()
         self._on_stored = on_stored
+        self._effort = Effort(self._limits.compression_level)
         self._table = repository.chunks_to_count_on(writer.writer.hex(), self.generation, source, class_)
         self._lock = threading.Lock()
         self._fresh: set[bytes] = set()
@@ -254,7 +257,7 @@ class Run:
                     return Stored(name, len(plain), False)
                 self._fresh.add(name)
                 cipher = self._cipher or self._make_data_key()
-            packed = compress(plain, self._limits.compression_level)
+            packed = compress(plain, self._effort.level)
             compression = Compression.NONE if packed is None else Compression.ZSTD
             body = plain if packed is None else packed
             sealed = seal_chunk(cipher, kind, compression, name, len(plain), body)
@@ -296,8 +299,11 @@ class Run:
 
     def _upload(self, pack: _OpenPack) -> None:
         """Wait for a free upload and start it: this wait is what slows the readers down to the store's speed."""
-        self._upload_slots.acquire()
+        waited = not self._upload_slots.acquire(blocking=False)
+        if waited:
+            self._upload_slots.acquire()
         with self._lock:
+            self._effort.pack_is_full(waited)
             self._raise_failure(release=self._upload_slots)
             self._uploads = [upload for upload in self._uploads if not upload.done() or upload.exception()]
             self._uploads.append(self._uploaders.submit(self._store_pack, pack))

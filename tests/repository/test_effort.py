@@ -1,0 +1,84 @@
+"""Compression takes what time is spare while packs wait for the network, and nothing that anybody else needs."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from repository_kit import back_up, make, read_back
+
+from lifeboat.repository import effort
+from lifeboat.repository.effort import MOST_LEVEL, Effort, idle_and_all
+from lifeboat.repository.writing import WriteLimits
+
+TEXT = b"".join(
+    b"%d: case %d of the %dth, heard on day %d\n" % (n, n * 7919 % 9973, n % 31, n % 365) for n in range(90_000)
+)
+LIMITS = WriteLimits(pack_bytes=60_000, in_flight_bytes=40_000, sealers=2, uploads=1, index_every_packs=100)
+
+
+def ticks(*pairs: tuple[int, int]) -> Iterator[tuple[int, int] | None]:
+    idle = every = 0
+    yield idle, every
+    for more_idle, more in pairs:
+        idle, every = idle + more_idle, every + more
+        yield idle, every
+
+
+def levels(least: int, waits: list[bool], told: Iterator[tuple[int, int] | None]) -> list[int]:
+    one = Effort(least, lambda: next(told))
+    seen = []
+    for waited in waits:
+        one.pack_is_full(waited)
+        seen.append(one.level)
+    return seen
+
+
+def test_a_slow_network_and_an_idle_machine_raise_it_and_it_has_a_roof() -> None:
+    assert levels(3, [True] * 9, ticks(*[(90, 100)] * 9)) == [4, 5, 6, 7, 8, 9, 9, 9, 9]
+    assert MOST_LEVEL == 9
+
+
+def test_it_comes_down_when_uploads_are_free_or_the_machine_is_wanted() -> None:
+    assert levels(3, [True, True, False, False, False], ticks(*[(90, 100)] * 5)) == [4, 5, 4, 3, 3]
+    assert levels(3, [True, True, True], ticks((90, 100), (20, 100), (20, 100))) == [4, 3, 3]
+
+
+def test_a_level_that_was_asked_for_is_the_least_even_above_the_roof() -> None:
+    assert levels(12, [True, False], ticks((90, 100), (90, 100))) == [12, 12]
+    assert levels(1, [True, False, False], ticks(*[(90, 100)] * 3)) == [2, 1, 1]
+
+
+def test_where_nobody_tells_it_stays() -> None:
+    assert levels(3, [True, True], iter([None, None, None])) == [3, 3]
+
+
+def test_this_machine_tells_how_it_idles() -> None:
+    first = idle_and_all()
+    if first is None:
+        pytest.skip("no /proc/stat here")
+    time.sleep(0.05)
+    second = idle_and_all()
+    assert second is not None and second[1] >= first[1] and second[0] >= first[0]
+
+
+def test_over_a_slow_store_the_same_content_takes_fewer_bytes_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = iter(range(0, 10**6, 100))
+    monkeypatch.setattr(effort, "idle_and_all", lambda: (at := next(passed), at))
+    stored = {}
+    for name, seconds in (("fast", 0.0), ("slow", 0.03)):
+        repository, store, clock = make(tmp_path / name)
+        write = store.write
+
+        def slowly(name: str, content, _write=write, _seconds=seconds) -> None:  # type: ignore[no-untyped-def]
+            if "/pack/" in name:
+                time.sleep(_seconds)
+            _write(name, content)
+
+        monkeypatch.setattr(store, "write", slowly)
+        record = back_up(repository, clock, {"text": TEXT}, limits=LIMITS)
+        assert read_back(repository, record) == {"text": TEXT}
+        stored[name] = record.stored_bytes
+    assert stored["slow"] < stored["fast"] * 0.99
