@@ -169,6 +169,7 @@ def test_an_act_that_was_killed_has_begun_and_not_ended_and_the_chain_goes_on(sh
     assert shop.findings() == []
 
 
+@pytest.mark.long
 def test_many_commands_at_once_make_one_chain(shop: Shop) -> None:
     running = [shop.start("snapshots", "latest") for _ in range(8)]
     for one in running:
@@ -225,6 +226,7 @@ def test_the_journal_knows_the_runs_and_what_they_stored(shop: Shop) -> None:
     assert connection.execute("SELECT source, items FROM sizes").fetchall() == [("files", 2)]
 
 
+@pytest.mark.long
 def test_a_closing_line_for_log_collectors_and_none_unless_asked_for(shop: Shop) -> None:
     assert "run ended" not in shop.run("backup", "files").stderr
     ended = shop.run("backup", "files", "--json", LIFEBOAT_LOG="json")

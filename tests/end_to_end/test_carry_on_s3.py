@@ -24,7 +24,7 @@ ANY = Worth(smallest_pack_bytes=0, smallest_lot_bytes=0)
 NEXT = {"same": some_bytes(120_000, 1), "own": some_bytes(3_000, 2)}
 
 
-@pytest.mark.parametrize("versioning", [False, True])
+@pytest.mark.parametrize("versioning", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_month_turns_on_a_real_server(s3: RunningS3, tmp_path: Path, versioning: bool) -> None:
     bucket = f"carried-{versioning}".lower()
     s3.make_bucket(bucket, versioning=versioning)

@@ -77,6 +77,7 @@ def test_the_demo_brings_everything_back_and_leaves_nothing(place: Place) -> Non
     assert place.leftovers() == []
 
 
+@pytest.mark.long
 def test_the_demo_gives_programs_one_object_and_keeps_what_it_is_asked_to_keep(place: Place) -> None:
     kept = place.folder.parent / "look"
     code, out, err = place.run(LIFEBOAT, "demo", *SMALL, "--json", "--keep", str(kept))
@@ -96,6 +97,7 @@ def test_the_demo_gives_programs_one_object_and_keeps_what_it_is_asked_to_keep(p
     assert place.run(LIFEBOAT, "demo", *SMALL, "--keep", str(kept))[0] == 15
 
 
+@pytest.mark.long
 def test_the_demo_names_what_did_not_come_back(place: Place) -> None:
     code, out, _ = place.run(sys.executable, str(MEDDLED), "demo", *SMALL)
     assert code == 3

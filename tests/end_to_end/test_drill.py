@@ -113,6 +113,7 @@ def test_a_restore_slower_than_the_objective_is_a_problem(stored: Machine, tmp_p
     assert report["outcome"] == "failed"
 
 
+@pytest.mark.long
 def test_a_given_server_must_be_another_one_and_empty_and_is_empty_again(
     stored: Machine, staging: PrivateServer
 ) -> None:
@@ -163,6 +164,7 @@ def test_with_nothing_but_the_place_and_the_key(stored: Machine, tmp_path: Path)
     assert {one["source"] for one in report["snapshots"]} == {"mongodb", "files"}
 
 
+@pytest.mark.long
 def test_the_second_key_holder_alone(make_machine: Any, tmp_path: Path) -> None:
     second = Identity.generate()
     machine: Machine = make_machine(tmp_path / "app")
@@ -217,6 +219,7 @@ def wait_for(reached: Any, seconds: float = 60.0) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.long
 def test_of_a_standalone_the_newest_snapshot_is_drilled(make_machine: Any, tmp_path: Path) -> None:
     """It has no moments: what it has is a snapshot that is not one instant."""
     machine: Machine = make_machine(tmp_path / "app")

@@ -160,6 +160,7 @@ def test_a_thief_of_the_host_can_neither_read_nor_destroy(town: Town) -> None:
         assert denied(lambda name=name: thief.put_object(Bucket=BUCKET, Key=f"{PREFIX}/{name}", Body=b"forged")), name
 
 
+@pytest.mark.long
 def test_the_keeper_restores_proves_and_deletes_nothing(town: Town, tmp_path: Path) -> None:
     assert rights(town.keeper) == []
     town.keeper.run("verify", "--level", "full")
@@ -201,6 +202,7 @@ def test_the_host_archives_every_change_and_the_keeper_restores_any_moment(town:
     assert read_database(town.host.client, town.host.database, accounts=False) == before
 
 
+@pytest.mark.long
 def test_the_custodian_sees_every_snapshot_and_opens_none(town: Town, tmp_path: Path) -> None:
     assert rights(town.ci) == []
     assert {one["snapshot"] for one in town.host.snapshots()} <= {one["snapshot"] for one in town.ci.snapshots()}
@@ -224,6 +226,7 @@ def test_the_custodian_sees_every_snapshot_and_opens_none(town: Town, tmp_path: 
     assert denied(lambda: ours.put_object(Bucket=BUCKET, Key=f"{PREFIX}/catalog/x/2026-11/proof-x", Body=b"forged"))
 
 
+@pytest.mark.long
 def test_a_host_that_lost_its_memory_goes_on_and_one_that_lost_all_comes_back_by_a_file(town: Town) -> None:
     state = next(town.host.folder.glob(".local/state/lifeboat/*"))
     for file in state.iterdir():

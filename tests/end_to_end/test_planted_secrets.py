@@ -78,6 +78,7 @@ def planted(s3: RunningS3) -> list[str]:
     return [KEY, PASSWORD, quote_plus(PASSWORD), s3.secret_access_key]
 
 
+@pytest.mark.long
 def test_no_secret_leaves_by_any_door(machine: Machine, s3: RunningS3, server: PrivateServer, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     kept: dict[str, bytes] = {}

@@ -69,6 +69,7 @@ def test_a_restore_of_all_of_it_proves_it_and_a_part_does_not(machine: Machine, 
         machine.client.drop_database(name)
 
 
+@pytest.mark.long
 def test_a_flipped_bit_is_healed_by_the_next_backup(machine: Machine, tmp_path: Path) -> None:
     machine.run("verify", "--level", "full")
     for kind in ("files", "mongodb"):

@@ -49,7 +49,7 @@ class OnS3(Passing):
         return self.clock.now()
 
 
-@pytest.mark.parametrize("versioning", [False, True])
+@pytest.mark.parametrize("versioning", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_month_is_pruned_on_a_real_server(s3: RunningS3, tmp_path: Path, versioning: bool) -> None:
     bucket = f"pruned-{versioning}".lower()
     s3.make_bucket(bucket, versioning=versioning)

@@ -106,6 +106,7 @@ def blocks_of(text: str, letter: str) -> list[str]:
     return re.findall(r"^```\n(.*?)^```", chapter, re.M | re.S)
 
 
+@pytest.mark.long
 def test_the_commands_of_the_plan_bring_everything_back_on_a_machine_that_has_nothing_else(
     fresh: Machine, tmp_path: Path
 ) -> None:

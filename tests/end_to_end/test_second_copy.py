@@ -136,6 +136,7 @@ def _json(text: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_from_one_provider_to_another_with_keys_of_their_own_that_nobody_sees(
     tmp_path: Path, s3: RunningS3, aws: MotoAws
 ) -> None:

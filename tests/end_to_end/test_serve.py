@@ -113,6 +113,7 @@ def test_two_machines_of_one_name_do_the_work_once_and_the_second_takes_over(set
     assert len(taken) <= done().total() + 1, "there are backups that no slot asked for"
 
 
+@pytest.mark.long
 def test_a_guarded_writer_backs_up_and_leaves_the_rest_to_others(set_machine: Machine, tmp_path: Path) -> None:
     keeper = set_machine
     shutil.rmtree(keeper.repository)

@@ -138,6 +138,7 @@ def same_tree(one: Path, other: Any) -> bool:
     return done.returncode == 0 and done.stdout.strip() == ""
 
 
+@pytest.mark.long
 def test_who_changed_the_data_by_mistake_gets_it_beside_the_live_data(office: Machine) -> None:
     time.sleep(1.1)
     assert office.json("emergency", "--what", "data-wrong", "--print-only", code=3)["proposal"]["request"] is None
@@ -154,6 +155,7 @@ def test_who_changed_the_data_by_mistake_gets_it_beside_the_live_data(office: Ma
     assert office.json("emergency", "--print-only")["proposal"]["words"] == proposal["words"]
 
 
+@pytest.mark.long
 def test_files_that_somebody_encrypted_and_the_second_copy(office: Machine, tmp_path: Path) -> None:
     good = office.json("snapshots")["snapshots"]
     whole = next(one["snapshot"] for one in good if one["source"] == "files")
@@ -187,6 +189,7 @@ def test_control_c_at_the_key_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_one_lost_collection_comes_back_alone(office: Machine) -> None:
     lost = list(office.collections["clients"].find().sort("_id", 1))
     time.sleep(1.1)

@@ -130,6 +130,7 @@ def rescue(folder: Path, *words: str) -> None:
     assert imported.returncode != 0, "Lifeboat must not be within the script's reach"
 
 
+@pytest.mark.long
 def test_a_copy_of_the_repository_and_the_key_are_enough_for_the_files(survivor: Machine, tmp_path: Path) -> None:
     shutil.copytree(survivor.repository, tmp_path / "copy")
     rescue(tmp_path, "check", "copy")

@@ -179,6 +179,7 @@ def test_a_second_one_is_refused_by_its_process_number(host: Host) -> None:
     child.communicate(timeout=60)
 
 
+@pytest.mark.long
 def test_a_gap_is_told_by_mail_and_so_is_the_snapshot_that_failed(host: Host, client: Client, database: str) -> None:
     with mail_server() as mail:
         host.more = {
