@@ -18,7 +18,7 @@ from bare import BARE
 GUIDE = (Path(__file__).parents[2] / "docs/training.md").read_text()
 SMALL = ("--scale", "0.02")
 LONG = (1, 2, 4, 5, 7)
-"""The others are the short form: files, one collection, the key."""
+"""The others are the short form."""
 
 
 class Team:
