@@ -44,6 +44,7 @@ GOALS = (
     Goal("files", "unchanged", "restic", 2),
     Goal("files", "restore", "restic", 2),
     Goal("files", "verify all", "restic", 2),
+    Goal("files", "verify all, from the disk", "restic"),
     Goal("files", STORED, "restic", 1 / 1.02),
     Goal("files", MEMORY, below_bytes=300 * MB),
     Goal("million", "first backup", "restic", 2),
