@@ -19,6 +19,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "servers"))
 
 from mongo_tools import CannotBuild, MongoTools, NotToBeHad, find_or_build
+from once_more import pytest_runtest_protocol, tell_who_waited  # noqa: F401 -- the first is a hook
 
 _KEPT = {"LIFEBOAT_CHROMIUM", "LIFEBOAT_MONGOD", "LIFEBOAT_MONGO_TOOLS", "LIFEBOAT_TEST_CACHE"}
 _KEPT |= {"LIFEBOAT_FAULTS", "LIFEBOAT_FUZZ_INPUTS", "LIFEBOAT_MODEL_EXAMPLES"}  # how much the long forms try
@@ -124,6 +125,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end what was swept, and once each why tests were skipped: a skipped promise is not a kept one."""
     _tell_sweeps(terminalreporter)
     _tell_tries(terminalreporter)
+    tell_who_waited(terminalreporter)
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])
