@@ -270,6 +270,7 @@ def test_indexes_are_fetched_once_by_a_machine(
     copies = sorted((repository.state.directory / "indexes" / "2026-11").iterdir())
     stored = {one.name.rsplit("/", 1)[-1] for one in store.list_under("catalog/") if "/index-" in one.name}
     assert {one.name for one in copies} == stored
+    assert all(one.stat().st_mode & 0o077 == 0 for one in [*copies, copies[0].parent, copies[0].parent.parent])
 
 
 def test_a_spoilt_copy_is_fetched_again_and_one_without_an_original_means_nothing(

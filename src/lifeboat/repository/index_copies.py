@@ -49,10 +49,13 @@ class IndexCopies:
         with suppress(OSError):
             folder = self._folder / generation
             if not folder.is_dir():
-                folder.mkdir(mode=0o700, parents=True)
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                folder.mkdir(mode=0o700, exist_ok=True)
                 self._let_go()
             unfinished = folder / f".{os.urandom(6).hex()}"
-            unfinished.write_bytes(raw)
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(raw)
             unfinished.rename(folder / last)
             self._there.setdefault(generation, set()).add(last)
 
