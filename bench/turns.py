@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,13 +44,15 @@ def take_turns(
         afterwards: Checks what came of a turn; raises ``ToolFailed``.
     """
     rows = {tool.name: Row(tool.name, tool.missing) for tool in tools}
-    for repeat in range(repeats):
-        begin = repeat % len(tools)
-        for tool in (*tools[begin:], *tools[:begin]):
-            row = rows[tool.name]
-            if row.missing or row.failed:
-                continue
-            with tempfile.TemporaryDirectory(dir=work, prefix=tool.name.split()[0]) as folder:
+    with ExitStack() as folders:
+        for repeat in range(repeats):
+            begin = repeat % len(tools)
+            for tool in (*tools[begin:], *tools[:begin]):
+                row = rows[tool.name]
+                if row.missing or row.failed:
+                    continue
+                # All go at the end: for minutes after a mass of files was deleted, ext4 makes new ones slowly, and whoever comes next pays.
+                folder = folders.enter_context(tempfile.TemporaryDirectory(dir=work, prefix=tool.name.split()[0]))
                 place = place_of(Path(folder))
                 try:
                     _take_a_turn(
