@@ -1,5 +1,7 @@
 """Compression takes what time is spare while packs wait for the network, and nothing that anybody else needs."""
 
+import random
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ from repository_kit import back_up, make, read_back
 
 from lifeboat.repository import effort
 from lifeboat.repository.effort import MOST_LEVEL, Effort, idle_and_all
-from lifeboat.repository.writing import WriteLimits
+from lifeboat.repository.writing import Run, WriteLimits
 
 TEXT = b"".join(
     b"%d: case %d of the %dth, heard on day %d\n" % (n, n * 7919 % 9973, n % 31, n % 365) for n in range(90_000)
@@ -82,3 +84,36 @@ def test_over_a_slow_store_the_same_content_takes_fewer_bytes_and_comes_back(
         assert read_back(repository, record) == {"text": TEXT}
         stored[name] = record.stored_bytes
     assert stored["slow"] < stored["fast"] * 0.99
+
+
+def test_while_packs_wait_for_the_network_no_more_of_them_pile_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two on their way, one that waits, none behind it: whatever the number of threads that seal."""
+    repository, store, clock = make(tmp_path)
+    limits = WriteLimits(pack_bytes=50_000, in_flight_bytes=400_000, sealers=8, uploads=2, index_every_packs=100)
+    most, full = 0, 0
+    write, lock = store.write, threading.Lock()
+    upload = Run._upload
+
+    def begun(self, pack) -> None:  # type: ignore[no-untyped-def]
+        nonlocal most, full
+        with lock:
+            full += 1
+            most = max(most, full)
+        upload(self, pack)
+
+    def slowly(name: str, content) -> None:  # type: ignore[no-untyped-def]
+        nonlocal full
+        if "/pack/" in name:
+            time.sleep(0.02)
+            with lock:
+                full -= 1
+        write(name, content)
+
+    monkeypatch.setattr(Run, "_upload", begun)
+    monkeypatch.setattr(store, "write", slowly)
+    content = {"random": random.Random(5).randbytes(1_500_000)}
+    record = back_up(repository, clock, content, limits=limits)
+    assert len(record.packs) > 20 and most <= 3
+    assert read_back(repository, record) == content

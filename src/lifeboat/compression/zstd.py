@@ -12,6 +12,7 @@ from lifeboat.foundation.errors import RepositoryDamaged
 
 DEFAULT_LEVEL = 3
 SAMPLE_BYTES = 16 * 1024
+SAMPLES_LEVEL = 1
 SAMPLED_FROM_BYTES = 256 * 1024
 """Below this the chunk is its own sample: trying costs less than deciding."""
 WORTH_IT = 0.97
@@ -75,7 +76,7 @@ def decompress_bounded(packed: bytes, largest_bytes: int) -> bytes:
 def _samples_shrink(plain: bytes | memoryview) -> bool:
     """Whether any of three samples (front, middle, end) shrinks at the fastest level."""
     middle = len(plain) // 2
-    fastest = _compressor(1)
+    fastest = _compressor(SAMPLES_LEVEL)
     view = memoryview(plain)
     return any(
         len(fastest.compress(view[start : start + SAMPLE_BYTES])) <= SAMPLE_BYTES * WORTH_IT
@@ -84,10 +85,13 @@ def _samples_shrink(plain: bytes | memoryview) -> bool:
 
 
 def _compressor(level: int) -> zstandard.ZstdCompressor:
+    """This thread's, of the level; it keeps that of the samples and one more, since each has megabytes of its own."""
     made: dict[int, zstandard.ZstdCompressor] | None = getattr(_local, "compressors", None)
     if made is None:
         made = _local.compressors = {}
     if level not in made:
+        for other in [one for one in made if one != SAMPLES_LEVEL]:
+            del made[other]
         made[level] = zstandard.ZstdCompressor(level=level, write_content_size=True)
     return made[level]
 

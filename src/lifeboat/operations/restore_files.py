@@ -15,6 +15,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.erased import NOTHING_ERASED, Erased
 from lifeboat.operations.erasing.names import ErasedNames
 from lifeboat.operations.reports.restores import ErasureReplayed, PlanStep, RestoredPart
@@ -31,6 +32,9 @@ from lifeboat.sources.files.manifest import decode
 from lifeboat.sources.files.patterns import Patterns
 from lifeboat.sources.files.target import make_ready, remove_mark
 from lifeboat.sources.files.write import TreeWriter
+
+TOLD_AS_IT_COMES_BYTES = 64 * MIB
+"""A file of this size is minutes over a slow line; of smaller ones progress is told once each."""
 
 
 class NothingChosen(TargetRefused):
@@ -205,17 +209,24 @@ class TreeRestore:
                 missing = batch
                 if writer.something_there:
                     missing = [line for line in batch if not untouched(line[0]) and not writer.already_there(line[0])]
-                for entry, blocks in with_content(self._reader, missing):
+                for entry, content in with_content(self._reader, missing):
+                    is_large = entry.size >= TOLD_AS_IT_COMES_BYTES
+                    blocks = self._telling(content) if is_large else content
                     writer.put(entry, blocks)
                     if not entry.hard_link_to:
                         for _ in blocks:
                             pass  # what the writer left (a name it could not write) is passed over: the order is kept
-                    self._progress.advance(0, 1)
-                items += len(batch)
-                size += sum(entry.size for entry, _ in batch)
-                self._progress.advance(sum(entry.size for entry, _ in batch))
+                    self._progress.advance(0 if is_large else entry.size, 1)
+                of_batch, written = (sum(entry.size for entry, _ in lines) for lines in (batch, missing))
+                items, size = items + len(batch), size + of_batch
+                self._progress.advance(of_batch - written)
             writer.finish()
         return RestoredPart(str(root.path), str(where), items, size, "every chunk authenticated")
+
+    def _telling(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self._progress.advance(len(block))
+            yield block
 
     def _place(self, root: StoredRoot) -> Path:
         if self._target is None:

@@ -11,8 +11,8 @@ from lifeboat.repository.reading import SnapshotReader
 from lifeboat.sources.files.entry import Entry, Piece
 
 BATCH_ENTRIES = 8192
-BATCH_BYTES = 256 * MIB
-"""Content of one batch: read ahead ends at its end, so it is large against one round trip to a far store."""
+BATCH_BYTES = 2048 * MIB
+"""Content of one batch: reading ahead ends at its end, so it is large against what a far store gives in one way there and back."""
 KEPT_GROUPS = 6
 """Chunks of small files kept for the next ones: a group is not read again because a large file or a changed one lies between its files."""
 

@@ -40,9 +40,8 @@ from lifeboat.repository.statements import (
     standings,
 )
 from lifeboat.repository.writers import CatalogKey, Registration
-from lifeboat.storage.conformance.hooks import unwrapped
 from lifeboat.storage.errors import StorageDenied
-from lifeboat.storage.local import LocalStore
+from lifeboat.storage.far import is_far
 from lifeboat.storage.object_store import ObjectStore, StoredObject
 
 Opened = TypeVar("Opened")
@@ -80,7 +79,7 @@ class Catalog:
         far store for the same few objects again and again; not for whoever judges by a reading whether an object is there.
         """
         self._memory.remembers = True
-        if not isinstance(unwrapped(self.store), LocalStore):
+        if is_far(self.store):
             self._memory.copies = IndexCopies(self.state.directory / "indexes")
 
     @property

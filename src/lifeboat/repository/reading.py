@@ -39,6 +39,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import Row
 from lifeboat.repository.record import Record
 from lifeboat.storage.errors import ObjectArchived, ObjectMissing, ObjectTooShort, TierArchived
+from lifeboat.storage.far import is_far
 
 SPAN_BYTES = 8 * MIB
 """One read at most: large enough that 50 ms there and back cost little, small enough that several fit in memory."""
@@ -49,6 +50,8 @@ GAP_BYTES = 256 * KIB
 BEFORE_ROOT_BYTES = 256 * KIB
 AHEAD_BYTES = 48 * MIB
 READERS = 4
+FAR_READERS = 12
+"""While one of them waits for 50 ms, the others bring what two cores open in that time."""
 LIST_ROW_BYTES = 36
 
 
@@ -131,7 +134,7 @@ class SnapshotReader:
                 record.writer, record.generation, record.source, record.class_, first=frozenset(record.packs)
             )
         self.table = table
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="open")
+        self._pool = ThreadPoolExecutor(FAR_READERS if is_far(repository.store) else READERS, thread_name_prefix="open")
         self._root: dict[str, Any] | None = None
         self._named = frozenset(record.packs)
         self._before_root: tuple[str, int, bytes] | None = None

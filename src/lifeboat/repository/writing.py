@@ -122,6 +122,7 @@ class Run:
         self._effort = Effort(self._limits.compression_level)
         self._table = repository.chunks_to_count_on(writer.writer.hex(), self.generation, source, class_)
         self._lock = threading.Lock()
+        self._gate = threading.Lock()
         self._fresh: set[bytes] = set()
         self._needed: set[bytes] = set()
         self._open = {True: _OpenPack(), False: _OpenPack()}
@@ -286,16 +287,18 @@ class Run:
     def _append(self, kind: Kind, compression: Compression, name: bytes, plain_bytes: int, sealed: bytes) -> None:
         full: _OpenPack | None = None
         is_content = kind is Kind.CONTENT
-        with self._lock:
-            pack = self._open[is_content]
-            pack.chunks.append((name, kind, compression, plain_bytes))
-            pack.sealed.append(sealed)
-            pack.sealed_bytes += len(sealed)
-            self.new_bytes += plain_bytes
-            if pack.sealed_bytes >= self._limits.pack_bytes:
-                full, self._open[is_content] = pack, _OpenPack()
-        if full is not None:
-            self._upload(full)
+        # While a full pack waits for an upload nobody fills the next one: it would wait as well, and each is 24 MiB of memory.
+        with self._gate:
+            with self._lock:
+                pack = self._open[is_content]
+                pack.chunks.append((name, kind, compression, plain_bytes))
+                pack.sealed.append(sealed)
+                pack.sealed_bytes += len(sealed)
+                self.new_bytes += plain_bytes
+                if pack.sealed_bytes >= self._limits.pack_bytes:
+                    full, self._open[is_content] = pack, _OpenPack()
+            if full is not None:
+                self._upload(full)
 
     def _upload(self, pack: _OpenPack) -> None:
         """Wait for a free upload and start it: this wait is what slows the readers down to the store's speed."""
