@@ -6,8 +6,9 @@ What is remembered locally is a hint; it counts only while the record that it na
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from typing import TypeGuard
 
-from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.repository.names import Class, Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
@@ -47,8 +48,8 @@ def _look(repository: Repository, writer: WriterSecret, source: Source, now: dat
     known = hint.get("record") if (hint.get("writer"), hint.get("generation")) == (mine, generation) else None
     if any(stored.name == known for stored in of_month):
         return Class.SHORT
-    for record in _opened(repository, mine, of_month, source):
-        if record.class_ == Class.LONG:
+    for record in repository.records_among(mine, of_month):
+        if _is_backup_of(record, source) and record.class_ == Class.LONG:
             remember_long(repository, record)
             return Class.SHORT
     # From the oldest on, opened one by one: one of this source that is a day old is enough, and that is nearly always the first.
@@ -62,8 +63,12 @@ def _opened(repository: Repository, writer: str, listed: Iterable[StoredObject],
     """The backups of one source among them that open, read one by one."""
     for stored in listed:
         record = repository.record_at(writer, stored.name)
-        if isinstance(record, Record) and record.source == source and record.is_backup:
+        if _is_backup_of(record, source):
             yield record
+
+
+def _is_backup_of(record: Record | LifeboatError, source: Source) -> TypeGuard[Record]:
+    return isinstance(record, Record) and record.source == source and record.is_backup
 
 
 def _hint(source: Source) -> str:

@@ -105,6 +105,10 @@ class Catalog:
             )
         )
 
+    def records_among(self, writer: str, listed: list[StoredObject]) -> Iterator[Record | LifeboatError]:
+        """The records at these places of a writer whose catalog opens, read side by side; or why one does not open."""
+        yield from (one for _, one in self._opened(listed, partial(self._open_record, self.secrets[writer])))
+
     def unlinked_records(self, writer: str, linked: set[str]) -> list[Record]:
         """A writer's records whose object hash is not in ``linked``, oldest first."""
         listed = [one for one in self._listed(writer, "snapshot-") if stated_digest(one.name) not in linked]
