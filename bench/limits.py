@@ -13,7 +13,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,9 +22,14 @@ from turns import forget_files
 from lifeboat.chunking.cut import Cutter
 from lifeboat.compression.zstd import compress, decompress
 from lifeboat.crypto.sealing import Compression, Kind, chunk_id, open_chunk, seal_chunk
+from lifeboat.operations.file_groups import SMALL_FILE_BYTES
 
 AT_MOST_BYTES = 1_000_000_000
 PACK_BYTES = 24 * 1024 * 1024
+BATCH_BYTES = 32 * 1024 * 1024
+READ, CUT, NAME = "read from memory", "cut", "name (HMAC-SHA256)"
+COMPRESS, SEAL, HASH = "compress (zstd 3, where it pays)", "seal (AES-256-GCM)", "hash packs (SHA-256)"
+OPEN, UNPACK = "open (AES-256-GCM)", "unpack (zstd)"
 KEY = AESGCM(bytes(32))
 FEW = 2_000
 
@@ -38,88 +43,103 @@ def main() -> None:
     whole = sum(path.stat().st_size for path in every)
     # Of each kind of file as many as make the share that is looked at.
     chosen = every[:: max(1, round(whole / AT_MOST_BYTES))]
-    rows: list[tuple[str, float, float]] = []
+    costs = Costs()
+    size = stored = 0
+    for batch in _batches(chosen):
+        plain_bytes, stored_bytes = _work_on(batch, costs)
+        size, stored = size + plain_bytes, stored + stored_bytes
+    with tempfile.TemporaryDirectory(dir=given.work) as folder:
+        disk = _disk(Path(folder), stored)
+        files_a_second = _create(Path(folder))
+    _tell(costs, size, stored, whole, disk, files_a_second)
 
-    def stage(name: str, work: Callable[[], Sequence[bytes] | None], size: int) -> Sequence[bytes]:
+
+class Costs:
+    """Processor seconds and bytes of each stage, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.bytes: dict[str, int] = {}
+
+    def take(self, name: str, work: Callable[[], list[bytes]], size: int) -> list[bytes]:
         began = time.process_time()
         made = work()
-        rows.append((name, time.process_time() - began, size))
-        return made or ()
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.process_time() - began
+        self.bytes[name] = self.bytes.get(name, 0) + size
+        return made
 
-    size = sum(path.stat().st_size for path in chosen)
-    contents = stage("read from memory", lambda: [path.read_bytes() for path in chosen], size)
-    plain = stage("cut", lambda: _cut(contents), size)
-    names = stage("name (HMAC-SHA256)", lambda: [chunk_id(bytes(32), Kind.CONTENT, one) for one in plain], size)
-    packed = [b""] * len(plain)
 
-    def pack() -> None:
-        for number, one in enumerate(plain):
-            packed[number] = compress(one) or b""
+def _batches(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Small enough that the same memory serves all of them, as in a run: new pages cost more than most stages."""
+    batch: list[Path] = []
+    size = 0
+    for path in paths:
+        batch.append(path)
+        size += path.stat().st_size
+        if size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
-    stage("compress (zstd 3, where it pays)", pack, size)
+
+def _work_on(batch: list[Path], costs: Costs) -> tuple[int, int]:
+    """All stages over some files; returns their bytes, plain and stored."""
+    size = sum(path.stat().st_size for path in batch)
+    contents = costs.take(READ, lambda: [path.read_bytes() for path in batch], size)
+    plain = costs.take(CUT, lambda: _cut(contents), size)
+    names = costs.take(NAME, lambda: [chunk_id(bytes(32), Kind.CONTENT, one) for one in plain], size)
+    packed = costs.take(COMPRESS, lambda: [compress(one) or b"" for one in plain], size)
     bodies = [small or one for small, one in zip(packed, plain, strict=True)]
     kinds = [Compression.ZSTD if small else Compression.NONE for small in packed]
     stored = sum(map(len, bodies))
-
-    def seal() -> list[bytes]:
-        return [
-            seal_chunk(KEY, Kind.CONTENT, kind, name, len(one), body)
-            for kind, name, one, body in zip(kinds, names, plain, bodies, strict=True)
-        ]
-
-    sealed = stage("seal (AES-256-GCM)", seal, stored)
-    stage("hash packs (SHA-256)", lambda: [hashlib.sha256(one).digest() for one in sealed], stored)
-
-    def open_all() -> list[bytes]:
-        return [
-            open_chunk(KEY, Kind.CONTENT, kind, name, len(one), body)
-            for kind, name, one, body in zip(kinds, names, plain, sealed, strict=True)
-        ]
-
-    opened = stage("open (AES-256-GCM)", open_all, stored)
-
-    def unpack() -> None:
-        for small, one in zip(packed, plain, strict=True):
-            if small:
-                decompress(small, len(one))
-
-    stage("unpack (zstd)", unpack, size)
-    del opened
-    with tempfile.TemporaryDirectory(dir=given.work) as folder:
-        disk = _disk(Path(folder), sealed, stored)
-        files_a_second = _create(Path(folder))
-    _tell(rows, size, stored, whole, disk, files_a_second)
+    chunks = list(zip(kinds, names, plain, bodies, strict=True))
+    sealed = costs.take(
+        SEAL,
+        lambda: [seal_chunk(KEY, Kind.CONTENT, kind, name, len(one), body) for kind, name, one, body in chunks],
+        stored,
+    )
+    costs.take(HASH, lambda: [hashlib.sha256(one).digest() for one in sealed], stored)
+    closed = list(zip(kinds, names, plain, sealed, strict=True))
+    costs.take(
+        OPEN,
+        lambda: [open_chunk(KEY, Kind.CONTENT, kind, name, len(one), body) for kind, name, one, body in closed],
+        stored,
+    )
+    costs.take(
+        UNPACK, lambda: [decompress(small, len(one)) for small, one in zip(packed, plain, strict=True) if small], size
+    )
+    return size, stored
 
 
 def _cut(contents: Sequence[bytes]) -> list[bytes]:
-    cutter, found = Cutter(7), []
-    for content in contents:
+    """Small files share chunks, as they do in a run; a chunk of a large one is a copy here, and a view there."""
+    cutter = Cutter(7)
+    small = b"".join(one for one in contents if len(one) < SMALL_FILE_BYTES)
+    found: list[bytes] = []
+    for content in (small, *(one for one in contents if len(one) >= SMALL_FILE_BYTES)):
         found += [bytes(one) for one in cutter.feed(content)]
         found += [bytes(one) for one in cutter.finish()]
     return found
 
 
-def _disk(folder: Path, sealed: Sequence[bytes], stored: int) -> tuple[float, float]:
+def _disk(folder: Path, stored: int) -> tuple[float, float]:
     """Bytes a second, written in files of a pack's size and synced, and read with nothing in memory."""
-    began, file, held = time.monotonic(), None, 0
-    for body in sealed:
-        if file is None or held > PACK_BYTES:
-            if file is not None:
-                os.fsync(file)
-                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-                os.close(file)
-            file, held = os.open(folder / f"{time.monotonic_ns()}", os.O_WRONLY | os.O_CREAT), 0
+    body = os.urandom(PACK_BYTES)
+    count = max(1, stored // PACK_BYTES)
+    began = time.monotonic()
+    for number in range(count):
+        file = os.open(folder / str(number), os.O_WRONLY | os.O_CREAT)
         os.write(file, body)
-        held += len(body)
-    if file is not None:
         os.fsync(file)
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
         os.close(file)
     written = time.monotonic() - began
     forget_files()
     began = time.monotonic()
     for path in folder.iterdir():
         path.read_bytes()
-    return stored / written, stored / (time.monotonic() - began)
+    return count * PACK_BYTES / written, count * PACK_BYTES / (time.monotonic() - began)
 
 
 def _create(folder: Path) -> float:
@@ -140,22 +160,15 @@ def _create(folder: Path) -> float:
     return FEW / seconds
 
 
-def _tell(
-    rows: list[tuple[str, float, float]],
-    size: int,
-    stored: int,
-    whole: int,
-    disk: tuple[float, float],
-    files_a_second: float,
-) -> None:
+def _tell(costs: Costs, size: int, stored: int, whole: int, disk: tuple[float, float], files_a_second: float) -> None:
     cores, hertz = os.cpu_count() or 1, _hertz()
-    cost = {name: seconds for name, seconds, _ in rows}
     print(
         f"{whole / 1e6:,.0f} MB of files, {size / 1e6:,.0f} MB of them looked at; {cores} cores of {hertz / 1e9:.1f} GHz\n"
     )
     print("| stage | bytes it works on | MB/s of one core | cycles a byte |")
     print("| --- | --- | --- | --- |")
-    for name, seconds, of in rows:
+    for name, seconds in costs.seconds.items():
+        of = costs.bytes[name]
         print(f"| {name} | {of / 1e6:,.0f} MB | {of / seconds / 1e6:,.0f} | {seconds * hertz / of:.1f} |")
     print(
         f"\ndisk: {disk[0] / 1e6:,.0f} MB/s written and synced, {disk[1] / 1e6:,.0f} MB/s read; {files_a_second:,.0f} small files a second\n"
@@ -163,15 +176,12 @@ def _tell(
     print("| whole | least processor time | on these cores | least time of the disk |")
     print("| --- | --- | --- | --- |")
     scale, on_disk = whole / size, stored * whole / size
-    backup = [name for name in cost if not name.startswith(("open", "unpack"))]
-    named = "name (HMAC-SHA256)"
-    restore = ["open (AES-256-GCM)", "unpack (zstd)", named]
     for what, stages, seconds in (
-        ("first backup", backup, on_disk / disk[0]),
-        ("restore", restore, max(on_disk / disk[1], whole / disk[0])),
-        ("verify all", [*restore, "hash packs (SHA-256)"], on_disk / disk[1]),
+        ("first backup", (READ, CUT, NAME, COMPRESS, SEAL, HASH), on_disk / disk[0]),
+        ("restore", (OPEN, UNPACK, NAME), max(on_disk / disk[1], whole / disk[0])),
+        ("verify all", (HASH, OPEN, UNPACK, NAME), on_disk / disk[1]),
     ):
-        least = sum(cost[name] for name in stages) * scale
+        least = sum(costs.seconds[name] for name in stages) * scale
         print(f"| {what} | {least:.1f} s | {least / cores:.1f} s | {seconds:.1f} s |")
 
 

@@ -6,6 +6,7 @@ a place whose cap is never reached: else it would push out documents of its own 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ from lifeboat.sources.mongodb.oplog.fold import Write, Writes, windows
 from lifeboat.sources.mongodb.oplog.statements import delete_statement, statements_apart, update_statement
 from lifeboat.sources.mongodb.target_server import MAJORITY, TargetServer
 
+LANES = 2
+"""Connections that write a window side by side: a server carries out what comes over one of them one after another, on one core."""
+SHARED_FROM_STATEMENTS = 2_000
 ID_ALTERED = 66
 """The document that is there has an ``_id`` that is equal to the server and written differently, as ``a`` and ``A`` under a collation."""
 
@@ -111,22 +115,45 @@ def _delete(server: TargetServer, place: Place, keys: list[Element]) -> None:
 
 
 def _update(server: TargetServer, place: Place, waiting: list[tuple[Element, Write, bytes]]) -> None:
-    while waiting:
-        batch = next(batches_of(b"".join(statement for _, _, statement in waiting)))
-        sent = sum(1 for run in batch for _ in spans_of(run))
-        answer = server.repeat(lambda batch=batch: _send(server, place, "update", "updates", batch))  # type: ignore[misc]
-        server.progressed()
-        errors = answer.get("writeErrors") or []
-        for error in errors:
-            key, write, statement = waiting[int(error["index"])]
-            if error.get("code") != ID_ALTERED or write.whole is None:
-                raise not_taken(f"{place.database}.{place.name}", "a change", error)
-            _delete(server, place, [key])
-            again = server.repeat(lambda one=statement: _send(server, place, "update", "updates", [one]))  # type: ignore[misc]
-            for trouble in again.get("writeErrors") or []:
-                raise not_taken(f"{place.database}.{place.name}", "a change", trouble)
-        # In order, nothing behind the first error was carried out.
-        waiting = waiting[int(errors[-1]["index"]) + 1 if place.in_order and errors else sent :]
+    if place.in_order or len(waiting) < SHARED_FROM_STATEMENTS:
+        _update_one_by_one(server, place, waiting)
+        return
+    # Each document has one write in a window, so they may come in any order, and beside each other.
+    share = -(-len(waiting) // LANES)
+    parts = [waiting[begin : begin + share] for begin in range(0, len(waiting), share)]
+    with ThreadPoolExecutor(LANES, thread_name_prefix="replay") as pool:
+        for lane in [pool.submit(_update_one_by_one, server, place, part) for part in parts]:
+            lane.result()
+
+
+def _update_one_by_one(server: TargetServer, place: Place, waiting: list[tuple[Element, Write, bytes]]) -> None:
+    at = 0
+    while at < len(waiting):
+        for batch in batches_of(b"".join(statement for _, _, statement in waiting[at:])):
+            sent = sum(1 for run in batch for _ in spans_of(run))
+            answer = server.repeat(lambda batch=batch: _send(server, place, "update", "updates", batch))  # type: ignore[misc]
+            server.progressed()
+            errors = answer.get("writeErrors") or []
+            for error in errors:
+                _update_altered(server, place, waiting[at + int(error["index"])], error)
+            if place.in_order and errors:
+                # Nothing behind the first error was carried out.
+                at += int(errors[-1]["index"]) + 1
+                break
+            at += sent
+
+
+def _update_altered(
+    server: TargetServer, place: Place, one: tuple[Element, Write, bytes], error: Mapping[str, Any]
+) -> None:
+    """Write a document in place of one whose ``_id`` is equal to the server and written differently; raises other errors."""
+    key, write, statement = one
+    if error.get("code") != ID_ALTERED or write.whole is None:
+        raise not_taken(f"{place.database}.{place.name}", "a change", error)
+    _delete(server, place, [key])
+    again = server.repeat(lambda: _send(server, place, "update", "updates", [statement]))
+    for trouble in again.get("writeErrors") or []:
+        raise not_taken(f"{place.database}.{place.name}", "a change", trouble)
 
 
 def _update_large(server: TargetServer, place: Place, key: Element, write: Write) -> None:
