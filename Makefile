@@ -14,7 +14,7 @@ PYTEST ?= $(BIN)/pytest -v --color=no --durations=120 -n $(WORKERS) --dist loadf
 WANTS_MONGOD = [ "$$(uname -sm)" = "Linux x86_64" ] && [ -z "$$LIFEBOAT_MONGOD" ] && ! command -v mongod >/dev/null
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input
 
-.PHONY: install demo test lint test-servers pytest test-long test-trust audit sbom wheel bench screenshots lock clean help
+.PHONY: install demo test lint test-servers pytest test-long test-trust audit sbom wheel bench growth screenshots lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make audit     known holes in what it is made of (docs/dependencies.md)"
 	@echo "make sbom      the list of it, dist/lifeboat.cdx.json; make wheel: dist/lifeboat-...whl, the same bytes every time"
 	@echo "make bench     measure against restic, kopia, rustic, borg, mongodump, PBM, in bench/out/table.md (about two hours)"
+	@echo "make growth    how cost grows with files, documents, snapshots and packs, drawn into docs/growth (an hour, 30 GB)"
 	@echo "make screenshots  the pictures of docs/screenshots (needs Chromium)"
 	@echo "make lock      pin the dependencies anew (needs uv)"
 	@echo "make clean     remove $(VENV) and caches; test servers stay (see tests/servers/README.md)"
@@ -85,6 +86,9 @@ test-trust: install test-servers
 
 bench: install
 	$(BIN)/python bench/run.py
+
+growth: install
+	$(BIN)/python bench/growth.py --size full --pictures docs/growth
 
 screenshots: install
 	PYTHONPATH=tests/web $(BIN)/python -W ignore tests/web/screenshots.py
