@@ -16,6 +16,7 @@ from lifeboat.crypto.sealing import Kind
 from lifeboat.operations.reports.restores import RestoreRequest
 from lifeboat.repository import reading
 from lifeboat.repository.errors import ChunkMissing
+from lifeboat.repository.index_copies import IndexCopies
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.storage.memory import MemoryStore
@@ -304,6 +305,8 @@ def test_copies_of_months_long_gone_are_let_go_and_a_full_disk_stops_nothing(
         again = reopen(store, tmp_path, repository.identity)
         again.remember_what_is_read()
         back_up(again, clock, {**CONTENT, "new": some_bytes(3_000, days + 7)})
+    assert [one.name for one in sorted(folder.iterdir())] == ["2026-12", "2027-01"]
+    IndexCopies(folder).keep(f"catalog/{'a' * 32}/2026-11/index-{'b' * 64}", b"of a month long gone")
     assert [one.name for one in sorted(folder.iterdir())] == ["2026-12", "2027-01"]
     shutil.rmtree(folder)
     folder.write_text("not a folder")

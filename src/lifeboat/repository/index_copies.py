@@ -50,6 +50,9 @@ class IndexCopies:
             folder = self._folder / generation
             if not folder.is_dir():
                 self._folder.mkdir(mode=0o700, exist_ok=True)
+                newest = sorted(one.name for one in self._folder.iterdir())[-GENERATIONS:]
+                if len(newest) == GENERATIONS and generation < newest[0]:
+                    return  # of a month long gone, as for a restore: asked for once
                 folder.mkdir(mode=0o700, exist_ok=True)
                 self._let_go()
             unfinished = folder / f".{os.urandom(6).hex()}"
