@@ -1,5 +1,6 @@
 """A far store is asked little: what lies side by side comes in one read, whatever order it is wanted in, and nothing wrong comes out of it."""
 
+import os
 import random
 import shutil
 from collections import Counter
@@ -13,7 +14,9 @@ from repository_kit import CONTENT, SMALL, HandClock, back_up, make, reopen, som
 from lifeboat.app.lifeboat import Lifeboat
 from lifeboat.app.read_settings import read_settings
 from lifeboat.crypto.sealing import Kind
+from lifeboat.foundation.progress import Silent
 from lifeboat.operations.reports.restores import RestoreRequest
+from lifeboat.operations.verify.run import verify
 from lifeboat.repository import reading
 from lifeboat.repository.errors import ChunkMissing
 from lifeboat.repository.index_copies import IndexCopies
@@ -292,6 +295,28 @@ def test_a_spoilt_copy_is_fetched_again_and_one_without_an_original_means_nothin
     again.remember_what_is_read()
     record = back_up(again, clock, CONTENT)
     assert record.new_bytes > 150_000, "all of it was stored again"
+
+
+def test_a_damaged_index_is_stored_again_within_a_day_and_right_after_a_verification(
+    scene: tuple[Repository, MemoryStore, HandClock], tmp_path: Path
+) -> None:
+    repository, store, clock = scene
+    for number in range(2):
+        a_backup_later(store, tmp_path, repository, clock, number) if number else back_up(repository, clock, CONTENT)
+    folder = repository.state.directory / "indexes"
+    for why in ("age", "verify"):
+        name = next(one.name for one in store.list_under("catalog/") if "/index-" in one.name)
+        store.damage(name, store.read(name)[:-1] + b"?")
+        if why == "age":
+            for copy in (folder / "2026-11").iterdir():
+                os.utime(copy, (1.0, 1.0))
+        else:
+            verify(repository, "structure", objectives={}, sample_percent=5, clock=clock, progress=Silent())
+            assert not folder.exists()
+        again = reopen(store, tmp_path, repository.identity)
+        again.remember_what_is_read()
+        assert back_up(again, clock, CONTENT).new_bytes > 0, why
+        store.delete(name)
 
 
 def test_copies_of_months_long_gone_are_let_go_and_a_full_disk_stops_nothing(

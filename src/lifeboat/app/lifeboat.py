@@ -64,9 +64,8 @@ if TYPE_CHECKING:
 
 PLAN_MEMORY = "recovery-plan.json"
 """In the state folder, once a recovery plan was written on this machine (``plan_memory``)."""
-
-
 PLANNED_SECONDS = 60
+"""A plan older than this is no help to the restore: somebody has thought about it."""
 
 
 class Lifeboat:

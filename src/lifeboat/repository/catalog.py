@@ -80,7 +80,7 @@ class Catalog:
         """
         self._memory.remembers = True
         if is_far(self.store):
-            self._memory.copies = IndexCopies(self.state.directory / "indexes")
+            self._memory.copies = self.index_copies()
 
     @property
     def id(self) -> bytes:
@@ -104,6 +104,10 @@ class Catalog:
                 self._memory.read(self.store, name), partial(self._open_record, self.secrets[writer])
             )
         )
+
+    def index_copies(self) -> IndexCopies:
+        """What this machine keeps of this month's indexes."""
+        return IndexCopies(self.state.directory / "indexes")
 
     def records_among(self, writer: str, listed: list[StoredObject]) -> Iterator[Record | LifeboatError]:
         """The records at these places of a writer whose catalog opens, read side by side; or why one does not open."""

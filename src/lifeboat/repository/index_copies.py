@@ -2,6 +2,8 @@
 
 Invariant: a copy is the stored object's bytes, sealed as they are, and counts only where its hash is the one in its name. Which indexes there
 are says the store's listing alone. All of it can be lost.
+
+A backup that reads a damaged index stores its chunks again: so a copy counts for a day only, and ``verify`` has the next backup read them all anew.
 """
 
 import os
@@ -9,8 +11,10 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from lifeboat.foundation.clock import SystemClock
 from lifeboat.repository.names import digest, stated_digest
 
+COUNTS_SECONDS = 86_400
 GENERATIONS = 2
 """The newest are kept: this month's, and the last one's for a while."""
 
@@ -26,7 +30,9 @@ class IndexCopies:
         generation, last = _parts(name)
         if generation not in self._there:
             with suppress(OSError):
-                self._there[generation] = set(os.listdir(self._folder / generation))
+                since = SystemClock().now().timestamp() - COUNTS_SECONDS  # files are dated by the same clock
+                with os.scandir(self._folder / generation) as found:
+                    self._there[generation] = {one.name for one in found if one.stat().st_mtime >= since}
         return last in self._there.get(generation, ())
 
     def read(self, name: str) -> bytes | None:
@@ -61,6 +67,11 @@ class IndexCopies:
                 file.write(raw)
             unfinished.rename(folder / last)
             self._there.setdefault(generation, set()).add(last)
+
+    def forget(self) -> None:
+        """Have all of them read from the store again."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._there.clear()
 
     def _let_go(self) -> None:
         for old in sorted(one.name for one in self._folder.iterdir())[:-GENERATIONS]:

@@ -68,6 +68,7 @@ def verify(
         records = repository.snapshots()
         findings = _check_ages_here(repository, records, objectives, now)
         return VerifyReport(level, len(records), 0, 0, 0, clock.monotonic() - began, tuple(findings))
+    repository.index_copies().forget()
     found = check_structure(repository, progress)
     check_carried(repository, found)
     check_archive(repository, found, rules or Rules(), progress)
