@@ -305,8 +305,9 @@ def test_a_damaged_index_is_stored_again_within_a_day_and_right_after_a_verifica
         a_backup_later(store, tmp_path, repository, clock, number) if number else back_up(repository, clock, CONTENT)
     folder = repository.state.directory / "indexes"
     for why in ("age", "verify"):
-        name = next(one.name for one in store.list_under("catalog/") if "/index-" in one.name)
-        store.damage(name, store.read(name)[:-1] + b"?")
+        damaged = [one.name for one in store.list_under("catalog/") if "/index-" in one.name]
+        for name in damaged:
+            store.damage(name, store.read(name)[:-1] + b"?")
         if why == "age":
             for copy in (folder / "2026-11").iterdir():
                 os.utime(copy, (1.0, 1.0))
@@ -315,8 +316,9 @@ def test_a_damaged_index_is_stored_again_within_a_day_and_right_after_a_verifica
             assert not folder.exists()
         again = reopen(store, tmp_path, repository.identity)
         again.remember_what_is_read()
-        assert back_up(again, clock, CONTENT).new_bytes > 0, why
-        store.delete(name)
+        assert back_up(again, clock, CONTENT).new_bytes > 150_000, why
+        for name in damaged:
+            store.delete(name)
 
 
 def test_copies_of_months_long_gone_are_let_go_and_a_full_disk_stops_nothing(
