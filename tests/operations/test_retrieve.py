@@ -259,6 +259,7 @@ def test_damage_among_archived_packs_is_still_seen(vault: Vault) -> None:
     """The checker itself, on something broken: one pack gone, one cut, one in the standard class with a flipped bit."""
     vault.take({"one": some_bytes(60_000, 1)})
     packs = sorted(vault.names("/pack/"))
+    (record,) = vault.names("/snapshot-")
     vault.store.freeze("/pack/")
     flipped = bytearray(vault.store._objects[packs[2]][0])
     flipped[-1] ^= 1
@@ -267,6 +268,7 @@ def test_damage_among_archived_packs_is_still_seen(vault: Vault) -> None:
     vault.store.delete(packs[0])
     vault.store.damage(packs[1], vault.store._objects[packs[1]][0][:-1])
     found = {one.subject: one.code for one in vault.problems("full")}
+    found.pop(record, None)  # told as well where the flipped bit is in what lists its content, which is chance
     assert found == {packs[0]: "pack-missing", packs[1]: "pack-cut", packs[2]: "pack-damaged"}
 
 
