@@ -19,6 +19,7 @@ from lifeboat.operations.drill.scenario import Scenario
 from lifeboat.operations.erasing.request import ErasureRequest, by_value
 from lifeboat.operations.reports.documents import DocumentsRequest
 from lifeboat.operations.reports.restores import RestoreRequest
+from lifeboat.operations.shards import Shard, Sharing
 from lifeboat.operations.stream.report import StreamStatus
 from lifeboat.operations.undelete.run import UndeleteReport
 
@@ -31,6 +32,7 @@ SCRATCH = "LIFEBOAT_TEST_SCRATCH"
 EXPORT = "LIFEBOAT_TEST_EXPORT"
 MOMENT = "LIFEBOAT_TEST_MOMENT"
 FILE = "LIFEBOAT_TEST_FILE"
+SHARD = "LIFEBOAT_TEST_SHARD"
 """Variables of the killed process by which a test hands something over."""
 
 
@@ -69,6 +71,23 @@ def _drill(lifeboat: Lifeboat) -> object:
     return lifeboat.drilling().run(request)
 
 
+def sharing(number: int) -> Sharing:
+    """One of two processes; the second one gathers, and waits for nobody."""
+    return Sharing(Shard(number, 2, "a run"), wait_seconds=0)
+
+
+def _share_backup(lifeboat: Lifeboat) -> object:
+    return lifeboat.backup_shared(sharing(int(os.environ[SHARD])))
+
+
+def restore_share(lifeboat: Lifeboat, number: int, to: str) -> object:
+    return lifeboat.restore_shared(RestoreRequest(source="files", snapshot="latest", to=to), sharing(number))
+
+
+def _share_restore(lifeboat: Lifeboat) -> object:
+    return restore_share(lifeboat, int(os.environ[SHARD]), os.environ[SCRATCH])
+
+
 def _add_writer(lifeboat: Lifeboat) -> object:
     return lifeboat.add_writer("shop-2", Path(os.environ[FILE]), again=False, new=False)
 
@@ -88,6 +107,8 @@ ACTIONS: dict[str, Action] = {
     "restore db": _restore("db"),
     "restore files": _restore("files"),
     "restore documents": _put_back_cases,
+    "backup shard": _share_backup,
+    "restore shard": _share_restore,
     "restore moment": _restore_moment,
     "undo": lambda lifeboat: lifeboat.undo_restore(),
     "verify": lambda lifeboat: lifeboat.verify("full"),
