@@ -52,6 +52,10 @@ def _restore_moment(lifeboat: Lifeboat) -> object:
     return lifeboat.restore(RestoreRequest(source="db", at=os.environ[MOMENT], over_live=True))
 
 
+def restore_beside(lifeboat: Lifeboat, to: str) -> object:
+    return lifeboat.restore(RestoreRequest(source="files", snapshot="latest", to=to))
+
+
 def _put_back_cases(lifeboat: Lifeboat) -> object:
     with lifeboat.single_documents(DocumentsRequest("office.cases", "{}", over_live=True)) as found:
         return found.put_back()
@@ -106,6 +110,7 @@ ACTIONS: dict[str, Action] = {
     "backup": lambda lifeboat: lifeboat.backup("all"),
     "restore db": _restore("db"),
     "restore files": _restore("files"),
+    "restore to a new place": lambda lifeboat: restore_beside(lifeboat, os.environ[SCRATCH]),
     "restore documents": _put_back_cases,
     "backup shard": _share_backup,
     "restore shard": _share_restore,

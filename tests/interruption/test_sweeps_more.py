@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kill_actions import DUMP, EXPORT, MOMENT, SAFE, SCRATCH, SHREDDED, erase_case_seven, stream_once
+from kill_actions import DUMP, EXPORT, MOMENT, SAFE, SCRATCH, SHREDDED, erase_case_seven, restore_beside, stream_once
 from kill_points import Doing
 from office import Contents, Office, tree_differences
 from sweep import sweep, told
@@ -26,6 +26,7 @@ from lifeboat.retention.periods import end_of, generation_of
 from lifeboat.sources.mongodb.oplog.read import majority_point
 
 Record = Callable[[str, object], None]
+ROOT_ALONE = ".d..t...... ./\n"
 TOML_REPLICA = '[[replica]]\nname = "second"\nlocation = "second"\n'
 
 
@@ -124,6 +125,36 @@ def test_a_restore_of_a_moment_killed_anywhere_leaves_each_collection_old_or_new
         killed = doing(office, "restore moment", tmp_path, **{MOMENT: moment})
         sweep(killed, begin, look, told=sweeps, at_most=at_most)
     really_swept(sweeps[0], "store write", "server insert", "server renameCollection", "file rename")
+
+
+def test_a_restore_to_a_new_place_killed_anywhere_has_whole_files_only_and_goes_on(
+    office: Office, at_most: int | None, tmp_path: Path, record_property: Record
+) -> None:
+    target = tmp_path / "new place"
+    office.fill_uploads(1)
+    office.lifeboat().initialise(guarded=False, new_key=None)
+    office.lifeboat().backup("files")
+    office.keep("stored", target)
+
+    def begin() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        office.bring_back("stored")
+
+    def look(moment: str) -> None:
+        for path in target.rglob("*"):
+            if path.is_file() and not path.name.startswith(".lifeboat-"):
+                assert path.read_bytes() == (office.uploads / path.relative_to(target)).read_bytes(), (path, moment)
+        if target.exists() and not (target / ".lifeboat-restoring").exists() and os.listdir(target):
+            # Killed after it said that it is finished: whole but for the root's own time.
+            assert tree_differences(office.uploads, target) in ("", ROOT_ALONE), moment
+            return
+        restore_beside(office.lifeboat(), str(target))
+        assert tree_differences(office.uploads, target) == "", moment
+
+    with told(record_property) as sweeps:
+        killed = doing(office, "restore to a new place", tmp_path, **{SCRATCH: str(target)})
+        sweep(killed, begin, look, told=sweeps, at_most=at_most)
+    really_swept(sweeps[0], "store read", "file rename")
 
 
 def test_a_drill_killed_anywhere_touches_nothing_live_and_leaves_nothing(

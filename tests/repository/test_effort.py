@@ -14,7 +14,7 @@ from lifeboat.repository.effort import MOST_LEVEL, Effort, idle_and_all
 from lifeboat.repository.writing import Run, WriteLimits
 
 TEXT = b"".join(
-    b"%d: case %d of the %dth, heard on day %d\n" % (n, n * 7919 % 9973, n % 31, n % 365) for n in range(90_000)
+    b"%d: case %d of the %dth, heard on day %d\n" % (n, n * 7919 % 9973, n % 31, n % 365) for n in range(400_000)
 )
 LIMITS = WriteLimits(pack_bytes=60_000, in_flight_bytes=40_000, sealers=2, uploads=1, index_every_packs=100)
 
@@ -67,19 +67,31 @@ def test_this_machine_tells_how_it_idles() -> None:
 def test_over_a_slow_store_the_same_content_takes_fewer_bytes_and_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Slow is: a pack is not stored before the next one is full, however busy this machine may be."""
     passed = iter(range(0, 10**6, 100))
     stored = {}
-    for name, seconds, idle in (("busy", 0.0, False), ("slow", 0.03, True)):
-        told = (lambda: (at := next(passed), at)) if idle else lambda: (0, next(passed))
-        monkeypatch.setattr(effort, "idle_and_all", told)
+    upload = Run._upload
+    for name in ("busy", "slow"):
+        is_slow, full = name == "slow", threading.Semaphore(0)
+        monkeypatch.setattr(
+            effort, "idle_and_all", lambda idle=is_slow: (at if idle else 0, at) if (at := next(passed)) else (0, 0)
+        )
         repository, store, clock = make(tmp_path / name)
         write = store.write
 
-        def slowly(name: str, content, _write=write, _seconds=seconds) -> None:  # type: ignore[no-untyped-def]
-            if "/pack/" in name:
-                time.sleep(_seconds)
+        def told(self, pack, _full=full) -> None:  # type: ignore[no-untyped-def]
+            _full.release()
+            upload(self, pack)
+
+        def slowly(name: str, content, _write=write, _full=full, _slow=is_slow) -> None:  # type: ignore[no-untyped-def]
+            if "/pack/" in name and _slow:
+                _full.acquire()  # this pack itself
+                if _full.acquire(timeout=0.5):
+                    _full.release()
+                    time.sleep(0.02)
             _write(name, content)
 
+        monkeypatch.setattr(Run, "_upload", told)
         monkeypatch.setattr(store, "write", slowly)
         record = back_up(repository, clock, {"text": TEXT}, limits=LIMITS)
         assert read_back(repository, record) == {"text": TEXT}
