@@ -10,7 +10,8 @@ import pytest
 
 from lifeboat.foundation.finding import Finding
 from lifeboat.sources.files.entry import Entry
-from lifeboat.sources.files.read import EXTENTS_AT_MOST, TRIES, FileReader, find_extents
+from lifeboat.sources.files.opening import EXTENTS_AT_MOST, find_extents
+from lifeboat.sources.files.read import TRIES, FileReader
 from lifeboat.sources.files.walk import walk
 
 
@@ -154,7 +155,7 @@ def test_only_the_data_of_a_sparse_file_is_read(bench: Bench) -> None:
 
 def test_a_file_in_countless_pieces_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert EXTENTS_AT_MOST < 1_000_000
-    monkeypatch.setattr("lifeboat.sources.files.read.EXTENTS_AT_MOST", 3)
+    monkeypatch.setattr("lifeboat.sources.files.opening.EXTENTS_AT_MOST", 3)
     with open(tmp_path / "x", "w+b") as file:
         for number in range(10):
             os.pwrite(file.fileno(), b"d" * 4096, number * 1 << 20)

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from lifeboat.foundation.progress import Silent
 from lifeboat.operations.backup_files import Root, backup_trees, roots_of_config
 from lifeboat.operations.restore_files import TreeRestore
 from lifeboat.operations.taking import Taken, Taking, new_point
+from lifeboat.operations.tree_memory import _read
 from lifeboat.operations.unrestore_files import remove_what_restore_added
 from lifeboat.repository.create import create_repository
 from lifeboat.repository.description import NamedRecipient
@@ -24,6 +25,8 @@ from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.writing import WriteLimits
+from lifeboat.sources.files.entry import Entry
+from lifeboat.sources.files.read_ahead import ReadAhead
 from lifeboat.storage.memory import MemoryStore
 
 
@@ -71,6 +74,15 @@ class Kit:
             restore.refuse()
             _, findings = restore.carry_out()
         assert [finding for finding in findings if finding.level != "ok"] == []
+
+    def lines(self, taken: Taken) -> list[bytes]:
+        """Of the manifest."""
+        with SnapshotReader(self.repository, taken.record) as reader:
+            return [line for stream in reader.streams().values() for line in reader.lines(stream)]
+
+    def forget_what_was_seen(self) -> None:
+        for path in self.repository.state.directory.glob("tree-*"):
+            path.unlink()
 
     def write(self, name: str, content: bytes) -> Path:
         path = self.tree / name
@@ -158,8 +170,7 @@ def test_a_file_changed_with_its_size_and_time_put_back_is_noticed(kit: Kit) -> 
 def test_losing_the_local_memory_costs_reading_and_no_uploading(kit: Kit) -> None:
     some_tree(kit)
     kit.back_up()
-    for path in kit.repository.state.directory.glob("tree-*"):
-        path.unlink()
+    kit.forget_what_was_seen()
     again = kit.back_up()
     assert again.report.new_bytes == 0
     kit.restore(again, kit.folder / "back")
@@ -287,3 +298,98 @@ def test_a_file_that_vanishes_while_the_backup_runs_is_told_and_the_rest_is_stor
     kit.restore(taken, kit.folder / "back")
     assert not (kit.folder / "back" / "zz-last").exists()
     assert (kit.folder / "back" / "sparse").exists()
+
+
+@pytest.fixture
+def reads_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first file on, instead of the thousandth."""
+    monkeypatch.setattr("lifeboat.sources.files.read_ahead.WORTH_IT_FILES", 0)
+
+
+def test_what_processes_read_ahead_is_stored_as_one_process_reads_it(
+    kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some_tree(kit)
+    kit.write("holes", b"")
+    os.truncate(kit.tree / "holes", 50_000)
+    os.link(kit.tree / "holes", kit.tree / "holes too")
+    os.setxattr(kit.write("small with an attribute", b"x"), "user.case", b"9")
+    os.setxattr(kit.write("empty with an attribute", b""), "user.case", b"9")
+    kit.write("not small", os.urandom(300_000))
+    for number in range(700):
+        kit.write(f"many/{number % 7}/{number:04}.txt", b"%d\n" % number * (number % 90))
+    kit.settle()
+    alone = kit.back_up()
+    kit.forget_what_was_seen()
+    monkeypatch.setattr("lifeboat.sources.files.read_ahead.WORTH_IT_FILES", 0)
+    ahead = kit.back_up()
+    assert kit.lines(ahead) == kit.lines(alone) != []
+    assert ahead.report.new_bytes == 0
+    kit.restore(ahead, tmp_path / "restored")
+    assert differences(kit.tree, tmp_path / "restored") == ""
+
+
+def test_files_change_under_the_processes_and_the_snapshot_has_what_is_there_when_it_ends(
+    kit: Kit, tmp_path: Path, reads_ahead: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(600):
+        kit.write(f"{number:04}", b"old %d" % number)
+    kit.settle()
+    real = ReadAhead.ask
+    asked = 0
+
+    def changed_before_it_is_read(self: ReadAhead, entries: Sequence[Entry]) -> None:
+        nonlocal asked
+        for entry in entries:
+            asked += 1
+            path = kit.tree / os.fsdecode(entry.path)
+            if asked % 5 == 0:
+                path.write_bytes(b"new and longer %d" % asked)
+            elif asked % 7 == 0:
+                path.unlink()
+        real(self, entries)
+
+    monkeypatch.setattr(ReadAhead, "ask", changed_before_it_is_read)
+    taken = kit.back_up()
+    monkeypatch.setattr(ReadAhead, "ask", real)
+    kit.restore(taken, tmp_path / "restored")
+    assert differences(kit.tree, tmp_path / "restored") in ("", ".d..t...... ./\n")  # the folder lost names meanwhile
+    vanished = [finding for finding in taken.report.findings if finding.code == "file-vanished"]
+    assert asked == 600 and len(vanished) == 600 // 7 - 600 // 35
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_backup_whose_readers_are_killed_is_whole(
+    kit: Kit, tmp_path: Path, reads_ahead: None, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    for number in range(2_000):
+        kit.write(f"{number % 3}/{number:04}", b"%d" % number * 9)
+    kit.settle()
+    real = ReadAhead.ask
+    asked = killed = 0
+
+    def killed_on_the_way(self: ReadAhead, entries: Sequence[Entry]) -> None:
+        nonlocal asked, killed
+        real(self, entries)
+        if asked == after:
+            for process in self._processes or ():
+                process._process.kill()
+                killed += 1
+        asked += 1
+
+    monkeypatch.setattr(ReadAhead, "ask", killed_on_the_way)
+    taken = kit.back_up()
+    assert killed > 0 and taken.record.complete and taken.report.findings == ()
+    kit.restore(taken, tmp_path / "restored")
+    assert differences(kit.tree, tmp_path / "restored") == ""
+
+
+def test_a_file_that_processes_read_right_after_it_was_written_is_read_again(kit: Kit, reads_ahead: None) -> None:
+    """Two writes within one tick of a coarse clock leave the same times: a young file's stamp is not to be trusted."""
+    path = kit.write("fresh", b"pay 100")
+    stamp = path.stat()
+    kit.back_up()
+    path.write_bytes(b"pay 900")
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    kept = next(iter(_read(next(kit.repository.state.directory.glob("tree-*")))))
+    assert (kept.path, kept.stamp) == (b"fresh", b"")

@@ -28,6 +28,15 @@ from lifeboat.sources.files.entry import Entry, Piece, walk_order
 from lifeboat.sources.files.manifest import decode, encode
 from lifeboat.sources.files.patterns import Patterns
 from lifeboat.sources.files.read import FileReader
+from lifeboat.sources.files.read_ahead import (
+    AT_MOST,
+    AT_MOST_BYTES,
+    QUESTION_BYTES,
+    SMALL_BYTES,
+    Read,
+    ReadAhead,
+    question_bytes,
+)
 from lifeboat.sources.files.walk import walk, walk_only
 
 BLOCK_BYTES = 8 * MIB
@@ -182,6 +191,28 @@ class _Waiting(NamedTuple):
     known: Remembered | None = None
 
 
+class _Seen:
+    """A piece of the walk: what is known of each name, and which files are to be read before all of it can be stored."""
+
+    def __init__(self, since_ns: int) -> None:
+        self.since_ns = since_ns
+        self.entries: list[tuple[Entry, Remembered | None]] = []
+        self.to_read: list[Entry] = []
+        self._bytes = 0
+        self._question_bytes = 0
+
+    def add(self, entry: Entry, known: Remembered | None) -> bool:
+        """Whether it is large enough with this."""
+        self.entries.append((entry, known))
+        if known is None and 0 < entry.size <= SMALL_BYTES:
+            self.to_read.append(entry)
+            self._bytes += entry.size
+            self._question_bytes += question_bytes(entry)
+            if len(self.to_read) >= AT_MOST or self._bytes >= AT_MOST_BYTES or self._question_bytes >= QUESTION_BYTES:
+                return True
+        return len(self.entries) >= 4 * AT_MOST
+
+
 class _Troubles:
     """Collects findings of a walk, not without end."""
 
@@ -241,16 +272,25 @@ class _Tree:
         self._content_bytes = 0
 
     def back_up(self, patterns: Patterns, one_filesystem: bool) -> _StoredTree:
-        with FileReader(self._root.path, on_trouble=self._troubles, clock=self._clock) as reader:
+        with (
+            FileReader(self._root.path, on_trouble=self._troubles, clock=self._clock) as reader,
+            ReadAhead(self._root.path) as ahead,
+        ):
+            seen = _Seen(reader.now_ns())
+            asked: deque[_Seen] = deque()
             for entry in self._walk(patterns, one_filesystem):
                 if self._shard is not None and not _falls_to(self._shard, entry):
                     continue
-                self._take(entry, reader)
-                if len(self._waiting) > 64:
-                    self._write_ready()
-                if len(self._waiting) > WAITING_AT_MOST:
-                    self._grouping.end()
-                    self._write(self._waiting.popleft())
+                if seen.add(entry, self._recall(entry)):
+                    ahead.ask(seen.to_read)
+                    asked.append(seen)
+                    seen = _Seen(reader.now_ns())
+                    while len(asked) > ahead.keeps_busy:
+                        self._take(asked.popleft(), ahead.answer(), reader)
+            ahead.ask(seen.to_read)
+            asked.append(seen)
+            while asked:
+                self._take(asked.popleft(), ahead.answer(), reader)
         self._grouping.end()
         while self._waiting:
             self._write(self._waiting.popleft())
@@ -260,36 +300,66 @@ class _Tree:
     def _walk(self, patterns: Patterns, one_filesystem: bool) -> Iterator[Entry]:
         if self._root.names:
             return walk_only(self._root.path, self._root.names, on_trouble=self._troubles)
-        return walk(self._root.path, patterns, on_trouble=self._troubles, stay_on_filesystem=one_filesystem)
+        return walk(
+            self._root.path,
+            patterns,
+            on_trouble=self._troubles,
+            stay_on_filesystem=one_filesystem,
+            attributes_of_files=False,
+        )
 
-    def _take(self, entry: Entry, reader: FileReader) -> None:
+    def _recall(self, entry: Entry) -> Remembered | None:
+        """What is known of a name that the walk told, if that is still so and its content is still stored."""
         self._entries += 1
         if entry.kind != "file":
-            self._waiting.append(_Waiting(entry, None))
-            return
+            return None
         self._content_bytes += entry.size
         known = self._memory.recall(entry.path, entry.stamp)
-        if known is not None and self._all_known(known.chunks):
-            self._waiting.append(_Waiting(entry, None, known))
-            self._progress.advance(entry.size, 1)
-            return
-        if entry.size == 0:
-            self._waiting.append(_Waiting(entry, None))
-            self._progress.advance(0, 1)
-            return
+        return known if known is not None and self._all_known(known.chunks) else None
+
+    def _take(self, seen: "_Seen", contents: Iterable[Read | None], reader: FileReader) -> None:
+        """Store what is not known, in walk order. Args: contents: Of ``to_read``, as far as somebody has read it."""
+        coming = iter(contents)
+        waiting = self._waiting
+        passed = passed_bytes = 0
+        for entry, known in seen.entries:
+            if known is not None or entry.kind != "file":
+                waiting.append(_Waiting(entry, None, known))
+            elif entry.size == 0:
+                if (settled := reader.with_attributes(entry)) is not None:
+                    waiting.append(_Waiting(settled, None))
+            elif entry.size <= SMALL_BYTES and (read := next(coming)) is not None:
+                self._join(reader.as_read(entry, read[1], seen.since_ns), read[0])
+            else:
+                self._read(entry, reader)
+                continue
+            if entry.kind == "file":
+                passed, passed_bytes = passed + 1, passed_bytes + entry.size
+        self._write_ready()
+        while len(waiting) > WAITING_AT_MOST:
+            self._grouping.end()
+            self._write(waiting.popleft())
+        self._progress.advance(passed_bytes, passed)
+
+    def _read(self, entry: Entry, reader: FileReader) -> None:
         if entry.size <= SMALL_FILE_BYTES:
             small = reader.read_small(entry, SMALL_FILE_BYTES)
             if small is None:
                 return
             settled, content = small
             if content is not None:
-                self._waiting.append(_Waiting(settled, self._grouping.add(content) if content else None))
+                self._join(settled, content)
                 self._progress.advance(len(content), 1)
                 return
         read = reader.read(entry, self._cut_and_store, block_bytes=BLOCK_BYTES)
         if read is not None:
             self._waiting.append(_Waiting(read[0], read[1]))
             self._progress.advance(0, 1)
+            self._write_ready()
+
+    def _join(self, entry: Entry, content: bytes) -> None:
+        """Put a small file into the present group."""
+        self._waiting.append(_Waiting(entry, self._grouping.add(content) if content else None))
 
     def _cut_and_store(self, blocks: Iterator[bytes]) -> LargeFile:
         large = LargeFile(self._run)
@@ -320,10 +390,11 @@ class _Tree:
         else:
             pieces = decode(known.line)[1] if known is not None else _pieces(waiting, entry)
             if known is not None:
-                # Of a hard link only the content is reused: which name comes first may have changed.
-                entry = entry._replace(extents=decode(known.line)[0].extents)
+                # Of a hard link only what is the inode's own is reused: which name comes first may have changed.
+                stored = decode(known.line)[0]
+                entry = entry._replace(extents=stored.extents, xattrs=stored.xattrs)
             line = encode(entry, pieces)
-            chunks = b"".join(dict.fromkeys(piece[0] for piece in pieces))
+            chunks = pieces[0][0] if len(pieces) == 1 else b"".join(dict.fromkeys(piece[0] for piece in pieces))
         if entry.kind == "file":
             self._memory.remember(Remembered(entry.stamp, entry.path, chunks, line))
         if self._shard is not None:
@@ -350,8 +421,7 @@ def _is_ready(waiting: _Waiting) -> bool:
     if waiting.pieces is None:
         return True
     if isinstance(waiting.pieces, tuple):
-        stored = waiting.pieces[0].stored
-        return stored is not None and stored.done()
+        return waiting.pieces[0].is_stored()
     return waiting.pieces.is_ready()
 
 
@@ -360,8 +430,7 @@ def _pieces(waiting: _Waiting, entry: Entry) -> list[Piece]:
         return []
     if isinstance(waiting.pieces, tuple):
         group, offset = waiting.pieces
-        assert group.stored is not None
-        return [(group.stored.result().chunk, offset, entry.content_bytes)]
+        return [(group.chunk(), offset, entry.content_bytes)]
     return waiting.pieces.pieces()
 
 

@@ -26,6 +26,20 @@ class Group:
     parts: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
     stored: "Future[Stored] | None" = None
+    _chunk: bytes = b""
+
+    def is_stored(self) -> bool:
+        """Whether ``chunk`` would not wait; asked for each file in it, so the future is asked only until it is done."""
+        if not self._chunk and self.stored is not None and self.stored.done():
+            self._chunk = self.stored.result().chunk
+        return bool(self._chunk)
+
+    def chunk(self) -> bytes:
+        """Its id; waits, and raises what went wrong."""
+        if not self._chunk:
+            assert self.stored is not None
+            self._chunk = self.stored.result().chunk
+        return self._chunk
 
 
 class Grouping:

@@ -14,9 +14,10 @@ from lifeboat.foundation.sizes import MIB
 from lifeboat.sources.files.directories import Directories
 from lifeboat.sources.files.entry import Entry, Extent, show, walk_order
 from lifeboat.sources.files.errors import OnTrouble, not_read
+from lifeboat.sources.files.opening import find_extents
 from lifeboat.sources.files.owners import Owners
 from lifeboat.sources.files.patterns import NOTHING_SAID, Patterns
-from lifeboat.sources.files.read import FileReader, find_extents
+from lifeboat.sources.files.read import FileReader
 from lifeboat.sources.files.walk import open_root, walk
 
 BLOCK_BYTES = MIB

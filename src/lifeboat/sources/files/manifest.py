@@ -39,6 +39,7 @@ import json
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
@@ -106,8 +107,12 @@ def decode(line: bytes) -> tuple[Entry, tuple[Piece, ...]]:
 
 
 def _piece(chunk: bytes, offset: int, length: int) -> str:
-    name = b2a_base64(chunk, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
-    return f'["{name}",{offset},{length}]'
+    return f'["{_name_of(chunk)}",{offset},{length}]'
+
+
+@lru_cache(64)  # hundreds of small files in a row lie in one chunk
+def _name_of(chunk: bytes) -> str:
+    return b2a_base64(chunk, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
 
 
 def _xattrs(xattrs: tuple[tuple[bytes, bytes], ...]) -> list[str]:

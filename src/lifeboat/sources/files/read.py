@@ -20,9 +20,10 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.page_cache import WORTH_IT_BYTES, is_cached, let_go
 from lifeboat.foundation.sizes import GIB, MIB
-from lifeboat.sources.files.attributes import Attributes
+from lifeboat.sources.files.attributes import Attributes, Pairs
 from lifeboat.sources.files.entry import Entry, Extent, make_stamp, show
 from lifeboat.sources.files.errors import OnTrouble, not_read
+from lifeboat.sources.files.opening import find_extents, open_to_read
 from lifeboat.sources.files.owners import Owners
 from lifeboat.sources.files.walk import open_root
 
@@ -38,17 +39,11 @@ FRESH_NS = 2_000_000_000
 """A file changed this recently may change again within the same tick of its filesystem's clock, unseen by any
 stamp. 2 s is the coarsest tick in use (FAT); ext4 and XFS tick every 4 to 10 ms."""
 
-EXTENTS_AT_MOST = 65_536
-"""Behind this many extents the rest of a file counts as data, so that no file's list outgrows memory."""
-
 READ_AHEAD_BYTES = 8 * MIB
 """Of larger files the kernel is told that they are read from front to end."""
 
-_INODE = slice(-16, None)
-"""Where a stamp has inode and device."""
-
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NO_ATIME = getattr(os, "O_NOATIME", 0)
+_CHANGED, _INODE, _DEVICE = slice(16, 24), slice(-16, None), slice(-8, None)
+"""Where a stamp has the change time, inode and device together, and the device."""
 
 
 class FileReader:
@@ -92,7 +87,11 @@ class FileReader:
                 last = attempt == TRIES or reading.before.st_size > READ_AGAIN_AT_MOST_BYTES
                 still = reading.held_still()
                 if still or last:
-                    return self._settled(entry, reading, still), result
+                    try:
+                        return self._settled(entry, reading, still), result
+                    except OSError as error:
+                        self._on_trouble(not_read(entry.path, error))
+                        return None
         raise AssertionError("the last try returns")
 
     def read_small(self, entry: Entry, at_most_bytes: int) -> tuple[Entry, bytes | None] | None:
@@ -116,6 +115,29 @@ class FileReader:
                 self._on_trouble(not_read(entry.path, error))
                 return None
         raise AssertionError("the last try returns")
+
+    def as_read(self, entry: Entry, xattrs: Pairs, since_ns: int) -> Entry:
+        """The entry of a file of which somebody else read exactly what the walk saw. Args: since_ns: When that cannot have begun yet."""
+        changed_ns = int.from_bytes(entry.stamp[_CHANGED], "little", signed=True)
+        if xattrs:
+            entry = entry._replace(xattrs=xattrs)
+        return entry._replace(stamp=b"") if changed_ns > since_ns - FRESH_NS else entry
+
+    def with_attributes(self, entry: Entry) -> Entry | None:
+        """The entry of a file that has no content to read; None if it vanished, which has then been told as trouble."""
+        parent, _, name = entry.path.rpartition(b"/")
+        device = int.from_bytes(entry.stamp[_DEVICE], "little")
+        try:
+            with self._lock:
+                xattrs = self._attributes.of_name(self._directories.open(parent), name, device)
+        except OSError as error:
+            self._on_trouble(not_read(entry.path, error))
+            return None
+        return entry._replace(xattrs=xattrs) if xattrs else entry
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970."""
+        return int(self._clock.now().timestamp() * 1_000_000_000)
 
     @contextmanager
     def open_once(self, entry: Entry, *, block_bytes: int = MIB) -> Iterator[tuple[Entry, Iterator[bytes]]]:
@@ -141,12 +163,7 @@ class FileReader:
     def _begin(self, entry: Entry) -> "_Reading":
         parent, _, name = entry.path.rpartition(b"/")
         with self._lock:
-            directory_fd = self._directories.open(parent)
-            try:
-                fd = os.open(name, _OPEN | _NO_ATIME, dir_fd=directory_fd)
-            except PermissionError:
-                # Only the owner and root may leave the access time alone.
-                fd = os.open(name, _OPEN, dir_fd=directory_fd)
+            fd = open_to_read(name, self._directories.open(parent))
         try:
             before = os.fstat(fd)
             if not stat.S_ISREG(before.st_mode):
@@ -159,10 +176,11 @@ class FileReader:
             raise
 
     def _refreshed(self, entry: Entry, reading: "_Reading") -> Entry:
-        """The entry with what changed since the walk."""
+        """The entry with its attributes, and with what changed since the walk."""
         before, stamp = reading.before, reading.stamp
+        xattrs = reading.xattrs(self._attributes)
         if stamp == entry.stamp:
-            return entry
+            return entry if xattrs == entry.xattrs else entry._replace(xattrs=xattrs)
         if entry.stamp and entry.stamp[_INODE] != stamp[_INODE]:
             # Replaced since the walk: whatever the old inode's other names were, they are not this one's.
             entry = entry._replace(hard_link_to=b"", link_count=before.st_nlink)
@@ -174,7 +192,7 @@ class FileReader:
             user=user,
             group=group,
             mtime_ns=before.st_mtime_ns,
-            xattrs=reading.xattrs(self._attributes),
+            xattrs=xattrs,
             stamp=stamp,
         )
 
@@ -184,8 +202,7 @@ class FileReader:
         stamp = entry.stamp
         if not still:
             self._on_trouble(_changed(entry.path))
-        now_ns = int(self._clock.now().timestamp() * 1_000_000_000)
-        if not still or reading.before.st_ctime_ns > now_ns - FRESH_NS:
+        if not still or reading.before.st_ctime_ns > self.now_ns() - FRESH_NS:
             stamp = b""
         size, extents = reading.delivered()
         if (size, extents, stamp) == (entry.size, entry.extents, entry.stamp):
@@ -250,26 +267,6 @@ class _Reading:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         os.close(self._fd)
-
-
-def find_extents(fd: int, size: int) -> tuple[Extent, ...] | None:
-    """Where an open file has data; None when it has no holes or the filesystem cannot tell."""
-    extents: list[Extent] = []
-    at = 0
-    while at < size:
-        try:
-            begin = os.lseek(fd, at, os.SEEK_DATA)
-            end = os.lseek(fd, begin, os.SEEK_HOLE) if len(extents) < EXTENTS_AT_MOST else size
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                # No data behind here. If somebody has just cut the file, its times tell.
-                break
-            return None
-        if begin >= size:
-            break
-        extents.append((begin, min(end, size) - begin))
-        at = end
-    return None if extents == [(0, size)] or size == 0 else tuple(extents)
 
 
 def _changed(path: bytes) -> Finding:

@@ -35,18 +35,24 @@ Chosen = dict[bytes, "Chosen"]
 
 
 def walk(
-    root: Path, patterns: Patterns = NOTHING_SAID, *, on_trouble: OnTrouble, stay_on_filesystem: bool = False
+    root: Path,
+    patterns: Patterns = NOTHING_SAID,
+    *,
+    on_trouble: OnTrouble,
+    stay_on_filesystem: bool = False,
+    attributes_of_files: bool = True,
 ) -> Iterator[Entry]:
     """Tell every name below the root that the patterns take.
 
     Args:
+        attributes_of_files: False for whoever reads the files, and learns them there, or knows that nothing has changed.
         on_trouble: Hears of each name that vanished, could not be read, or is of a kind that is not backed up.
         stay_on_filesystem: Tell of a directory where another filesystem is mounted, but not of what is in it.
 
     Raises:
         FilesRootMissing: The root is not there, no directory, or closed to us.
     """
-    found = _Walk(root, patterns, on_trouble, stay_on_filesystem).entries({})
+    found = _Walk(root, patterns, on_trouble, stay_on_filesystem, attributes_of_files).entries({})
     if patterns.includes_only:
         found = patterns.select(found, lambda entry: entry)
     return found
@@ -94,7 +100,10 @@ def open_root(root: Path) -> Directories:
 
 
 class _Walk:
-    def __init__(self, root: Path, patterns: Patterns, on_trouble: OnTrouble, stay_on_filesystem: bool) -> None:
+    def __init__(
+        self, root: Path, patterns: Patterns, on_trouble: OnTrouble, stay_on_filesystem: bool, attributes: bool = True
+    ) -> None:
+        self._all_attributes = attributes
         self._root = root
         self._patterns = patterns
         self._on_trouble = on_trouble
@@ -158,6 +167,8 @@ class _Walk:
         if kind == stat.S_IFSOCK:
             self._on_trouble(_socket(path))
             return None
+        if kind == stat.S_IFREG and not self._all_attributes:
+            return self._entry(path, found, ())
         xattrs = self._attributes.of_name(fd, name, found.st_dev)
         if kind == stat.S_IFLNK:
             return self._entry(path, found, xattrs, target=os.readlink(name, dir_fd=fd))

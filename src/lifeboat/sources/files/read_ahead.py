@@ -1,0 +1,212 @@
+"""Small files, read by processes of their own while one process walks, joins and seals.
+
+To open and read a small file costs a few system calls and, from a disk, a wait; one thread after another, that is most of what a million of them
+cost. Threads would take turns at the interpreter's lock instead. A process answers with the content of a file that is exactly what the walk
+saw, and with nothing otherwise: whatever is odd (gone, changed, sparse, not to be read) is read again by ``FileReader``, which knows what to say.
+So a process that dies, or cannot be started, costs time and nothing else.
+
+Limits: ``AT_MOST`` files or ``AT_MOST_BYTES`` to a question, two questions under way for each process. A question fits a pipe, so that neither side
+can wait for the other to read.
+"""
+
+import fcntl
+import marshal
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from lifeboat.foundation.page_cache import WORTH_IT_BYTES
+from lifeboat.foundation.sizes import KIB, MIB
+from lifeboat.sources.files.attributes import Attributes, Pairs
+from lifeboat.sources.files.directories import Directories
+from lifeboat.sources.files.entry import Entry, make_stamp
+from lifeboat.sources.files.opening import find_extents, open_to_read
+
+SMALL_BYTES = WORTH_IT_BYTES - 1
+"""Of larger files the pages are let go of, which is ``FileReader``'s business, and opening them is not what costs."""
+AT_MOST = 256
+AT_MOST_BYTES = 512 * KIB
+QUESTION_BYTES = 24 * KIB
+"""A pipe takes 64 KiB before its writer waits, and two questions may lie in it."""
+WORTH_IT_FILES = 1_000
+"""Fewer are read before the processes have started."""
+PROCESSES_AT_MOST = 4
+_PIPE_BYTES = MIB
+"""So that an answer waits in the pipe and its process goes on. Source: pipe(7), ``/proc/sys/fs/pipe-max-size``, which is this unless changed."""
+_HEAD_BYTES = 4
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR")
+"""All that a process learns of ours: no key is among it."""
+
+
+Read = tuple[bytes, Pairs]
+"""The content of a file, and its extended attributes."""
+
+
+class ReadAhead:
+    """Reads the small files of one root. Questions are answered in the order in which they were asked; one thread."""
+
+    def __init__(self, root: Path, processes: int | None = None) -> None:
+        self._root = root
+        self._count = processes if processes is not None else min(PROCESSES_AT_MOST, 2 * (os.cpu_count() or 1))
+        self._processes: list[_Process] | None = None
+        self._asked: deque[tuple[_Process | None, int]] = deque()
+        self._turn = 0
+        self._files = 0
+
+    @property
+    def under_way(self) -> int:
+        """Questions that have no answer yet."""
+        return len(self._asked)
+
+    @property
+    def keeps_busy(self) -> int:
+        """How many questions should be under way; 0 while there is nobody to answer them."""
+        return 2 * len(self._processes or ())
+
+    def ask(self, entries: Sequence[Entry]) -> None:
+        """Begin to read files that the walk has just told."""
+        self._files += len(entries)
+        if self._processes is None and self._files > WORTH_IT_FILES:
+            self._processes = _start(self._root, self._count)
+        process = None
+        if self._processes and entries:
+            self._turn = (self._turn + 1) % len(self._processes)
+            process = self._processes[self._turn]
+            process.ask([(entry.path, entry.stamp) for entry in entries])
+        self._asked.append((process, len(entries)))
+
+    def answer(self) -> list[Read | None]:
+        """What the oldest question asked for; None for each file that somebody has to look at."""
+        process, count = self._asked.popleft()
+        found = process.answer() if process is not None else None
+        return found if found is not None and len(found) == count else [None] * count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for process in self._processes or ():
+            process.end()
+
+
+class _Process:
+    """One that reads; once it has failed it answers nothing more."""
+
+    def __init__(self, root: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__, root],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        )
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            with suppress(OSError):
+                fcntl.fcntl(self._out, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._failed = False
+
+    @property
+    def _out(self) -> BinaryIO:
+        assert self._process.stdout is not None
+        return self._process.stdout  # type: ignore[return-value]
+
+    def ask(self, files: list[tuple[bytes, bytes]]) -> None:
+        assert self._process.stdin is not None
+        try:
+            _send(self._process.stdin.fileno(), files)
+        except OSError:
+            self._failed = True
+
+    def answer(self) -> list[Read | None] | None:
+        if self._failed:
+            return None
+        try:
+            found: list[Read | None] = marshal.loads(_receive(self._out.fileno()))
+        except (OSError, EOFError, ValueError, TypeError):
+            self._failed = True
+            return None
+        return found
+
+    def end(self) -> None:
+        assert self._process.stdin is not None
+        self._process.kill()  # it has nothing to tidy up, and may wait for a disk
+        self._process.stdin.close()
+        self._out.close()
+        self._process.wait()
+
+
+def question_bytes(entry: Entry) -> int:
+    """What asking for a file puts into the pipe."""
+    return len(entry.path) + 64
+
+
+def _start(root: Path, count: int) -> list[_Process]:
+    processes: list[_Process] = []
+    with suppress(OSError):  # no room for another process here: then those that there are, or none
+        for _ in range(count if sys.executable else 0):
+            processes.append(_Process(root))
+    return processes
+
+
+def _send(pipe: int, said: list[Any]) -> None:
+    raw = marshal.dumps(said)
+    left = memoryview(len(raw).to_bytes(_HEAD_BYTES, "big") + raw)
+    while left:
+        left = left[os.write(pipe, left) :]
+
+
+def _receive(pipe: int) -> bytearray:
+    return _exactly(pipe, int.from_bytes(_exactly(pipe, _HEAD_BYTES), "big"))
+
+
+def _exactly(pipe: int, count: int) -> bytearray:
+    found = bytearray(count)
+    left = memoryview(found)
+    while left:
+        came = os.readv(pipe, [left])
+        if not came:
+            raise EOFError
+        left = left[came:]
+    return found
+
+
+def read_unchanged(directories: Directories, attributes: Attributes, path: bytes, stamp: bytes) -> Read | None:
+    """A small file, if its stamp is this one before and after reading, and it has no holes; else None."""
+    parent, _, name = path.rpartition(b"/")
+    try:
+        fd = open_to_read(name, directories.open(parent))
+        try:
+            before = os.fstat(fd)
+            size = before.st_size
+            if make_stamp(before) != stamp or (before.st_blocks * 512 < size and find_extents(fd, size) is not None):
+                return None
+            xattrs = attributes.of_descriptor(fd, before.st_dev)
+            content = os.read(fd, size + 1)
+            return (content, xattrs) if len(content) == size and make_stamp(os.fstat(fd)) == stamp else None
+        finally:
+            os.close(fd)
+    except OSError:
+        return None
+
+
+def main(root: str) -> None:
+    """Answer questions until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # at the terminal it is for whoever started us, who then ends us
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    directories, attributes = Directories(os.fsencode(root)), Attributes()
+    with suppress(EOFError):
+        while True:
+            question: list[tuple[bytes, bytes]] = marshal.loads(_receive(0))
+            _send(1, [read_unchanged(directories, attributes, path, stamp) for path, stamp in question])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
