@@ -14,6 +14,7 @@ from lifeboat.operations.reports.checks import VerifyReport
 from lifeboat.operations.verify.damage import Consequences, Damage
 from lifeboat.operations.verify.run import verify
 from lifeboat.repository.catalog_format import seal_record
+from lifeboat.repository.chunk_table import ChunkTable
 from lifeboat.repository.description import Description, NamedRecipient, write_description
 from lifeboat.repository.names import digest, snapshot_name
 from lifeboat.repository.open_repository import Repository
@@ -63,7 +64,7 @@ def test_what_the_loss_of_all_packs_hurts_is_told_soon(tmp_path: Path) -> None:
     for pack in packs:
         damage.add((one.place, pack), [pack])
     began = time.process_time()
-    consequences = Consequences(repository, records, damage)
+    consequences = Consequences(repository, records, damage, lambda _: ChunkTable())
     assert all(len(consequences.of_pack((one.place, pack))) == 40 for pack in packs)
     assert time.process_time() - began < 3, "packs times snapshots times packs: days, for a terabyte"
 

@@ -1,9 +1,12 @@
-"""Where each chunk is: packed arrays, never a dictionary (46 + 8 bytes a chunk; a dictionary of a million takes 217 MB).
+"""Where each chunk is: packed arrays, never a dictionary (46 bytes a chunk and 8 to 16 to find it; a dictionary of a million takes 217 MB).
 
 The rows of all loaded indexes lie end to end as they came; an open-addressing table of row numbers finds one by its chunk id,
 whose bytes are already uniformly random. Not thread-safe for adding; lookups may run beside each other under the caller's lock.
+
+Limits: 2^32 rows, which would take 200 GB here.
 """
 
+import struct
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -14,6 +17,11 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.repository.pack_format import ROW_BYTES, Row, unpack_row
 
 _FIRST_SLOTS = 1 << 10
+_SLOT = "I"
+_HEAD = struct.Struct(f"<Q{ROW_BYTES - 8}x")
+"""The first bytes of a row's chunk id, which say where to look for it."""
+
+assert array(_SLOT).itemsize == 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +34,20 @@ class Place:
 
 
 class ChunkTable:
-    """All chunks known of one writer, source, class and generation."""
+    """All chunks known of one writer, source, class and generation.
 
-    def __init__(self) -> None:
+    Args:
+        expected_rows: About how many there will be, where that is known: room is made once, instead of each time it is doubled.
+    """
+
+    def __init__(self, expected_rows: int = 0) -> None:
         self.passed_over: list[LifeboatError] = []
         """Why indexes that belong here could not be opened: what a chunk that is not found may stand in."""
         self._rows = bytearray()
         self._first_row_of_pack: list[int] = []
         self._packs: list[tuple[bytes, bytes, int]] = []
         self._taken: set[bytes] = set()
-        self._slots = array("Q", bytes(8 * _FIRST_SLOTS))
+        self._slots = _empty_slots(expected_rows)
         self._count = 0
 
     def __len__(self) -> int:
@@ -113,20 +125,28 @@ class ChunkTable:
 
     def _enter(self, first: int, after: int) -> None:
         slots, rows, mask = self._slots, self._rows, len(self._slots) - 1
-        for number in range(first, after):
-            start = number * ROW_BYTES
-            chunk = rows[start : start + 32]
-            slot = int.from_bytes(chunk[:8], "little") & mask
-            while taken := slots[slot]:
-                if rows[(taken - 1) * ROW_BYTES : (taken - 1) * ROW_BYTES + 32] == chunk:
-                    break
-                slot = (slot + 1) & mask
-            else:
-                slots[slot] = number + 1
+        with memoryview(rows)[first * ROW_BYTES : after * ROW_BYTES] as entered:
+            for number, (head,) in enumerate(_HEAD.iter_unpack(entered), first + 1):
+                slot = head & mask
+                if not slots[slot]:
+                    slots[slot] = number
+                    continue
+                chunk = rows[(number - 1) * ROW_BYTES : (number - 1) * ROW_BYTES + 32]
+                while taken := slots[slot]:
+                    if rows[(taken - 1) * ROW_BYTES : (taken - 1) * ROW_BYTES + 32] == chunk:
+                        break
+                    slot = (slot + 1) & mask
+                else:
+                    slots[slot] = number
 
     def _grow(self) -> None:
-        size = len(self._slots)
-        while self._count * 2 > size:
-            size *= 2
-        self._slots = array("Q", bytes(8 * size))
+        self._slots = _empty_slots(self._count)
         self._enter(0, self._count)
+
+
+def _empty_slots(rows: int) -> "array[int]":
+    """At least two for each row."""
+    size = _FIRST_SLOTS
+    while rows * 2 > size:
+        size *= 2
+    return array(_SLOT, [0]) * size

@@ -2,7 +2,7 @@
 
 from lifeboat.evidence.anchor import read_anchors
 from lifeboat.foundation.errors import LifeboatError
-from lifeboat.operations.verify.structure import Structure, damaged
+from lifeboat.operations.verify.found import Structure, damaged
 from lifeboat.repository.open_repository import Repository
 
 HURTS = ("the record of acts of that time: `lifeboat audit verify`",)

@@ -18,7 +18,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import KIB
 from lifeboat.operations.recovery_points import Base, base_of
-from lifeboat.operations.verify.structure import DAMAGE, Structure, damaged
+from lifeboat.operations.verify.found import DAMAGE, Structure, damaged
 from lifeboat.repository.names import KEYS, SEGMENTS, key_name
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record, show_time

@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
-from lifeboat.operations.verify.structure import Structure, damaged
+from lifeboat.operations.verify.found import Structure, damaged
 from lifeboat.repository.carrying import Carry
 from lifeboat.repository.errors import SaidByFormer, SaidByNobody
 from lifeboat.repository.names import KEYS
@@ -42,9 +42,8 @@ def check_carried(repository: Repository, found: Structure) -> None:
 def _lost_of(found: Structure, carry: Carry, sizes: Mapping[str, int], keys: Container[str]) -> list[bytes]:
     """Of the packs that a statement names those that do not lie there whole, with their keys, as far as indexes tell what that is."""
     lane, lost = carry.lane, []
-    known = found.packs.get(lane.origin, {}) | found.packs.get(lane.place, {})
     for pack in carry.packs:
-        told = known.get(pack)
+        told = found.packs.get(lane.place, pack) or found.packs.get(lane.origin, pack)
         whole = sizes.get(pack.hex()) == (sizes.get(pack.hex(), -1) if told is None else told.size_bytes)
         if not whole or (told is not None and told.data_key_name.hex() not in keys):
             lost.append(pack)

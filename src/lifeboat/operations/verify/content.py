@@ -12,6 +12,7 @@ from lifeboat.foundation.cluster_time import LARGEST
 from lifeboat.foundation.errors import RepositoryDamaged, SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.operations.verify.found import Structure, damaged
 from lifeboat.operations.verify.inside import look_inside
 from lifeboat.operations.verify.memory import NEVER_OPENED, Checked, ScrubMemory
 from lifeboat.operations.verify.outcome import Outcome, code_of
@@ -26,8 +27,7 @@ from lifeboat.operations.verify.rolling import (
     in_order,
 )
 from lifeboat.operations.verify.segments import hurt_by_segment, look_into_segment
-from lifeboat.operations.verify.structure import Structure, damaged
-from lifeboat.repository.catalog_format import IndexedPack
+from lifeboat.operations.verify.told_packs import ToldPack
 from lifeboat.repository.names import PROBES, At, digest, key_name, month_in, stated_digest
 from lifeboat.repository.objects import largest_bytes
 from lifeboat.repository.open_repository import Repository
@@ -120,7 +120,7 @@ class Scrub:
                 can_be_opened=self._can_open(at, indexed),
                 preference=preference.get(at, 0),
             )
-            for at, indexed in self._found.every_pack()
+            for at, indexed in self._found.packs.every()
         ]
 
     def segments(self) -> list[Unit]:
@@ -140,7 +140,7 @@ class Scrub:
             for one in self._found.segments
         ]
 
-    def _can_open(self, at: At, indexed: IndexedPack) -> bool:
+    def _can_open(self, at: At, indexed: ToldPack) -> bool:
         """Whether the keys at hand open the pack; a data key that was not wrapped for us has been told by the structure."""
         key = key_name(month_in(at[0]), indexed.data_key_name.hex())
         is_ours = self._repository.identity is not None and key not in self._found.foreign_keys
@@ -360,7 +360,8 @@ class Scrub:
             return outcome  # deleted since it was listed
         if unit.at not in self._owners and closes(unit.name.split("/")[3]) <= self._began_at:
             return outcome  # pruned since it was listed
-        outcome.bad = [unpack_row(unit.indexed.rows, n).chunk for n in range(len(unit.indexed.rows) // ROW_BYTES)]
+        rows = unit.indexed.rows
+        outcome.bad = [unpack_row(rows, n).chunk for n in range(len(rows) // ROW_BYTES)]
         outcome.trouble = Finding(Level.PROBLEM, "pack-missing", unit.name, "the pack is gone")
         return outcome
 
@@ -398,11 +399,12 @@ def _planned_bytes(due: Sequence[Unit], limits: Limits) -> int:
 def _owners(found: Structure) -> dict[At, Record]:
     """Of each pack a snapshot that needs it, of the pack's own writer if there is one: others only name it."""
     owners: dict[At, Record] = {}
-    for record in found.records:
-        place = intern(record.place)
-        for pack in record.packs:
-            if (place, pack) not in owners or found.writers.get((place, pack)) == record.writer:
-                owners[place, pack] = record
+    for place, records in found.records_by_place().items():
+        writers = found.packs.writers(place)
+        for record in records:
+            for pack in record.packs:
+                if (place, pack) not in owners or writers.get(pack) == record.writer:
+                    owners[place, pack] = record
     return owners
 
 

@@ -1,6 +1,6 @@
 """From damaged packs and chunks to what a person would lose: snapshots, collections, files."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -36,14 +36,27 @@ def name_snapshot(record: Record) -> str:
 
 
 class Consequences:
-    """Says what damage hurts. Reads the lists of the affected snapshots once; needs the identity for more than their names."""
+    """Says what damage hurts. Reads the lists of the affected snapshots once; needs the identity for more than their names.
 
-    def __init__(self, repository: Repository, records: Iterable[Record], damage: Damage) -> None:
+    Asked for packs place by place it is fast: it holds the chunk tables of one place.
+
+    Args:
+        chunk_table: Of a snapshot's writer and place.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        records: Iterable[Record],
+        damage: Damage,
+        chunk_table: Callable[[Record], ChunkTable],
+    ) -> None:
         self._repository = repository
         self._records = list(records)
         self._damage = damage
-        self._tables: dict[tuple[str, str, str, str], ChunkTable] = {}
-        self._lost: dict[tuple[str, str, str, str], set[bytes]] = {}
+        self._chunk_table = chunk_table
+        self._tables: dict[tuple[str, str], ChunkTable] = {}
+        self._lost: dict[tuple[str, str], set[bytes]] = {}
         self._named: dict[str, dict[bytes, list[str]]] = {}
 
     def of_pack(self, pack: At) -> tuple[str, ...]:
@@ -73,9 +86,11 @@ class Consequences:
         )
 
     def _table(self, record: Record) -> ChunkTable:
-        key = (record.writer, record.generation, record.source, record.class_)
+        key = (record.place, record.writer)
         if key not in self._tables:
-            self._tables[key] = self._repository.chunk_table(*key)
+            for other in [one for one in self._tables if one[0] != record.place]:
+                del self._tables[other]
+            self._tables[key] = self._chunk_table(record)
         return self._tables[key]
 
     def _things(self, record: Record, bad: set[bytes]) -> list[str] | None:
@@ -98,7 +113,7 @@ class Consequences:
     def _name_all(self, record: Record) -> dict[bytes, list[str]]:
         """Every bad chunk of the snapshot with what it belongs to; the key ``b""`` says that its lists are broken."""
         known: dict[bytes, list[str]] = {}
-        key = (record.writer, record.generation, record.source, record.class_)
+        key = (record.place, record.writer)
         table = self._table(record)
         if key not in self._lost:
             self._lost[key] = self._without_another_copy(table, record.place)

@@ -11,7 +11,7 @@ from lifeboat.operations.database_point import OPLOG, DatabasePoint, stored_coll
 from lifeboat.operations.recovery_points import Base
 from lifeboat.operations.timeline import Clockwork, History, read_histories, say_moment
 from lifeboat.operations.verify.damage import name_snapshot
-from lifeboat.operations.verify.structure import DAMAGE
+from lifeboat.operations.verify.found import DAMAGE
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.segments import Segment, Stretch

@@ -4,7 +4,7 @@ from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged
 from lifeboat.operations.verify.outcome import Outcome
 from lifeboat.operations.verify.rolling import Unit
-from lifeboat.repository.catalog_format import IndexedPack
+from lifeboat.operations.verify.told_packs import ToldPack
 from lifeboat.repository.chunk_table import Place
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import HEADER_BYTES, ROW_BYTES, open_table, read_header, unpack_row
@@ -20,29 +20,31 @@ def look_inside(
     indexed = unit.indexed
     if record is None or indexed is None:
         return sentence
-    secret = repository.secrets[record.writer]
+    secret, rows = repository.secrets[record.writer], indexed.rows
     try:
         header = read_header(raw[:HEADER_BYTES], unit.name)
         table = raw[HEADER_BYTES : HEADER_BYTES + header.table_bytes]
-        if open_table(header, table, secret.catalog_key, repository.id, unit.name) != indexed.rows:
+        if open_table(header, table, secret.catalog_key, repository.id, unit.name) != rows:
             sentence = sentence or "its chunk table is not what the index says"
     except LifeboatError as error:
         sentence = sentence or error.message
     if unit.can_be_opened:
-        outcome.chunks, outcome.bad = _open_all(repository, record, indexed, raw)
+        outcome.chunks, outcome.bad = _open_all(repository, record, indexed, rows, raw)
         outcome.opened = not outcome.bad and not sentence
         if outcome.bad:
-            total = len(indexed.rows) // ROW_BYTES
+            total = len(rows) // ROW_BYTES
             sentence = f"{sentence or 'it'}; {len(outcome.bad)} of its {total} chunks cannot be opened"
             sentence = sentence.removeprefix("it; ")
     return sentence
 
 
-def _open_all(repository: Repository, record: Record, indexed: IndexedPack, raw: bytes) -> tuple[int, list[bytes]]:
+def _open_all(
+    repository: Repository, record: Record, indexed: ToldPack, rows: bytes, raw: bytes
+) -> tuple[int, list[bytes]]:
     view, good, bad = memoryview(raw), 0, []
     opener = ChunkOpener(repository, record)
-    for number in range(len(indexed.rows) // ROW_BYTES):
-        row = unpack_row(indexed.rows, number)
+    for number in range(len(rows) // ROW_BYTES):
+        row = unpack_row(rows, number)
         sealed = view[row.offset : row.offset + row.sealed_bytes]
         try:
             opener.open(Place(row, indexed.name, indexed.data_key_name), sealed, Kind(row.kind))

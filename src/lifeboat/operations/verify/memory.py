@@ -1,7 +1,8 @@
 """What was checked when: so that a rolling check goes on where the last one stopped, also after it was killed.
 
 A hint only, local and bound to the repository: lost, the rotation begins anew. Proofs rest on it: so what it says of an opened pack is bound
-to what the index said of that pack then (``fingerprint``), and a hash that is right later says that these are still the bytes that were opened.
+to what the index said of that pack then (``ToldPack.fingerprint``), and a hash that is right later says that these are still the bytes that
+were opened.
 
 Format: ``lifeboat scrub 2\\n`` ‖ repository id (16), then rows sorted by their first 16 bytes, 29 bytes each (29 MB for a million packs, which
 are 24 TB): first half of the SHA-256 of the object's whole name (16; a pack that was carried forward lies in two places, and each is
@@ -18,7 +19,6 @@ from typing import NamedTuple
 
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.replace_file import replace_file
-from lifeboat.repository.catalog_format import IndexedPack
 
 FILE = "scrub.bin"
 _MAGIC = b"lifeboat scrub 2\n"
@@ -34,7 +34,7 @@ class Checked(NamedTuple):
     seconds: int
     """Since 1970, by the store's clock; 0: never."""
     opened: bytes
-    """``fingerprint`` of the pack when every chunk of it opened; ``NEVER_OPENED`` for what only had the right hash."""
+    """``ToldPack.fingerprint`` when every chunk of it opened; ``NEVER_OPENED`` for what only had the right hash."""
     damaged: bool
     inside: bool = False
     """The damage was found by opening: its hash may well be right."""
@@ -46,11 +46,6 @@ NEVER = Checked(0, NEVER_OPENED, False)
 def key_of(name: str) -> bytes:
     """Under what the object of this name is remembered."""
     return hashlib.sha256(name.encode()).digest()
-
-
-def fingerprint(pack: IndexedPack) -> bytes:
-    """What an index says of a pack, in 8 bytes: an index that says something else later finds the pack unopened."""
-    return hashlib.sha256(pack.data_key_name + pack.rows).digest()[:8]
 
 
 class ScrubMemory:

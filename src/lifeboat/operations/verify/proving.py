@@ -5,7 +5,9 @@ states and was opened whole since it was written (packs never change: any time i
 there. So a night that reads the day's new packs proves all snapshots of that day.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
@@ -13,10 +15,11 @@ from lifeboat.operations.database_point import stored_collections
 from lifeboat.operations.proofs import Proofs, doubt, prove
 from lifeboat.operations.stored_trees import stored_roots
 from lifeboat.operations.verify.damage import name_snapshot
-from lifeboat.operations.verify.memory import ScrubMemory, fingerprint, key_of
-from lifeboat.operations.verify.structure import Structure, readers
+from lifeboat.operations.verify.found import Structure
+from lifeboat.operations.verify.memory import ScrubMemory, key_of
+from lifeboat.operations.verify.structure import readers
+from lifeboat.operations.verify.told_packs import ToldPack
 from lifeboat.operations.verify.trees import TreeCheck
-from lifeboat.repository.catalog_format import IndexedPack
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import At, Source, key_name, month_in
 from lifeboat.repository.open_repository import Repository
@@ -31,10 +34,10 @@ def prove_what_was_opened(
     """Store proofs of what is proved and was not yet, and doubts of what is proved no longer; returns the newly proved and findings."""
     proofs = Proofs(repository)
     said = {record.object_name for record in found.records if proofs.said_of(record) is not None}
-    spoilt = [record for record in found.records if record.object_name in said and _is_hurt(found, record)]
+    spoilt = _hurt(found, [record for record in found.records if record.object_name in said])
     findings = doubt(repository, spoilt, "something it needs was found damaged or missing by lifeboat verify", now)
     opened: dict[str, set[bytes]] = {}
-    for at, indexed in found.every_pack():
+    for at, indexed in found.packs.every():
         if _was_opened(found, memory, at, indexed):
             opened.setdefault(at[0], set()).add(at[1])
     due = [
@@ -45,7 +48,7 @@ def prove_what_was_opened(
         and opened.get(record.place, set()).issuperset(record.packs)
     ]
     proved = []
-    for record, reader in readers(repository, due):
+    for record, reader in readers(repository, found, due):
         try:
             trouble = _what_keeps_it_from_coming_back(reader, trees)
         except ObjectArchived:
@@ -63,17 +66,19 @@ def prove_what_was_opened(
     return proved, [*findings, *not_stored]
 
 
-def _is_hurt(found: Structure, record: Record) -> bool:
-    """Whether something the snapshot needs is damaged or gone (a key that merely is not wrapped for us does not count)."""
-    damaged = {name for place, name in found.damage.chunks if place == record.place}
-    if not damaged.isdisjoint(record.packs) or record.object_name in found.broken:
-        return True
-    indexed_here = found.packs_of(record)
-    keys = (indexed_here[pack].data_key_name for pack in record.packs if pack in indexed_here)
-    return any(key_name(record.generation, key.hex()) in found.bad_keys for key in set(keys))
+def _hurt(found: Structure, records: Iterable[Record]) -> list[Record]:
+    """Those that need something damaged or gone (a key that merely is not wrapped for us does not count)."""
+    damaged: dict[str, set[bytes]] = {}
+    for place, name in chain(found.damage.chunks, found.packs.under_keys(found.bad_keys)):
+        damaged.setdefault(place, set()).add(name)
+    return [
+        record
+        for record in records
+        if record.object_name in found.broken or not damaged.get(record.place, set()).isdisjoint(record.packs)
+    ]
 
 
-def _was_opened(found: Structure, memory: ScrubMemory, at: At, indexed: IndexedPack) -> bool:
+def _was_opened(found: Structure, memory: ScrubMemory, at: At, indexed: ToldPack) -> bool:
     """Whether every chunk of the pack opened once, by the table that all indexes state now, and its key still opens."""
     if at in found.damage.chunks or at in found.disputed:
         return False
@@ -81,7 +86,7 @@ def _was_opened(found: Structure, memory: ScrubMemory, at: At, indexed: IndexedP
     last = memory.of(key_of(at[0] + at[1].hex()))
     return (
         not last.damaged
-        and last.opened == fingerprint(indexed)
+        and last.opened == indexed.fingerprint
         and key not in found.bad_keys
         and key not in found.foreign_keys
     )

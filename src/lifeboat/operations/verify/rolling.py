@@ -10,8 +10,8 @@ from hashlib import sha256
 from itertools import zip_longest
 
 from lifeboat.operations.reports.checks import Rotation
-from lifeboat.operations.verify.memory import NEVER, NEVER_OPENED, Checked, fingerprint, key_of
-from lifeboat.repository.catalog_format import IndexedPack
+from lifeboat.operations.verify.memory import NEVER, NEVER_OPENED, Checked, key_of
+from lifeboat.operations.verify.told_packs import ToldPack
 from lifeboat.repository.names import At
 from lifeboat.repository.segments import StoredSegment
 
@@ -39,7 +39,7 @@ class Unit:
     digest: bytes
     """The SHA-256 that its name states."""
     size_bytes: int
-    indexed: IndexedPack | None = None
+    indexed: ToldPack | None = None
     """For a pack that an index names."""
     segment: StoredSegment | None = None
     """For a segment of the archive that leads to a moment of the window."""
@@ -53,7 +53,7 @@ class Unit:
         """What the memory notes of it once it was opened; None for what is never opened."""
         if self.segment is not None:
             return sha256(self.name.encode()).digest()[:8]
-        return None if self.indexed is None else fingerprint(self.indexed)
+        return None if self.indexed is None else self.indexed.fingerprint
 
     @property
     def key(self) -> bytes:

@@ -21,13 +21,15 @@ from lifeboat.operations.verify.carried import check_carried
 from lifeboat.operations.verify.content import ContentCheck, Scrub, save_if_possible
 from lifeboat.operations.verify.damage import Consequences
 from lifeboat.operations.verify.follow import check_followed
+from lifeboat.operations.verify.found import Structure
 from lifeboat.operations.verify.memory import FILE, ScrubMemory
 from lifeboat.operations.verify.outcome import Outcome
 from lifeboat.operations.verify.proving import prove_what_was_opened
 from lifeboat.operations.verify.rolling import NO_LIMITS, Limits, Unit, rotation
-from lifeboat.operations.verify.structure import Structure, check_structure
+from lifeboat.operations.verify.structure import check_structure
+from lifeboat.operations.verify.told_packs import ToldPack
 from lifeboat.operations.verify.trees import TreeCheck, check_trees
-from lifeboat.repository.names import At, Source, key_name, month_in, stated_digest, typed
+from lifeboat.repository.names import At, Source, stated_digest, typed
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.pack_format import ROW_BYTES, unpack_row
 from lifeboat.repository.quarantine import change_quarantine
@@ -151,15 +153,7 @@ class _Content:
     def put_into_quarantine(self) -> int:
         """Tell this machine's next backup what not to count on; returns how many of the spoilt packs are its own."""
         bad_keys = (self._found.bad_keys | self._found.damaged_objects) - self._found.foreign_keys
-        spoilt = (
-            self._gone
-            | self.check.spoilt
-            | {
-                at
-                for at, indexed in self._found.every_pack()
-                if key_name(month_in(at[0]), indexed.data_key_name.hex()) in bad_keys
-            }
-        )
+        spoilt = self._gone | self.check.spoilt | set(self._found.packs.under_keys(bad_keys))
         with suppress(SettingsError):  # a hint: said again by the next run
             change_quarantine(
                 self._repository.state, self._repository.id, damaged=spoilt, whole=self.check.whole - spoilt
@@ -256,34 +250,35 @@ def _unopened(repository: Repository, level: str) -> list[Finding]:
 
 def _with_consequences(repository: Repository, found: Structure, more: list[Finding]) -> list[Finding]:
     """Add to each finding about a pack what it hurts; where every chunk lies whole in another pack too, nothing is lost."""
-    consequences = Consequences(repository, found.records, found.damage)
-    told = []
-    for finding in [*found.findings, *more]:
+    consequences = Consequences(repository, found.records, found.damage, found.chunk_table)
+    told = [*found.findings, *more]
+    # One place after another: consequences hold the chunk tables of one.
+    for number in sorted(range(len(told)), key=lambda number: told[number].subject[:-64]):
+        finding = told[number]
         pack = _pack_called(found, finding.subject)
         if pack is not None and not finding.hurts:
-            hurts = consequences.of_pack(pack)
+            hurts = consequences.of_pack((finding.subject[:-64], pack.name))
             finding = replace(finding, hurts=hurts)
-            if finding.level is Level.PROBLEM and consequences.lies_elsewhere(pack, _doubtful(found, pack)):
+            if finding.level is Level.PROBLEM and consequences.lies_elsewhere(*_doubtful(found, finding.subject, pack)):
                 said = f"{finding.message}; all it held was stored again, and nothing is lost"
                 finding = replace(finding, level=Level.WARNING, message=said, hurts=(), hint="")
-        told.append(finding)
+        told[number] = finding
     return told
 
 
-def _pack_called(found: Structure, name: str) -> At | None:
+def _pack_called(found: Structure, name: str) -> ToldPack | None:
     place, digits = name[:-64], name[-64:]
-    if place not in found.packs or stated_digest(name) != digits:
-        return None
-    return (place, bytes.fromhex(digits)) if bytes.fromhex(digits) in found.packs[place] else None
+    return found.packs.get(place, bytes.fromhex(digits)) if stated_digest(name) == digits else None
 
 
-def _doubtful(found: Structure, pack: At) -> list[bytes]:
-    """The chunks that cannot be had from a damaged pack; all of it, where nobody opened it."""
-    bad = found.damage.chunks.get(pack)
+def _doubtful(found: Structure, name: str, pack: ToldPack) -> tuple[At, list[bytes]]:
+    """A damaged pack and the chunks that cannot be had from it; all of it, where nobody opened it."""
+    at = name[:-64], pack.name
+    bad = found.damage.chunks.get(at)
     if bad:
-        return list(bad)
-    rows = found.packs[pack[0]][pack[1]].rows
-    return [unpack_row(rows, number).chunk for number in range(len(rows) // ROW_BYTES)]
+        return at, list(bad)
+    rows = pack.rows
+    return at, [unpack_row(rows, number).chunk for number in range(len(rows) // ROW_BYTES)]
 
 
 def _remember(repository: Repository, report: VerifyReport, now: datetime) -> None:

@@ -11,7 +11,8 @@ from lifeboat.foundation.errors import KeyTrouble, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.verify.damage import name_snapshot
-from lifeboat.operations.verify.structure import Structure, breaks, readers
+from lifeboat.operations.verify.found import Structure, breaks
+from lifeboat.operations.verify.structure import readers
 from lifeboat.repository.errors import ChunkMissing, ObjectDamaged
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
@@ -53,7 +54,7 @@ def check_trees(repository: Repository, found: Structure, trees: TreeCheck, prog
     """Look at the lines of every snapshot. One finding for each is enough to act on."""
     findings = []
     progress.begin("checking lines of files", total_items=len(found.records))
-    for record, reader in readers(repository, found.records):
+    for record, reader in readers(repository, found, found.records):
         # What cannot be read at all has been told already, with its list, pack or key.
         with suppress(RepositoryDamaged, KeyTrouble, ObjectMissing, ObjectArchived):
             trouble = trees.first_trouble(reader)

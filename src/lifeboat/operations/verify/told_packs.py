@@ -1,0 +1,248 @@
+"""What indexes say of the packs of every month, held small: 64 bytes a pack in memory, and its chunk table aside (``spool.py``).
+
+So a million packs (24 TB) take 64 MB here and 0.95 GB of disk. What is made of a place for a while (``numbers``, ``keys``: some 130 bytes a pack)
+or for its lists (``chunk_table``) is of one place, which is one month, and is let go with it.
+"""
+
+import struct
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import pairwise
+from sys import intern
+from typing import NamedTuple
+
+from lifeboat.operations.verify.spool import Spool
+from lifeboat.repository.catalog_format import IndexedPack
+from lifeboat.repository.chunk_table import ChunkTable
+from lifeboat.repository.names import At, key_name, month_in
+from lifeboat.repository.pack_format import ROW_BYTES
+
+_ENTRY = struct.Struct("=32s8sQQII")
+"""Name ‖ fingerprint ‖ size in bytes ‖ where its chunk table lies aside ‖ how many rows ‖ number of its origin."""
+ENTRY_BYTES = _ENTRY.size
+_WORD_BYTES = 8
+_NAME_BYTES = 32
+SOUGHT_AT_ONCE = 100_000
+"""Packs among which repeated names are sought at once: some 5 MB for it."""
+
+assert ENTRY_BYTES == 64 and ENTRY_BYTES % _WORD_BYTES == 0
+
+
+class Origin(NamedTuple):
+    """Who says it. Args: told_in: The index's name. writer: Whose index that is."""
+
+    told_in: str
+    writer: str
+    data_key_name: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ToldPack:
+    """What one index says of one pack. 160 bytes; the rows are read from where they lie."""
+
+    entry: bytes
+    _packs: "ToldPacks" = field(repr=False, compare=False)
+
+    @property
+    def name(self) -> bytes:
+        return self.entry[:_NAME_BYTES]
+
+    @property
+    def fingerprint(self) -> bytes:
+        """As ``fingerprint_of`` has it."""
+        return self.entry[_NAME_BYTES : _NAME_BYTES + 8]
+
+    @property
+    def size_bytes(self) -> int:
+        size: int = _ENTRY.unpack(self.entry)[2]
+        return size
+
+    @property
+    def origin(self) -> Origin:
+        number: int = _ENTRY.unpack(self.entry)[5]
+        return self._packs.origins[number]
+
+    @property
+    def data_key_name(self) -> bytes:
+        return self.origin.data_key_name
+
+    @property
+    def rows(self) -> bytes:
+        """Its whole chunk table; raises ``SettingsError`` where the disk does not give it back."""
+        return self._packs.rows_of(self.entry)
+
+    def says_as(self, other: "ToldPack") -> bool:
+        """Whether both say the same of the pack, whoever says it and where."""
+        return (
+            (self.name, self.size_bytes, self.data_key_name) == (other.name, other.size_bytes, other.data_key_name)
+            and self.fingerprint == other.fingerprint
+            and self.rows == other.rows
+        )
+
+
+class ToldPacks:
+    """All of them, by the place where they lie; of each pack and place what is believed of it, once ``sort_out`` was told that."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._places: dict[str, bytearray] = {}
+        self._others: dict[str, bytearray] = {}
+        self.origins: list[Origin] = []
+        self._origin_numbers: dict[Origin, int] = {}
+
+    def add(self, place: str, told_in: str, writer: str, packs: Iterable[IndexedPack]) -> None:
+        """Take in what one index says."""
+        entries = self._places.setdefault(intern(place), bytearray())
+        for pack in packs:
+            number = self._number_of(Origin(told_in, writer, pack.data_key_name))
+            at, count = self._spool.add(pack.rows), len(pack.rows) // ROW_BYTES
+            mark = fingerprint_of(pack.data_key_name, pack.rows)
+            entries += _ENTRY.pack(pack.name, mark, pack.size_bytes, at, count, number)
+
+    def repeated(self) -> Iterator[list[tuple[str, int]]]:
+        """Of each pack that is told of more than once the places and numbers there, as they were told; before ``sort_out``."""
+        views = {
+            place: memoryview(entries).cast("Q")[:: ENTRY_BYTES // _WORD_BYTES]
+            for place, entries in self._places.items()
+        }
+        parts = sum(map(len, views.values())) // SOUGHT_AT_ONCE + 1
+        for part in range(parts):
+            heads = sorted(head for view in views.values() for head in view if head % parts == part)
+            twice = {head for head, after in pairwise(heads) if head == after}
+            if twice:
+                yield from self._told_again(views, twice)
+
+    def _told_again(self, views: Mapping[str, Iterable[int]], twice: set[int]) -> Iterator[list[tuple[str, int]]]:
+        """Of names that begin with one of these words."""
+        told: dict[bytes, list[tuple[str, int]]] = {}
+        for place, view in views.items():
+            for number, head in enumerate(view):
+                if head in twice:
+                    told.setdefault(self.at(place, number).name, []).append((place, number))
+        yield from (sorted(again, key=lambda one: self._told_as(*one)) for again in told.values() if len(again) > 1)
+
+    def _told_as(self, place: str, number: int) -> int:
+        """What was told later lies later."""
+        at: int = _ENTRY.unpack(self._entry(place, number))[3]
+        return at
+
+    def sort_out(self, repeats: Iterable[tuple[str, int]], unbelieved: Iterable[tuple[str, int]]) -> None:
+        """Say which are said again, to be let go, and which are not believed: their writers' own snapshots may still go by them."""
+        gone: dict[str, set[int]] = {}
+        for place, number in repeats:
+            gone.setdefault(place, set()).add(number)
+        for place, number in unbelieved:
+            gone.setdefault(place, set()).add(number)
+            others = self._others.setdefault(place, bytearray())
+            others += self._entry(place, number)
+        for place in list(self._places):
+            self._keep(place, gone.get(place, set()))
+
+    def drop(self, place: str, names: Collection[bytes]) -> None:
+        """Forget these packs."""
+        if names:
+            numbers = self.numbers(place)
+            self._keep(place, {numbers[name] for name in names})
+
+    def places(self) -> list[str]:
+        return list(self._places)
+
+    def at(self, place: str, number: int) -> ToldPack:
+        """The pack of this number in its place: from 0, sorted by name."""
+        return ToldPack(self._entry(place, number), self)
+
+    def get(self, place: str, name: bytes) -> ToldPack | None:
+        """A few microseconds: for one, not for all."""
+        entries = self._places.get(place, bytearray())
+        low, high = 0, len(entries) // ENTRY_BYTES
+        while low < high:
+            middle = (low + high) // 2
+            if entries[middle * ENTRY_BYTES : middle * ENTRY_BYTES + _NAME_BYTES] < name:
+                low = middle + 1
+            else:
+                high = middle
+        found = self._entry(place, low) if low * ENTRY_BYTES < len(entries) else b""
+        return ToldPack(found, self) if found[:_NAME_BYTES] == name else None
+
+    def numbers(self, place: str) -> dict[bytes, int]:
+        """The number of each pack in a place, by its name."""
+        return {name: number for number, name in enumerate(self.names(place))}
+
+    def names(self, place: str) -> Iterator[bytes]:
+        return (name for name, _, _, _, _, _ in self._unpacked(place))
+
+    def sizes(self, place: str) -> "array[int]":
+        """By number, as the indexes state them."""
+        return array("Q", (size for _, _, size, _, _, _ in self._unpacked(place)))
+
+    def keys(self, place: str) -> dict[bytes, bytes]:
+        """The name of each pack's data key, by the pack's name."""
+        origins = self.origins
+        return {name: origins[number].data_key_name for name, _, _, _, _, number in self._unpacked(place)}
+
+    def under_keys(self, keys: Collection[str]) -> Iterator[At]:
+        """The packs that are sealed under one of these data keys. Args: keys: Names of the wrapped keys' objects."""
+        for place in self._places if keys else ():
+            month = month_in(place)
+            bad = {
+                number for number, one in enumerate(self.origins) if key_name(month, one.data_key_name.hex()) in keys
+            }
+            yield from ((place, name) for name, _, _, _, _, number in self._unpacked(place) if number in bad)
+
+    def writers(self, place: str) -> dict[bytes, str]:
+        """Whose index is believed, by the pack's name."""
+        origins = self.origins
+        return {name: origins[number].writer for name, _, _, _, _, number in self._unpacked(place)}
+
+    def every(self) -> Iterator[tuple[At, ToldPack]]:
+        """All packs, place by place."""
+        for place, entries in list(self._places.items()):
+            for start in range(0, len(entries), ENTRY_BYTES):
+                told = ToldPack(bytes(entries[start : start + ENTRY_BYTES]), self)
+                yield (place, told.name), told
+
+    def chunk_table(self, place: str, writer: str) -> ChunkTable:
+        """Where every chunk lies that indexes of this writer tell of in a place: 46 bytes a chunk and 8 to 16 to find it."""
+        told = []
+        for entries in (self._places.get(place, b""), self._others.get(place, b"")):
+            for name, _, size, at, count, number in _ENTRY.iter_unpack(entries):
+                if self.origins[number].writer == writer:
+                    told.append((at, name, size, count, self.origins[number].data_key_name))
+        told.sort()  # as they lie aside
+        table = ChunkTable(sum(count for _, _, _, count, _ in told))
+        for at, name, size, count, key in told:
+            table.add_pack(name, key, size, self._spool.read(at, count * ROW_BYTES))
+        return table
+
+    def rows_of(self, entry: bytes) -> bytes:
+        _, _, _, at, count, _ = _ENTRY.unpack(entry)
+        return self._spool.read(at, count * ROW_BYTES)
+
+    def _unpacked(self, place: str) -> Iterator[tuple[bytes, bytes, int, int, int, int]]:
+        return _ENTRY.iter_unpack(self._places.get(place, b""))
+
+    def _entry(self, place: str, number: int) -> bytes:
+        return bytes(self._places[place][number * ENTRY_BYTES : (number + 1) * ENTRY_BYTES])
+
+    def _keep(self, place: str, gone: Collection[int]) -> None:
+        """A place without some of it, sorted by name."""
+        entries = self._places[place]
+        kept = (number for number in range(len(entries) // ENTRY_BYTES) if number not in gone)
+        left = bytearray().join(sorted(self._entry(place, number) for number in kept))
+        if left:
+            self._places[place] = left
+        else:
+            del self._places[place]
+
+    def _number_of(self, origin: Origin) -> int:
+        number = self._origin_numbers.setdefault(origin, len(self.origins))
+        if number == len(self.origins):
+            self.origins.append(origin)
+        return number
+
+
+def fingerprint_of(data_key_name: bytes, rows: bytes) -> bytes:
+    """What an index says of a pack, in 8 bytes: an index that says something else later finds the pack unopened."""
+    return sha256(data_key_name + rows).digest()[:8]
