@@ -31,15 +31,11 @@ class Spool:
     Args:
         folder: Where the file is made, once there is something to write.
         note: Hears once why pieces stay in memory.
-        block_bytes: See ``BLOCK_BYTES``.
     """
 
-    def __init__(
-        self, folder: Path, note: Callable[[str], None] = lambda _: None, block_bytes: int = BLOCK_BYTES
-    ) -> None:
+    def __init__(self, folder: Path, note: Callable[[str], None] = lambda _: None) -> None:
         self._folder = folder
         self._note = note
-        self._block_bytes = block_bytes
         self._cipher = AESGCM(os.urandom(32))
         self._descriptor: int | None = None
         self._written_bytes = 0
@@ -52,7 +48,7 @@ class Spool:
         # Each place is used once, so no nonce comes twice under this key.
         sealed = self._cipher.encrypt(_nonce(at), piece, None)
         self._held += sealed
-        if len(self._held) >= self._block_bytes and self._has_room:
+        if len(self._held) >= BLOCK_BYTES and self._has_room:
             self._write_out()
         return at
 
