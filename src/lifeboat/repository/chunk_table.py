@@ -37,14 +37,14 @@ class ChunkTable:
     """All chunks known of one writer, source, class and generation.
 
     Args:
-        expected_rows: About how many there will be, where that is known: room is made once, instead of each time it is doubled.
+        expected_rows: About how many there will be, where that is known: room is made once, instead of again and again.
     """
 
     def __init__(self, expected_rows: int = 0) -> None:
         self.passed_over: list[LifeboatError] = []
         """Why indexes that belong here could not be opened: what a chunk that is not found may stand in."""
-        self._rows = bytearray()
-        self._first_row_of_pack: list[int] = []
+        self._rows = bytearray(expected_rows * ROW_BYTES)
+        self._first_row_of_pack = array("Q")
         self._packs: list[tuple[bytes, bytes, int]] = []
         self._taken: set[bytes] = set()
         self._slots = _empty_slots(expected_rows)
@@ -66,7 +66,7 @@ class ChunkTable:
         self._packs.append((pack, data_key_name, size_bytes))
         self._first_row_of_pack.append(self._count)
         first, self._count = self._count, self._count + len(rows) // ROW_BYTES
-        self._rows += rows
+        self._rows[first * ROW_BYTES : self._count * ROW_BYTES] = rows
         if self._count * 2 > len(self._slots):
             self._grow()
         else:
@@ -93,11 +93,11 @@ class ChunkTable:
 
     def places(self, chunk: bytes) -> Iterator[Place]:
         """Every place where this chunk is said to lie. Slow (it goes through all rows): for when the first one failed."""
-        start = self._rows.find(chunk)
+        start = self._rows.find(chunk, 0, self._count * ROW_BYTES)
         while start >= 0:
             if start % ROW_BYTES == 0:
                 yield self._place(start // ROW_BYTES)
-            start = self._rows.find(chunk, start + 1)
+            start = self._rows.find(chunk, start + 1, self._count * ROW_BYTES)
 
     def packs(self) -> list[tuple[bytes, bytes, int]]:
         """``(name, name of the data key, size in bytes)`` of every pack."""

@@ -5,6 +5,7 @@ or for its lists (``chunk_table``) is of one place, which is one month, and is l
 """
 
 import struct
+import sys
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,8 +25,8 @@ _ENTRY = struct.Struct("=32s8sQQII")
 ENTRY_BYTES = _ENTRY.size
 _WORD_BYTES = 8
 _NAME_BYTES = 32
-SOUGHT_AT_ONCE = 100_000
-"""Packs among which repeated names are sought at once: some 5 MB for it."""
+SOUGHT_AT_ONCE = 500_000
+"""Packs among which repeated names are sought at once: some 20 MB for it."""
 
 assert ENTRY_BYTES == 64 and ENTRY_BYTES % _WORD_BYTES == 0
 
@@ -205,20 +206,26 @@ class ToldPacks:
 
     def chunk_table(self, place: str, writer: str) -> ChunkTable:
         """Where every chunk lies that indexes of this writer tell of in a place: 46 bytes a chunk and 8 to 16 to find it."""
-        told = []
-        for entries in (self._places.get(place, b""), self._others.get(place, b"")):
-            for name, _, size, at, count, number in _ENTRY.iter_unpack(entries):
-                if self.origins[number].writer == writer:
-                    told.append((at, name, size, count, self.origins[number].data_key_name))
-        told.sort()  # as they lie aside
-        table = ChunkTable(sum(count for _, _, _, count, _ in told))
-        for at, name, size, count, key in told:
-            table.add_pack(name, key, size, self._spool.read(at, count * ROW_BYTES))
+        entries = self._of(place, {number for number, origin in enumerate(self.origins) if origin.writer == writer})
+        aside = array("Q", (at for _, _, _, at, _, _ in _ENTRY.iter_unpack(entries)))
+        table = ChunkTable(sum(count for _, _, _, _, count, _ in _ENTRY.iter_unpack(entries)))
+        for number in sorted(range(len(aside)), key=aside.__getitem__):  # as they lie aside
+            name, _, size, at, count, origin = _ENTRY.unpack_from(entries, number * ENTRY_BYTES)
+            table.add_pack(name, self.origins[origin].data_key_name, size, self._spool.read(at, count * ROW_BYTES))
         return table
 
     def rows_of(self, entry: bytes) -> bytes:
         _, _, _, at, count, _ = _ENTRY.unpack(entry)
         return self._spool.read(at, count * ROW_BYTES)
+
+    def _of(self, place: str, origins: Collection[int]) -> bytearray:
+        """What these say of a place, believed or not."""
+        return bytearray().join(
+            entries[start : start + ENTRY_BYTES]
+            for entries in (self._places.get(place, b""), self._others.get(place, b""))
+            for start in range(0, len(entries), ENTRY_BYTES)
+            if int.from_bytes(entries[start + ENTRY_BYTES - 4 : start + ENTRY_BYTES], sys.byteorder) in origins
+        )
 
     def _unpacked(self, place: str) -> Iterator[tuple[bytes, bytes, int, int, int, int]]:
         return _ENTRY.iter_unpack(self._places.get(place, b""))
@@ -229,8 +236,13 @@ class ToldPacks:
     def _keep(self, place: str, gone: Collection[int]) -> None:
         """A place without some of it, sorted by name."""
         entries = self._places[place]
-        kept = (number for number in range(len(entries) // ENTRY_BYTES) if number not in gone)
-        left = bytearray().join(sorted(self._entry(place, number) for number in kept))
+        left = bytearray().join(
+            sorted(
+                entries[start : start + ENTRY_BYTES]
+                for start in range(0, len(entries), ENTRY_BYTES)
+                if start // ENTRY_BYTES not in gone
+            )
+        )
         if left:
             self._places[place] = left
         else:
