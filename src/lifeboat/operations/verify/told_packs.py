@@ -7,10 +7,11 @@ or for its lists (``chunk_table``) is of one place, which is one month, and is l
 import struct
 import sys
 from array import array
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import pairwise
+from itertools import chain, pairwise
 from sys import intern
 from typing import NamedTuple
 
@@ -23,12 +24,15 @@ from lifeboat.repository.pack_format import ROW_BYTES
 _ENTRY = struct.Struct("=32s8sQQII")
 """Name ‖ fingerprint ‖ size in bytes ‖ where its chunk table lies aside ‖ how many rows ‖ number of its origin."""
 ENTRY_BYTES = _ENTRY.size
-_WORD_BYTES = 8
+ENTRY_WORDS = ENTRY_BYTES // 8
 _NAME_BYTES = 32
 SOUGHT_AT_ONCE = 500_000
 """Packs among which repeated names are sought at once: some 20 MB for it."""
 
-assert ENTRY_BYTES == 64 and ENTRY_BYTES % _WORD_BYTES == 0
+_MOST_PARTS = 1 << 16
+"""As many as two bytes tell apart."""
+
+assert ENTRY_BYTES == 64
 
 
 class Origin(NamedTuple):
@@ -96,33 +100,43 @@ class ToldPacks:
     def add(self, place: str, told_in: str, writer: str, packs: Iterable[IndexedPack]) -> None:
         """Take in what one index says."""
         entries = self._places.setdefault(intern(place), bytearray())
+        key, number = b"", -1
         for pack in packs:
-            number = self._number_of(Origin(told_in, writer, pack.data_key_name))
+            if pack.data_key_name != key:
+                key = pack.data_key_name
+                number = self._number_of(Origin(told_in, writer, key))
             at, count = self._spool.add(pack.rows), len(pack.rows) // ROW_BYTES
-            mark = fingerprint_of(pack.data_key_name, pack.rows)
-            entries += _ENTRY.pack(pack.name, mark, pack.size_bytes, at, count, number)
+            entries += _ENTRY.pack(pack.name, fingerprint_of(key, pack.rows), pack.size_bytes, at, count, number)
 
     def repeated(self) -> Iterator[list[tuple[str, int]]]:
-        """Of each pack that is told of more than once the places and numbers there, as they were told; before ``sort_out``."""
-        views = {
-            place: memoryview(entries).cast("Q")[:: ENTRY_BYTES // _WORD_BYTES]
+        """Once all is told: of each pack that is told of more than once the places and numbers there, as they were told."""
+        for place in self._places:
+            self._places[place] = bytearray().join(sorted(self._split(place)))
+        parts = min(sum(map(len, self._places.values())) // ENTRY_BYTES // SOUGHT_AT_ONCE + 1, _MOST_PARTS)
+        # Names are hashes: of all beginnings an equal share is that of about as many names.
+        edges = [(part * _MOST_PARTS // parts).to_bytes(2, "big") for part in range(parts)]
+        bounds = {
+            place: [*(self._first_from(place, edge) for edge in edges), len(entries) // ENTRY_BYTES]
             for place, entries in self._places.items()
         }
-        parts = sum(map(len, views.values())) // SOUGHT_AT_ONCE + 1
         for part in range(parts):
-            heads = sorted(head for view in views.values() for head in view if head % parts == part)
-            twice = {head for head, after in pairwise(heads) if head == after}
-            if twice:
-                yield from self._told_again(views, twice)
+            yield from self._repeated_within({place: (of[part], of[part + 1]) for place, of in bounds.items()})
 
-    def _told_again(self, views: Mapping[str, Iterable[int]], twice: set[int]) -> Iterator[list[tuple[str, int]]]:
-        """Of names that begin with one of these words."""
+    def _repeated_within(self, spans: Mapping[str, tuple[int, int]]) -> Iterator[list[tuple[str, int]]]:
+        """Among these numbers of each place. Args: spans: The first, and the one after the last."""
+        heads = sorted(chain.from_iterable(self._heads(place, *span) for place, span in spans.items()))
+        twice = {head for head, after in pairwise(heads) if head == after}
         told: dict[bytes, list[tuple[str, int]]] = {}
-        for place, view in views.items():
-            for number, head in enumerate(view):
+        for place, span in spans.items() if twice else ():
+            for number, head in enumerate(self._heads(place, *span), span[0]):
                 if head in twice:
                     told.setdefault(self.at(place, number).name, []).append((place, number))
         yield from (sorted(again, key=lambda one: self._told_as(*one)) for again in told.values() if len(again) > 1)
+
+    def _heads(self, place: str, first: int, after: int) -> list[int]:
+        """The first word of each name."""
+        view = memoryview(self._places[place]).cast("Q")
+        return view[first * ENTRY_WORDS : after * ENTRY_WORDS : ENTRY_WORDS].tolist()
 
     def _told_as(self, place: str, number: int) -> int:
         """What was told later lies later."""
@@ -138,8 +152,8 @@ class ToldPacks:
             gone.setdefault(place, set()).add(number)
             others = self._others.setdefault(place, bytearray())
             others += self._entry(place, number)
-        for place in list(self._places):
-            self._keep(place, gone.get(place, set()))
+        for place, numbers in gone.items():
+            self._keep(place, numbers)
 
     def drop(self, place: str, names: Collection[bytes]) -> None:
         """Forget these packs."""
@@ -156,15 +170,8 @@ class ToldPacks:
 
     def get(self, place: str, name: bytes) -> ToldPack | None:
         """A few microseconds: for one, not for all."""
-        entries = self._places.get(place, bytearray())
-        low, high = 0, len(entries) // ENTRY_BYTES
-        while low < high:
-            middle = (low + high) // 2
-            if entries[middle * ENTRY_BYTES : middle * ENTRY_BYTES + _NAME_BYTES] < name:
-                low = middle + 1
-            else:
-                high = middle
-        found = self._entry(place, low) if low * ENTRY_BYTES < len(entries) else b""
+        number = self._first_from(place, name)
+        found = self._entry(place, number) if place in self._places else b""
         return ToldPack(found, self) if found[:_NAME_BYTES] == name else None
 
     def numbers(self, place: str) -> dict[bytes, int]:
@@ -234,19 +241,24 @@ class ToldPacks:
         return bytes(self._places[place][number * ENTRY_BYTES : (number + 1) * ENTRY_BYTES])
 
     def _keep(self, place: str, gone: Collection[int]) -> None:
-        """A place without some of it, sorted by name."""
-        entries = self._places[place]
-        left = bytearray().join(
-            sorted(
-                entries[start : start + ENTRY_BYTES]
-                for start in range(0, len(entries), ENTRY_BYTES)
-                if start // ENTRY_BYTES not in gone
-            )
-        )
+        """A place without some of it."""
+        left = bytearray().join(entry for number, entry in enumerate(self._split(place)) if number not in gone)
         if left:
             self._places[place] = left
         else:
             del self._places[place]
+
+    def _split(self, place: str) -> Iterator[bytes]:
+        entries = bytes(self._places[place])  # comparing bytes takes a fifth of what comparing byte arrays does
+        return (entries[start : start + ENTRY_BYTES] for start in range(0, len(entries), ENTRY_BYTES))
+
+    def _first_from(self, place: str, begin: bytes) -> int:
+        """The number of the first pack whose name does not come before ``begin``."""
+        entries = self._places.get(place, b"")
+        numbers = range(len(entries) // ENTRY_BYTES)
+        return bisect_left(
+            numbers, begin, key=lambda number: bytes(entries[number * ENTRY_BYTES : number * ENTRY_BYTES + len(begin)])
+        )
 
     def _number_of(self, origin: Origin) -> int:
         number = self._origin_numbers.setdefault(origin, len(self.origins))
