@@ -147,6 +147,16 @@ def test_a_pack_that_its_index_lost_is_named(tmp_path: Path) -> None:
     assert told and all(name.startswith(records[0].place) for name in told)
 
 
+@pytest.mark.parametrize("stated", [0, 1 << 62, (1 << 64) - 1])
+def test_a_pack_that_is_gone_is_missed_whatever_size_is_stated(tmp_path: Path, stated: int) -> None:
+    repository, store, clock, records = months_of(tmp_path)
+    key = key_in(store, records[-1])
+    planted = IndexedPack(os.urandom(32), key, stated, lying_rows(bytes(ROW_BYTES)))
+    plant_index(repository, bytes.fromhex(records[-1].writer), records[-1].generation, planted)
+    told = called(look(again(repository, store, tmp_path), clock).findings, "pack-missing")
+    assert list(told) == [name_of(records[-1], planted.name)]
+
+
 def test_a_damaged_index_is_why_lists_cannot_be_read(tmp_path: Path) -> None:
     """And not chunks that nobody knows of."""
     repository, store, _, records = months_of(tmp_path)
@@ -250,9 +260,11 @@ def test_nothing_that_was_set_aside_is_left_or_can_be_read(tmp_path: Path, monke
     repository, _, _, _ = months_of(tmp_path)
     monkeypatch.setattr(spool, "BLOCK_BYTES", 1)
     written: list[bytes] = []
+    descriptors: set[int] = set()
     real = os.pwrite
 
     def pwrite(descriptor: int, raw: memoryview, at: int) -> int:
+        descriptors.add(descriptor)
         written.append(bytes(raw))
         return real(descriptor, raw, at)
 
@@ -262,10 +274,11 @@ def test_nothing_that_was_set_aside_is_left_or_can_be_read(tmp_path: Path, monke
     assert written and sorted(tmp_path.rglob("*")) == before
     rows = b"".join(told.rows for _, told in found.packs.every())
     assert rows and not any(rows[start : start + 32] in b"".join(written) for start in range(0, len(rows), ROW_BYTES))
-    descriptors = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    assert {os.fstat(one).st_nlink for one in descriptors} == {0}
     del found
     gc.collect()
-    assert not descriptors or len(os.listdir("/proc/self/fd")) == descriptors - 1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptors.pop())
 
 
 PACKS_MONTHS, ROWS = 12, 20

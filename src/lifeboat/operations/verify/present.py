@@ -22,7 +22,7 @@ from lifeboat.storage.archive import ARCHIVE_CLASSES, REST_DAYS
 from lifeboat.storage.errors import ObjectArchived
 
 _NOT_LISTED = (1 << 64) - 1
-"""In place of a size: larger than any."""
+"""In place of a size: larger than any that is listed. An index may state it."""
 
 
 def read_indexes(repository: Repository, found: Structure) -> None:
@@ -63,7 +63,7 @@ def check_packs(repository: Repository, found: Structure) -> None:
         odd[place] = [
             (name, listed[number], name in needed)
             for name, number in numbers.items()
-            if listed[number] != stated[number]
+            if listed[number] == _NOT_LISTED or listed[number] != stated[number]
         ]
     now = repository.store.time_there()
     for place in archived:
