@@ -1,6 +1,7 @@
 """A restore killed at any moment leaves whole files only, and the same restore then finishes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ WRITE = """
 import pickle, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[1:3]
+from lifeboat.sources.files import write_beside
 from odd_trees import Keeper
+write_beside.WORTH_IT_FILES = int(sys.argv[6])
 keeper = Keeper()
 lines, keeper.chunks = pickle.loads(Path(sys.argv[3]).read_bytes())
 print("begin", flush=True)
@@ -26,7 +29,7 @@ def _kill_again_and_again(tmp_path: Path, mode: str, allowed: dict[str, set[byte
     for attempt in range(40):
         child = subprocess.Popen(
             [sys.executable, "-c", WRITE, str(here.parents[2] / "src"), str(here.parent), str(tmp_path / "kept"),
-             str(tmp_path / "copy"), mode],
+             str(tmp_path / "copy"), mode, "1000"],
             stdout=subprocess.PIPE,
         )  # fmt: skip
         assert child.stdout is not None
@@ -87,3 +90,51 @@ def test_a_killed_restore_over_the_live_tree_leaves_each_file_old_or_new(tmp_pat
     killed = _kill_again_and_again(tmp_path, "in-place", {path: {new[path], old[path]} for path in new})
     assert killed >= 1
     assert rsync_differences(tmp_path / "tree", tmp_path / "copy") == []
+
+
+def test_a_restore_killed_with_processes_that_write_beside_it_leaves_none_of_them_and_no_half_file(
+    tmp_path: Path,
+) -> None:
+    contents = _tree(tmp_path / "tree", "new")
+    _keep(tmp_path / "tree", tmp_path / "kept")
+    here, copy = Path(__file__), tmp_path / "copy"
+    cut_off = 0
+    for attempt in range(8):
+        shutil.rmtree(copy, ignore_errors=True)
+        words = [str(here.parents[2] / "src"), str(here.parent), str(tmp_path / "kept"), str(copy), "new-place", "0"]
+        child = subprocess.Popen([sys.executable, "-c", WRITE, *words], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(0.1 + 0.08 * attempt)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        cut_off += not _has_ended(copy)
+        _wait_for_the_helpers_to_end()
+        left = _whole_files_of(copy, contents)
+        time.sleep(0.05)
+        assert _whole_files_of(copy, contents) == left, "somebody still writes"
+    assert cut_off >= 2
+    subprocess.run([sys.executable, "-c", WRITE, *words], check=True, stdout=subprocess.DEVNULL)
+    assert rsync_differences(tmp_path / "tree", copy) == []
+
+
+def _wait_for_the_helpers_to_end() -> None:
+    """The system kills them with whoever started them; that takes as long as a process takes to end."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        if not subprocess.run(["pgrep", "-f", "lifeboat.sources.files.write_beside"], capture_output=True).stdout:
+            return
+        time.sleep(0.02)
+    raise AssertionError("processes outlive the restore that started them")
+
+
+def _whole_files_of(copy: Path, contents: dict[str, bytes]) -> set[str]:
+    found = set()
+    for top, _, files in os.walk(copy):
+        for name in files:
+            if not name.startswith(".lifeboat-"):
+                path = str((Path(top) / name).relative_to(copy))
+                assert (copy / path).read_bytes() == contents[path], path
+                found.add(path)
+    return found

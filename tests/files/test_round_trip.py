@@ -17,6 +17,8 @@ from lifeboat.sources.files.manifest import decode
 from lifeboat.sources.files.patterns import Patterns
 from lifeboat.sources.files.walk import walk
 
+pytestmark = pytest.mark.usefixtures("writers")
+
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -30,7 +30,7 @@ RESTORING_NAME = b".lifeboat-restoring"
 RESERVED_NAMES = frozenset((PARTIAL_NAME, RESTORING_NAME))
 RESERVED_START = b".lifeboat-"
 
-_A_PARTIAL_NAME = re.compile(re.escape(PARTIAL_NAME) + rb"(\.[0-9]{1,5})?")
+_A_PARTIAL_NAME = re.compile(re.escape(PARTIAL_NAME) + rb"(\.[0-9]{1,7})?")
 
 _pack_stamp = struct.Struct("<QqqQQ").pack
 
@@ -90,7 +90,8 @@ def make_stamp(found: stat_result) -> bytes:
 
 
 def is_partial(name: bytes) -> bool:
-    """Whether a restore writes under this name before it renames; each of several processes has one of its own, with its number."""
+    """Whether a restore writes under this name before it renames; each of several processes has one of its own, with its number: that of a
+    shard, or that which the system gave it."""
     return _A_PARTIAL_NAME.fullmatch(name) is not None
 
 

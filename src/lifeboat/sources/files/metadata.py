@@ -24,6 +24,10 @@ _OURS_TO_REMOVE = (b"user.", b"system.posix_acl_")
 """Attributes a restore takes away when the entry does not have them; the rest belongs to the machine, as SELinux labels do."""
 
 
+Plain = tuple[int, int, int]
+"""Owner and group (-1: leave it), and mode."""
+
+
 class Metadata:
     """Writes metadata as far as this user and filesystem allow.
 
@@ -51,6 +55,12 @@ class Metadata:
             self._apply_attributes(fd, entry, () if not self._inherits else self._attributes.of_descriptor(fd, -1))
         os.fchmod(fd, mode)
         os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
+
+    def plain(self, entry: Entry) -> Plain | None:
+        """What ``apply`` gives to a file besides its times, if that is all; None if only ``apply`` knows."""
+        if entry.xattrs or self._inherits or entry.mode & _SET_ID:
+            return None
+        return (*(self._numbers(entry) if self._owner else (-1, -1)), entry.mode)
 
     def apply_to_name(self, directory_fd: int, name: bytes, entry: Entry) -> None:
         """Give everything to what must not be opened: a symlink, fifo or device."""

@@ -9,21 +9,17 @@ Limits: ``AT_MOST`` files or ``AT_MOST_BYTES`` to a question, two questions unde
 can wait for the other to read.
 """
 
-import fcntl
-import marshal
 import os
-import signal
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Self
 
+from lifeboat.foundation.helper_process import HelperProcess, serve, start_helpers
 from lifeboat.foundation.page_cache import WORTH_IT_BYTES
-from lifeboat.foundation.sizes import KIB, MIB
+from lifeboat.foundation.sizes import KIB
 from lifeboat.sources.files.attributes import Attributes, Pairs
 from lifeboat.sources.files.directories import Directories
 from lifeboat.sources.files.entry import Entry, make_stamp
@@ -38,12 +34,6 @@ QUESTION_BYTES = 24 * KIB
 WORTH_IT_FILES = 1_000
 """Fewer are read before the processes have started."""
 PROCESSES_AT_MOST = 4
-_PIPE_BYTES = MIB
-"""So that an answer waits in the pipe and its process goes on. Source: pipe(7), ``/proc/sys/fs/pipe-max-size``, which is this unless changed."""
-_HEAD_BYTES = 4
-_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR")
-"""All that a process learns of ours: no key is among it."""
-
 
 Read = tuple[bytes, Pairs]
 """The content of a file, and its extended attributes."""
@@ -55,8 +45,8 @@ class ReadAhead:
     def __init__(self, root: Path, processes: int | None = None) -> None:
         self._root = root
         self._count = processes if processes is not None else min(PROCESSES_AT_MOST, 2 * (os.cpu_count() or 1))
-        self._processes: list[_Process] | None = None
-        self._asked: deque[tuple[_Process | None, int]] = deque()
+        self._processes: list[HelperProcess] | None = None
+        self._asked: deque[tuple[HelperProcess | None, int]] = deque()
         self._turn = 0
         self._files = 0
 
@@ -74,7 +64,7 @@ class ReadAhead:
         """Begin to read files that the walk has just told."""
         self._files += len(entries)
         if self._processes is None and self._files > WORTH_IT_FILES:
-            self._processes = _start(self._root, self._count)
+            self._processes = start_helpers(__name__, self._root, self._count)
         process = None
         if self._processes and entries:
             self._turn = (self._turn + 1) % len(self._processes)
@@ -96,86 +86,9 @@ class ReadAhead:
             process.end()
 
 
-class _Process:
-    """One that reads; once it has failed it answers nothing more."""
-
-    def __init__(self, root: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, root],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-        )
-        if hasattr(fcntl, "F_SETPIPE_SZ"):
-            with suppress(OSError):
-                fcntl.fcntl(self._out, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._failed = False
-
-    @property
-    def _out(self) -> BinaryIO:
-        assert self._process.stdout is not None
-        return self._process.stdout  # type: ignore[return-value]
-
-    def ask(self, files: list[tuple[bytes, bytes]]) -> None:
-        assert self._process.stdin is not None
-        try:
-            _send(self._process.stdin.fileno(), files)
-        except OSError:
-            self._failed = True
-
-    def answer(self) -> list[Read | None] | None:
-        if self._failed:
-            return None
-        try:
-            found: list[Read | None] = marshal.loads(_receive(self._out.fileno()))
-        except (OSError, EOFError, ValueError, TypeError):
-            self._failed = True
-            return None
-        return found
-
-    def end(self) -> None:
-        assert self._process.stdin is not None
-        self._process.kill()  # it has nothing to tidy up, and may wait for a disk
-        self._process.stdin.close()
-        self._out.close()
-        self._process.wait()
-
-
 def question_bytes(entry: Entry) -> int:
     """What asking for a file puts into the pipe."""
     return len(entry.path) + 64
-
-
-def _start(root: Path, count: int) -> list[_Process]:
-    processes: list[_Process] = []
-    with suppress(OSError):  # no room for another process here: then those that there are, or none
-        for _ in range(count if sys.executable else 0):
-            processes.append(_Process(root))
-    return processes
-
-
-def _send(pipe: int, said: list[Any]) -> None:
-    raw = marshal.dumps(said)
-    left = memoryview(len(raw).to_bytes(_HEAD_BYTES, "big") + raw)
-    while left:
-        left = left[os.write(pipe, left) :]
-
-
-def _receive(pipe: int) -> bytearray:
-    return _exactly(pipe, int.from_bytes(_exactly(pipe, _HEAD_BYTES), "big"))
-
-
-def _exactly(pipe: int, count: int) -> bytearray:
-    found = bytearray(count)
-    left = memoryview(found)
-    while left:
-        came = os.readv(pipe, [left])
-        if not came:
-            raise EOFError
-        left = left[came:]
-    return found
 
 
 def read_unchanged(directories: Directories, attributes: Attributes, path: bytes, stamp: bytes) -> Read | None:
@@ -198,14 +111,8 @@ def read_unchanged(directories: Directories, attributes: Attributes, path: bytes
 
 
 def main(root: str) -> None:
-    """Answer questions until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # at the terminal it is for whoever started us, who then ends us
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     directories, attributes = Directories(os.fsencode(root)), Attributes()
-    with suppress(EOFError):
-        while True:
-            question: list[tuple[bytes, bytes]] = marshal.loads(_receive(0))
-            _send(1, [read_unchanged(directories, attributes, path, stamp) for path, stamp in question])
+    serve(lambda question: [read_unchanged(directories, attributes, path, stamp) for path, stamp in question])
 
 
 if __name__ == "__main__":

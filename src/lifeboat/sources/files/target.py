@@ -6,6 +6,7 @@ mix its files into it. Invariant: nothing a person had is deleted; what is in th
 
 import fcntl
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,8 @@ from lifeboat.sources.files.errors import PathRefused, TargetNotEmpty, TargetUnw
 _HARMLESS = frozenset((b"lost+found",))
 """What a freshly made filesystem has in its root."""
 _LABEL_AT_MOST_BYTES = 4096
+_NO_PATH = re.compile(rb"\0|(?:\A|/)(?:|\.|\.\.|%s)(?:/|\Z)" % b"|".join(map(re.escape, sorted(RESERVED_NAMES))))
+"""One of the names between the slashes is empty, leads back or upwards, or is one of ours."""
 
 
 def make_ready(target: Path, in_place: bool, label: bytes) -> bool:
@@ -98,12 +101,11 @@ def _refuse_other(target: Path, names: set[bytes] | set[str], label: bytes) -> N
 
 def check_path(path: bytes) -> None:
     """Refuse what is no path below the target; a manifest that was not tampered with has none of these."""
-    for part in path.split(b"/") if path else ():
-        if part in (b"", b".", b"..") or part in RESERVED_NAMES or b"\0" in part:
-            raise PathRefused(
-                f"the manifest names {show(path)!r}, which leads outside or is no name",
-                "restore another snapshot, and run `lifeboat verify` to see how far the damage goes",
-            )
+    if path and _NO_PATH.search(path):
+        raise PathRefused(
+            f"the manifest names {show(path)!r}, which leads outside or is no name",
+            "restore another snapshot, and run `lifeboat verify` to see how far the damage goes",
+        )
 
 
 def move_aside(directory_fd: int, name: bytes, path: bytes, clock: Clock) -> Finding:

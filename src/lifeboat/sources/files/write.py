@@ -29,6 +29,7 @@ from lifeboat.sources.files.make_durable import WrittenTo
 from lifeboat.sources.files.metadata import Metadata, drop_default_acl
 from lifeboat.sources.files.target import check_path, make_ready, move_aside, open_for_us
 from lifeboat.sources.files.walk import KIND_OF
+from lifeboat.sources.files.write_beside import WriteBeside
 
 Mode = Literal["new-place", "in-place"]
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -79,11 +80,13 @@ class TreeWriter:
         self.something_there = in_place or resumed or goes_on
         """Whether names may be there already; False for a target that was empty."""
         self._tidies = self.something_there and not in_place
+        self._beside = None if beside or self.something_there else WriteBeside(target)
         self._directories = Directories(os.fsencode(target))
         self._sources = Directories(os.fsencode(target))
         self._written_to = WrittenTo()
         self._behind = WriteBehind()
         self._written_to.note(self._directories.root_fd)
+        self._noted = b""
         if not in_place:
             drop_default_acl(self._directories.root_fd)
 
@@ -91,6 +94,8 @@ class TreeWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._beside is not None:
+            self._beside.close()
         self._behind.close()
         self._directories.close()
         self._sources.close()
@@ -131,19 +136,60 @@ class TreeWriter:
                 return
             parent, _, name = entry.path.rpartition(b"/")
             fd = self._directories.open(parent, make=True)
-            self._written_to.note(fd)
+            if parent != self._noted:
+                self._written_to.note(fd)
+                self._noted = parent
             if entry.kind == "directory":
                 self._put_directory(fd, name, entry)
-            else:
+            elif self._beside is None:
                 self._put_name(fd, name, entry, blocks)
+            elif not self._put_beside(self._beside, entry, blocks):
+                self._put_name(
+                    self._directories.open(parent), name, entry, blocks
+                )  # others may have been opened meanwhile
         except OSError as error:
-            fatal = refuse_target(entry.path, error)
-            if fatal is not None:
-                raise fatal from error
-            self._on_trouble(not_written(entry.path, error))
+            self._not_written(entry.path, error)
+
+    def _not_written(self, path: bytes, error: OSError) -> None:
+        fatal = refuse_target(path, error)
+        if fatal is not None:
+            raise fatal from error
+        self._on_trouble(not_written(path, error))
+
+    def _put_beside(self, beside: WriteBeside, entry: Entry, blocks: Iterator[bytes]) -> bool:
+        """Let a process write a file that has nothing odd about it; False if it is ours."""
+        if entry.hard_link_to:
+            self._settle()  # its first name may be under way
+        if not beside.takes(entry) or (plain := self._metadata.plain(entry)) is None:
+            return False
+        content = b"".join(blocks)
+        if len(content) != entry.content_bytes:
+            self._put_ours(entry, content)
+        elif beside.put(entry, content, plain):
+            self._settle(everything=False)
+        return True
+
+    def _settle(self, *, everything: bool = True) -> None:
+        """Do what others have left to us, in the order in which it came. Args: everything: Wait until nothing is under way."""
+        if self._beside is None:
+            return
+        for entry, content in self._beside.owed(everything=everything):
+            self._tidies = self._tidies or self._beside.gave_up
+            if content is None:
+                self._finish_directory(entry)
+            else:
+                try:
+                    self._put_ours(entry, content)
+                except OSError as error:
+                    self._not_written(entry.path, error)
+
+    def _put_ours(self, entry: Entry, content: bytes) -> None:
+        parent, _, name = entry.path.rpartition(b"/")
+        self._put_name(self._directories.open(parent, make=True), name, entry, iter((content,)))
 
     def leave(self) -> None:
         """Make what was written outlast a power cut; the target stays marked as unfinished, for a writer that finishes it."""
+        self._settle()
         try:
             self._behind.finish()
             self._written_to.force()
@@ -153,6 +199,10 @@ class TreeWriter:
     def finish(self) -> None:
         """Give the last directories their modes and times, and make everything outlast a power cut."""
         self._leave_directories(b"")
+        self._settle()
+        if not self._branch or self._branch[0].mode & stat.S_IWUSR:
+            # Now, so that nothing but the root's own time is missing if we die once the mark is gone; a folder closed to us would keep the mark.
+            self._leave_directories(None)
         # All is on the disk before the mark that says otherwise goes away.
         root_fd = self._directories.root_fd
         self.leave()
@@ -336,13 +386,17 @@ class TreeWriter:
             if next_path is not None and (not last or next_path.startswith(last + b"/")):
                 return
             entry = self._branch.pop()
-            try:
-                fd = self._directories.open(last)
-                if self._tidies:
-                    _remove_partial(fd)
-                self._metadata.repair(fd, entry)
-            except OSError as error:
-                self._on_trouble(not_written(last, error))
+            if next_path is None or self._beside is None or not self._beside.leave(entry):
+                self._finish_directory(entry)
+
+    def _finish_directory(self, entry: Entry) -> None:
+        try:
+            fd = self._directories.open(entry.path)
+            if self._tidies:
+                _remove_partial(fd)
+            self._metadata.repair(fd, entry)
+        except OSError as error:
+            self._on_trouble(not_written(entry.path, error))
 
 
 def _remove_partial(fd: int) -> None:
