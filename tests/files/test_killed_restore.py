@@ -105,25 +105,27 @@ def test_a_restore_killed_with_processes_that_write_beside_it_leaves_none_of_the
         child = subprocess.Popen([sys.executable, "-c", WRITE, *words], stdout=subprocess.PIPE)
         assert child.stdout is not None
         child.stdout.readline()
-        time.sleep(0.1 + 0.08 * attempt)
+        time.sleep(0.03 + 0.07 * attempt)
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
         cut_off += not _has_ended(copy)
-        _wait_for_the_helpers_to_end()
+        _wait_for_the_helpers_to_end(copy)
         left = _whole_files_of(copy, contents)
         time.sleep(0.05)
         assert _whole_files_of(copy, contents) == left, "somebody still writes"
     assert cut_off >= 2
+    if _has_ended(copy):
+        shutil.rmtree(copy)
     subprocess.run([sys.executable, "-c", WRITE, *words], check=True, stdout=subprocess.DEVNULL)
     assert rsync_differences(tmp_path / "tree", copy) == []
 
 
-def _wait_for_the_helpers_to_end() -> None:
+def _wait_for_the_helpers_to_end(copy: Path) -> None:
     """The system kills them with whoever started them; that takes as long as a process takes to end."""
     until = time.monotonic() + 10
     while time.monotonic() < until:
-        if not subprocess.run(["pgrep", "-f", "lifeboat.sources.files.write_beside"], capture_output=True).stdout:
+        if not subprocess.run(["pgrep", "-f", f"write_beside {copy}$"], capture_output=True).stdout:
             return
         time.sleep(0.02)
     raise AssertionError("processes outlive the restore that started them")
