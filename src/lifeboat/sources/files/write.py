@@ -29,10 +29,9 @@ from lifeboat.sources.files.make_durable import WrittenTo
 from lifeboat.sources.files.metadata import Metadata, drop_default_acl
 from lifeboat.sources.files.target import check_path, make_ready, move_aside, open_for_us
 from lifeboat.sources.files.walk import KIND_OF
-from lifeboat.sources.files.write_beside import WriteBeside
+from lifeboat.sources.files.write_beside import CREATE, WriteBeside
 
 Mode = Literal["new-place", "in-place"]
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -144,9 +143,8 @@ class TreeWriter:
             elif self._beside is None:
                 self._put_name(fd, name, entry, blocks)
             elif not self._put_beside(self._beside, entry, blocks):
-                self._put_name(
-                    self._directories.open(parent), name, entry, blocks
-                )  # others may have been opened meanwhile
+                fd = self._directories.open(parent)  # others may have been opened meanwhile
+                self._put_name(fd, name, entry, blocks)
         except OSError as error:
             self._not_written(entry.path, error)
 
@@ -279,11 +277,11 @@ class TreeWriter:
 
     def _write_file(self, fd: int, entry: Entry, blocks: Iterator[bytes]) -> None:
         try:
-            file = os.open(self._partial, _CREATE, 0o600, dir_fd=fd)
+            file = os.open(self._partial, CREATE, 0o600, dir_fd=fd)
         except FileExistsError:
             # Left by a run that was killed; a partial file is nobody's.
             os.unlink(self._partial, dir_fd=fd)
-            file = os.open(self._partial, _CREATE, 0o600, dir_fd=fd)
+            file = os.open(self._partial, CREATE, 0o600, dir_fd=fd)
         try:
             came = write_content(file, entry, blocks, self._wrote)
             if came != entry.content_bytes:

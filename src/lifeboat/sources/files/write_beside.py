@@ -28,7 +28,7 @@ AT_MOST_BYTES = 512 * KIB
 WORTH_IT_FILES = 1_000
 """Fewer are written before the processes have started."""
 PROCESSES_AT_MOST = 4
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Asked = tuple[bytes, bytes, bytes, int, int, int, int]
 """Folder, name, content, owner, group (-1: leave it), mode, and modification time in nanoseconds."""
@@ -139,10 +139,10 @@ def write(directories: Directories, partial: bytes, file: Asked) -> None:
     folder_fd = directories.open(folder)
     try:
         try:
-            fd = os.open(partial, _CREATE, 0o600, dir_fd=folder_fd)
+            fd = os.open(partial, CREATE, 0o600, dir_fd=folder_fd)
         except FileExistsError:
             os.unlink(partial, dir_fd=folder_fd)
-            fd = os.open(partial, _CREATE, 0o600, dir_fd=folder_fd)
+            fd = os.open(partial, CREATE, 0o600, dir_fd=folder_fd)
         try:
             left = memoryview(content)
             while left:
