@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,11 +139,26 @@ def _build(peer: Peer, command: Sequence[str], folder: Path, more: dict[str, str
         raise CannotBuild(f"version {peer.version} does not build: {last}") from error
 
 
-def build_all() -> dict[str, str]:
-    """Build what is not there yet; say of each where it is, or why not."""
-    acts = {f"{peer.name} {peer.version}": lambda peer=peer: _find_or_build_and_remember(peer) for peer in PEERS}
-    acts["mongodump, mongorestore"] = lambda: mongo_tools.find_or_build().mongodump.parent
+NEEDED_BY = {
+    "files": {"restic", "kopia", "rustic", "borg"},
+    "million": {"restic"},
+    "s3": {"restic", "versitygw"},
+    "database": {"pbm", "mongodump"},
+    "replay": {"mongodump"},
+    "memory": set(),
+    "stream": set(),
+    "replicate": {"versitygw"},
+}
+"""By the shape of ``run.py``."""
+
+
+def build(names: Collection[str] | None = None) -> dict[str, str]:
+    """Build those that are not there yet, of all or of the named; say of each where it is, or why not."""
+    acts = {peer.name: lambda peer=peer: _find_or_build_and_remember(peer) for peer in PEERS}
+    acts["mongodump"] = lambda: mongo_tools.find_or_build().mongodump.parent
     acts["versitygw"] = versitygw.build
+    acts["borg"] = lambda: shutil.which("borg") or "not here: not on PATH"
+    acts = {name: act for name, act in acts.items() if names is None or name in names}
 
     def said(act) -> str:  # type: ignore[no-untyped-def]
         try:
@@ -151,13 +166,12 @@ def build_all() -> dict[str, str]:
         except (CannotBuild, mongo_tools.CannotBuild, versitygw.CannotBuild) as error:
             return f"not here: {error}"
 
-    with ThreadPoolExecutor(len(acts)) as pool:
-        found = dict(zip(acts, pool.map(said, acts.values()), strict=True))
-    return found | {name: shutil.which(name) or "not here: not on PATH" for name in ("borg",)}
+    with ThreadPoolExecutor(len(acts) or 1) as pool:
+        return dict(zip(acts, pool.map(said, acts.values()), strict=True))
 
 
 if __name__ == "__main__":
     if sys.argv[1:] != ["build"]:
         sys.exit("usage: python bench/peers.py build")
-    for name, where in build_all().items():
+    for name, where in build().items():
         print(f"{name}: {where}")

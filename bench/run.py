@@ -19,6 +19,7 @@ import replicate
 from compare import compare_databases, compare_files, compare_million, compare_s3
 from goals import OUT, write_table
 from report import Comparison, write
+from turns import forget_turns
 
 import stream
 
@@ -31,15 +32,19 @@ def main() -> None:
     arguments = _arguments()
     arguments.work.mkdir(parents=True, exist_ok=True)
     if not arguments.no_build:
-        for name, where in peers.build_all().items():
+        for name, where in peers.build(peers.NEEDED_BY.get(arguments.only)).items():
             print(f"{name}: {where}", flush=True)
+    forget_turns(arguments.work)  # of one that was killed
     for shape in (arguments.only,) if arguments.only else SHAPES:
-        if shape in COMPARED:
+        if shape not in COMPARED:
+            _measure(shape, arguments.work, arguments.size)
+            continue
+        try:
             found = _compare(shape, arguments.work, arguments.size, arguments.repeats)
             print(write(found, OUT, f"{shape}-{arguments.size}"), flush=True)
             write_table(arguments.size)
-        else:
-            _measure(shape, arguments.work, arguments.size)
+        finally:
+            forget_turns(arguments.work)
     if arguments.only in (None, *COMPARED):
         print(write_table(arguments.size))
 

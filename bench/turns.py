@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from tools import Tool, Workplace, database_of
 HERE = Path(__file__).parent
 FROM_DISK = ", from the disk"
 """Ends the name of a step before which memory is emptied of files."""
+TURNS = "turns"
 
 
 def take_turns(
@@ -34,7 +34,7 @@ def take_turns(
     stored: Callable[[Workplace], int] = lambda place: stored_bytes(place.repository),
     afterwards: Callable[[Tool, Workplace], None] = lambda tool, place: None,
 ) -> list[Row]:
-    """Measure every step of every tool.
+    """Measure every step of every tool. What they leave stays until ``forget_turns``.
 
     Args:
         place_of: Makes of a new folder what a tool works with.
@@ -44,27 +44,33 @@ def take_turns(
         afterwards: Checks what came of a turn; raises ``ToolFailed``.
     """
     rows = {tool.name: Row(tool.name, tool.missing) for tool in tools}
-    with ExitStack() as folders:
-        for repeat in range(repeats):
-            begin = repeat % len(tools)
-            for tool in (*tools[begin:], *tools[:begin]):
-                row = rows[tool.name]
-                if row.missing or row.failed:
-                    continue
-                # All go at the end: for minutes after a mass of files was deleted, ext4 makes new ones slowly, and whoever comes next pays.
-                folder = folders.enter_context(tempfile.TemporaryDirectory(dir=work, prefix=tool.name.split()[0]))
-                place = place_of(Path(folder))
-                try:
-                    _take_a_turn(
-                        tool, place, {**tool.environment(place), **more(tool, place)}, row, repeat, servers, stored
-                    )
-                    afterwards(tool, place)
-                except ToolFailed as error:
-                    if tool.name == OURS:
-                        raise
-                    row.failed = " ".join(str(error).split())[:600]
-                    say(f"{tool.name}: {row.failed}")
+    (work / TURNS).mkdir(exist_ok=True)
+    for repeat in range(repeats):
+        begin = repeat % len(tools)
+        for tool in (*tools[begin:], *tools[:begin]):
+            row = rows[tool.name]
+            if row.missing or row.failed:
+                continue
+            place = place_of(Path(tempfile.mkdtemp(dir=work / TURNS, prefix=tool.name.split()[0])))
+            try:
+                _take_a_turn(
+                    tool, place, {**tool.environment(place), **more(tool, place)}, row, repeat, servers, stored
+                )
+                afterwards(tool, place)
+            except ToolFailed as error:
+                if tool.name == OURS:
+                    raise
+                row.failed = " ".join(str(error).split())[:600]
+                say(f"{tool.name}: {row.failed}")
     return list(rows.values())
+
+
+def forget_turns(work: Path) -> None:
+    """Delete what all turns left, which takes minutes for a million files: when their figures are written down.
+
+    Not after each turn: for minutes after a mass of files was deleted, ext4 makes new ones slowly, and whoever comes next pays.
+    """
+    shutil.rmtree(work / TURNS, ignore_errors=True)
 
 
 def _take_a_turn(
