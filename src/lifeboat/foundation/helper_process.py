@@ -11,6 +11,7 @@ import ctypes
 import fcntl
 import marshal
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -72,6 +73,12 @@ class HelperProcess:
             self._fail()
             return None
         return found
+
+    def has_answered(self) -> bool:
+        """Whether ``answer`` would not wait."""
+        waiting = select.poll()
+        waiting.register(self._from, select.POLLIN)
+        return self._failed or bool(waiting.poll(0))
 
     def _fail(self) -> None:
         """From now on it does nothing any more, not even what it was asked before."""

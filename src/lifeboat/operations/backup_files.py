@@ -37,7 +37,8 @@ from lifeboat.sources.files.read_ahead import (
     ReadAhead,
     question_bytes,
 )
-from lifeboat.sources.files.walk import walk, walk_only
+from lifeboat.sources.files.walk import walk_only
+from lifeboat.sources.files.walk_beside import walk_beside
 
 BLOCK_BYTES = 8 * MIB
 WAITING_AT_MOST = 8192
@@ -300,7 +301,7 @@ class _Tree:
     def _walk(self, patterns: Patterns, one_filesystem: bool) -> Iterator[Entry]:
         if self._root.names:
             return walk_only(self._root.path, self._root.names, on_trouble=self._troubles)
-        return walk(
+        return walk_beside(
             self._root.path,
             patterns,
             on_trouble=self._troubles,

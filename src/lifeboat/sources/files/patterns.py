@@ -64,7 +64,8 @@ class Patterns:
     """
 
     def __init__(self, exclude: Iterable[str] = (), include: Iterable[str] = ()) -> None:
-        self._exclude = _compile(exclude)
+        self.exclude = tuple(exclude)
+        self._exclude = _compile(self.exclude)
         self._include = _compile(include)
         if self._include and not self._include[0].excludes:
             raise PatternInvalid(

@@ -9,7 +9,7 @@ follows no symlink, whatever is renamed meanwhile.
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from lifeboat.foundation.finding import Finding, Level
@@ -52,10 +52,8 @@ def walk(
     Raises:
         FilesRootMissing: The root is not there, no directory, or closed to us.
     """
-    found = _Walk(root, patterns, on_trouble, stay_on_filesystem, attributes_of_files).entries({})
-    if patterns.includes_only:
-        found = patterns.select(found, lambda entry: entry)
-    return found
+    found = TreeWalk(root, patterns, on_trouble, stay_on_filesystem, attributes_of_files).entries()
+    return patterns.select(found, lambda entry: entry) if patterns.includes_only else found
 
 
 def walk_only(root: Path, names: Iterable[str], *, on_trouble: OnTrouble) -> Iterator[Entry]:
@@ -64,7 +62,7 @@ def walk_only(root: Path, names: Iterable[str], *, on_trouble: OnTrouble) -> Ite
     For configuration: ``walk_only(project, [".env", "conf/app.toml"])``. A named directory is taken whole; a
     missing name is told as trouble.
     """
-    return _Walk(root, NOTHING_SAID, on_trouble, False).entries(_choose(root, names))
+    return TreeWalk(root, NOTHING_SAID, on_trouble, False).entries(_choose(root, names))
 
 
 def _choose(root: Path, names: Iterable[str]) -> Chosen:
@@ -99,9 +97,21 @@ def open_root(root: Path) -> Directories:
         raise FilesRootMissing(f"{root} is not there", "is the path right, and the disk mounted?") from error
 
 
-class _Walk:
+FirstNames = dict[tuple[int, int], tuple[bytes, int]]
+"""By device and inode the path told first, and how many names of it were told; of inodes whose names are not all told."""
+
+
+class TreeWalk:
+    """One walk, from its beginning or behind a path; of the patterns it asks only what is excluded. Args as ``walk``."""
+
     def __init__(
-        self, root: Path, patterns: Patterns, on_trouble: OnTrouble, stay_on_filesystem: bool, attributes: bool = True
+        self,
+        root: Path,
+        patterns: Patterns,
+        on_trouble: OnTrouble,
+        stay_on_filesystem: bool,
+        attributes: bool = True,
+        first_names: FirstNames | None = None,
     ) -> None:
         self._all_attributes = attributes
         self._root = root
@@ -110,15 +120,19 @@ class _Walk:
         self._stay = stay_on_filesystem
         self._owners = Owners()
         self._attributes = Attributes()
-        self._first_names: dict[tuple[int, int], tuple[bytes, int]] = {}
+        self.first_names: FirstNames = {} if first_names is None else first_names
 
-    def entries(self, chosen: Chosen) -> Iterator[Entry]:
+    def entries(self, chosen: Chosen | None = None, after: bytes = b"") -> Generator[Entry, None, None]:
+        """Tell them. Args: after: Only what comes behind this path, which is no directory's."""
         directories = open_root(self._root)
         try:
             found = os.fstat(directories.root_fd)
             device = found.st_dev
-            yield self._entry(b"", found, self._attributes.of_descriptor(directories.root_fd, device))
-            levels = [(b"", self._names(b"", directories.root_fd, chosen), chosen)]
+            if after:
+                levels = self._levels_behind(after, directories)
+            else:
+                yield self._entry(b"", found, self._attributes.of_descriptor(directories.root_fd, device))
+                levels = [(b"", self._names(b"", directories.root_fd, chosen or {}), chosen or {})]
             while levels:
                 directory, names, chosen = levels[-1]
                 if not names:
@@ -144,6 +158,15 @@ class _Walk:
                     levels.append(self._descend(path, directories, chosen.get(name, {})))
         finally:
             directories.close()
+
+    def _levels_behind(self, after: bytes, directories: Directories) -> list[tuple[bytes, list[bytes], Chosen]]:
+        levels: list[tuple[bytes, list[bytes], Chosen]] = []
+        directory = b""
+        for part in after.split(b"/"):
+            _, names, chosen = self._descend(directory, directories, {})
+            levels.append((directory, [name for name in names if name > part], chosen))
+            directory = directory + b"/" + part if directory else part
+        return levels
 
     def _descend(self, path: bytes, directories: Directories, chosen: Chosen) -> tuple[bytes, list[bytes], Chosen]:
         try:
@@ -209,12 +232,12 @@ class _Walk:
     def _first_name(self, path: bytes, found: os.stat_result) -> bytes:
         """The name under which this inode was told first; empty when this is it."""
         key = (found.st_dev, found.st_ino)
-        first, seen = self._first_names.get(key, (b"", 0))
+        first, seen = self.first_names.get(key, (b"", 0))
         if seen + 1 >= found.st_nlink:
             # All its names are told: memory for this inode ends here.
-            self._first_names.pop(key, None)
+            self.first_names.pop(key, None)
         else:
-            self._first_names[key] = (first or path, seen + 1)
+            self.first_names[key] = (first or path, seen + 1)
         return first
 
 
