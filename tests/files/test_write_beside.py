@@ -88,6 +88,28 @@ def test_the_tree_comes_back_where_no_process_can_be_started(
     assert rsync_differences(tree, tmp_path / "copy") == []
 
 
+@pytest.mark.parametrize("do", [_nothing, _kill_all])
+def test_a_restore_that_was_cut_off_goes_on_with_processes(
+    tree: Path, tmp_path: Path, do: Callable[[TreeWriter], None]
+) -> None:
+    """In the order of the walk a part of the names is there, one of them half written, one changed, one replaced by somebody's folder."""
+    keeper, copy = Keeper(), tmp_path / "copy"
+    lines = [decode(line) for line in keeper.back_up(tree)]
+    with TreeWriter(copy, mode="new-place", on_trouble=pytest.fail, clock=SystemClock()) as writer:
+        for entry, pieces in lines[:500]:
+            writer.put(entry, keeper.content(pieces))
+        writer.leave()
+    (copy / "many/00/.lifeboat-partial.77").write_bytes(b"hal")
+    os.chmod(copy / "many/00/0003", 0o777)
+    (copy / "many/00/0004").write_bytes(b"other")
+    (copy / "many/00/0005").unlink()
+    (copy / "many/00/0005").mkdir()
+    told = restore(tree, copy, 850, do)
+    assert [one.code for one in told] == []
+    assert rsync_differences(tree, copy) == []
+    assert [name for _, _, names in os.walk(copy) for name in names if name.startswith(".lifeboat")] == []
+
+
 def test_what_a_process_cannot_do_is_done_and_told_by_the_writer(tmp_path: Path) -> None:
     """A directory in the way, which only the writer may move aside."""
     tree = tmp_path / "tree"

@@ -79,7 +79,7 @@ class TreeWriter:
         self.something_there = in_place or resumed or goes_on
         """Whether names may be there already; False for a target that was empty."""
         self._tidies = self.something_there and not in_place
-        self._beside = None if beside or self.something_there else WriteBeside(target)
+        self._beside = None if beside or in_place else WriteBeside(target)
         self._directories = Directories(os.fsencode(target))
         self._sources = Directories(os.fsencode(target))
         self._written_to = WrittenTo()
@@ -140,7 +140,7 @@ class TreeWriter:
                 self._noted = parent
             if entry.kind == "directory":
                 self._put_directory(fd, name, entry)
-            elif self._beside is None:
+            elif self._beside is None or (self.something_there and _inode(name, fd) is not None):
                 self._put_name(fd, name, entry, blocks)
             elif not self._put_beside(self._beside, entry, blocks):
                 fd = self._directories.open(parent)  # others may have been opened meanwhile
@@ -156,8 +156,8 @@ class TreeWriter:
 
     def _put_beside(self, beside: WriteBeside, entry: Entry, blocks: Iterator[bytes]) -> bool:
         """Let a process write a file that has nothing odd about it; False if it is ours."""
-        if entry.hard_link_to:
-            self._settle()  # its first name may be under way
+        if entry.hard_link_to and beside.is_under_way(entry.hard_link_to):
+            self._settle()
         if not beside.takes(entry) or (plain := self._metadata.plain(entry)) is None:
             return False
         content = b"".join(blocks)

@@ -58,6 +58,7 @@ class WriteBeside:
         self._helpers: list[HelperProcess] | None = None
         self._open = _Batch()
         self._asked: deque[_Batch] = deque()
+        self._under_way: set[bytes] = set()
         self._turn = 0
         self._files = 0
         self.gave_up = False
@@ -72,8 +73,13 @@ class WriteBeside:
             self._helpers = start_helpers(__name__, self._target, self._count)
         return bool(self._helpers) and not self.gave_up
 
+    def is_under_way(self, path: bytes) -> bool:
+        """Whether a file was put, and what became of it is not known yet."""
+        return path in self._under_way
+
     def put(self, entry: Entry, content: bytes, plain: Plain) -> bool:
         """A file whose folder is there; whether something may be owed now."""
+        self._under_way.add(entry.path)
         batch = self._open
         folder, _, name = entry.path.rpartition(b"/")
         batch.files.append((entry, content))
@@ -104,7 +110,9 @@ class WriteBeside:
             self._send()
         while self._asked and (everything or len(self._asked) > 2 * len(self._helpers or ())):
             batch = self._asked.popleft()
-            for number in self._failed(batch):
+            failed = self._failed(batch)
+            self._under_way.difference_update(entry.path for entry, _ in batch.files)
+            for number in failed:
                 yield batch.files[number]
             for folder in batch.left:
                 yield folder, None
