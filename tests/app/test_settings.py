@@ -8,7 +8,7 @@ import pytest
 from lifeboat.app import build
 from lifeboat.app.read_settings import read_location, read_settings
 from lifeboat.app.settings import S3Location, Settings, passwords_in_uri
-from lifeboat.app.settings_file import read_span
+from lifeboat.app.settings_tables import read_span
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 
 KEY = "ab" * 32
@@ -164,12 +164,36 @@ def test_without_any_settings_each_need_says_what_to_set(place: Place) -> None:
     [
         ("[files]\n\nexclud = []", ["line 3: files.exclud is not a setting", "did you mean exclude?"]),
         ("[fils]\npaths = []", ["line 1: fils is not a setting", "did you mean files?"]),
-        ("[limits]\nthreads = 0", ["line 2: limits.threads", "greater than or equal to 1"]),
-        ('[limits]\nthreads = "4"', ["line 2: limits.threads", "integer"]),
-        ('[files]\npaths = "/srv"', ["line 2: files.paths", "list"]),
+        ("[limits]\nthreads = 0", ["line 2: limits.threads", "a whole number of at least 1 is expected"]),
+        ('[limits]\nthreads = "4"', ["line 2: limits.threads", "a whole number is expected, not a text"]),
+        ("[limits]\nthreads = true", ["line 2: limits.threads", "a whole number is expected, not true or false"]),
+        ("[limits]\ncompression_level = 20", ["a whole number of at most 19 is expected"]),
+        ("[stream]\noutage_hours = 0", ["line 2: stream.outage_hours", "a number of more than 0"]),
+        ("[alerts]\ndisk_free_percent = nan", ["line 2: alerts.disk_free_percent", "a number"]),
+        ("[alerts]\ndisk_free_percent = 100", ["line 2: alerts.disk_free_percent", "of less than 100"]),
+        ('[files]\npaths = "/srv"', ["line 2: files.paths", "a list in brackets is expected, not a text"]),
+        ("[files]\none_filesystem = 1", ["line 2: files.one_filesystem", "true or false is expected, not a number"]),
+        ("files = 1", ["line 1: files cannot", "a table is expected, not a number"]),
         ('[objectives]\ndb = "soon"', ["line 2: objectives.db", '"1h"']),
         ("[objectives]\ndb = true", ["line 2: objectives.db", "number"]),
+        ("[objectives]\ndb = -1", ["line 2: objectives.db", "number"]),
+        ("[objectives]\ndb = inf", ["line 2: objectives.db", "number"]),
         ('[repository]\nchecksums = "md5"', ["line 2: repository.checksums", "when_required"]),
+        ("[repository]\nlabel = 1", ["line 2: repository.label", "a text in quotes"]),
+        ('[serve]\nhosts = ["a b"]', ["line 2: serve.hosts", "of the form"]),
+        ('[serve]\nlisten = "here"', ["line 2: serve.listen", '"127.0.0.1:8765"']),
+        (
+            "[serve.jobs]\nverfy = ''",
+            ["line 2: serve.jobs.verfy is not a setting", "did you mean verify?", "[serve.jobs] takes db,"],
+        ),
+        ("[[replica]]\nname = 'a'", ["line 1: replica.location is missing"]),
+        ("[[contact]]\nname = 'a'\nfone = '1'", ["line 3: contact.fone", "did you mean phone?"]),
+        ("[[drills.check]]\nname = 'a'\nkind = 'htpp'", ["line 3: drills.check.kind", "command", "sign-in"]),
+        ("[[drills.check]]\nname = 'a'", ["line 1: drills.check.kind is missing"]),
+        ("[[drills.check]]\nkind = 'http'\nname = ''\nurl = ''", ["line 3: drills.check.name", "that is not empty"]),
+        ("[[drills.check]]\nkind = 'http'\nname = 'a'\nulr = ''", ["line 4: drills.check.ulr", "did you mean url?"]),
+        ("[log]\nform = 'xml'", ["line 2: log.form", "one of these is expected: json, console"]),
+        ("[notify.healthchecks]\ndb = 'https://secret'", ["notify.healthchecks", "secret in the clear"]),
         ("[repository", ["not TOML"]),
         ("repository.locatoin = 'x'", ["line 1: repository.locatoin"]),
     ],

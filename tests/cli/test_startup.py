@@ -11,6 +11,7 @@ from lifeboat.cli.main import COMMANDS, overview
 
 HEAVY = (
     "pydantic",
+    "msgspec",
     "rich",
     "pymongo",
     "bson",

@@ -17,7 +17,7 @@ from typed import commands_in, parse
 
 from lifeboat.app.dotenv import read_dotenv
 from lifeboat.app.read_settings import read_settings
-from lifeboat.app.settings_file import SettingsFile
+from lifeboat.app.settings_tables import SettingsFile
 from lifeboat.app.variables import NAMES
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.main import COMMANDS
@@ -86,10 +86,10 @@ def test_a_wrong_example_would_be_noticed(typed: str) -> None:
 def test_the_complete_settings_file_loads_and_leaves_nothing_out(tmp_path: Path) -> None:
     [text] = blocks(OPERATIONS, "toml")
     said = tomllib.loads(text)
-    for table, model in SettingsFile.model_fields.items():
-        of_several = typing.get_args(model.annotation)
+    for table, kind in typing.get_type_hints(SettingsFile).items():
+        of_several = typing.get_args(kind)
         told = said[table][0] if of_several else said[table]
-        assert set(told) == set((of_several or (model.annotation,))[0].model_fields)
+        assert set(told) == set((of_several or (kind,))[0].__struct_fields__)
     key = tmp_path / "backup.key"
     key.touch(mode=0o600)
     key.write_text("5e" * 32)

@@ -181,9 +181,11 @@ def _children() -> list[int]:
     found = []
     for place in Path("/proc").iterdir():
         try:
-            if place.name.isdigit() and int((place / "stat").read_text().rsplit(")", 1)[1].split()[1]) == os.getpid():
-                if b"walk_beside" in (place / "cmdline").read_bytes():
-                    found.append(int(place.name))
+            is_child = place.name.isdigit() and (place / "stat").read_text().rsplit(")", 1)[1].split()[1] == str(
+                os.getpid()
+            )
+            if is_child and b"walk_beside" in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
         except OSError:
             continue
     return found

@@ -3,7 +3,8 @@
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lifeboat.app.settings import AlertSettings
-from lifeboat.app.settings_file import AlertsTable, SettingsFileInvalid
+from lifeboat.app.settings_file import SettingsFileInvalid
+from lifeboat.app.settings_tables import AlertsTable
 from lifeboat.services.alerts.quiet import QuietHours
 from lifeboat.services.alerts.thresholds import Thresholds
 

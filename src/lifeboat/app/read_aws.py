@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from lifeboat.app.aws_settings import LOCK_DAYS, PRESETS, AwsSettings
-from lifeboat.app.settings_file import AwsTable, SettingsFileInvalid
+from lifeboat.app.settings_file import SettingsFileInvalid
+from lifeboat.app.settings_tables import AwsTable
 from lifeboat.app.variables import absolute_path
 from lifeboat.repository.locking import LEAST_DAYS
 

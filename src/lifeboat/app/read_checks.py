@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from lifeboat.app.settings_file import (
+from lifeboat.app.settings_file import SettingsFileInvalid
+from lifeboat.app.settings_tables import (
     CheckTable,
     CommandCheckTable,
     HttpCheckTable,
     QueryCheckTable,
     ServiceCheckTable,
-    SettingsFileInvalid,
     SignInCheckTable,
 )
 from lifeboat.app.variables import Variables, absolute_path, follow

@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING
 from lifeboat.app.compliance_settings import ComplianceSettings
 from lifeboat.app.drill_settings import DrillSettings
 from lifeboat.app.organisation_settings import Contact, OrganisationSettings
-from lifeboat.app.settings_file import (
-    ComplianceTable,
-    ContactTable,
-    DrillsTable,
-    OrganisationTable,
-)
+from lifeboat.app.settings_tables import ComplianceTable, ContactTable, DrillsTable, OrganisationTable
 from lifeboat.app.variables import Variables, absolute_path
 
 if TYPE_CHECKING:

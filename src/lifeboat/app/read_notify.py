@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lifeboat.app.notify_settings import NotifySettings
-from lifeboat.app.settings_file import NotifyTable, check_table
+from lifeboat.app.settings_file import check_table
+from lifeboat.app.settings_tables import NotifyTable
 from lifeboat.app.variables import DOTENV, SETTINGS_FILE, SYSTEM_FILE, Variables, follow, state_folder
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.secret import Secret

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lifeboat.app.read_settings import check_endpoint, read_location
 from lifeboat.app.settings import ReplicaSettings, RepositorySettings, S3Location, Settings
-from lifeboat.app.settings_file import ReplicaTable, SettingsFileInvalid
+from lifeboat.app.settings_file import SettingsFileInvalid
+from lifeboat.app.settings_tables import ReplicaTable
 from lifeboat.app.variables import Variables, follow
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.near_names import did_you_mean

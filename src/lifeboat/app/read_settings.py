@@ -11,6 +11,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec.structs import asdict
+
 from lifeboat.app.private_files import read_private_file
 from lifeboat.app.read_alerts import read_alerts
 from lifeboat.app.read_aws import read_aws
@@ -30,11 +32,8 @@ from lifeboat.app.settings import (
     Settings,
     StreamSettings,
 )
-from lifeboat.app.settings_file import (
-    SettingsFile,
-    SettingsFileInvalid,
-    read_settings_file,
-)
+from lifeboat.app.settings_file import SettingsFileInvalid, read_settings_file
+from lifeboat.app.settings_tables import SettingsFile
 from lifeboat.app.variables import DOTENV, SETTINGS_FILE, SYSTEM_FILE, Variables, absolute_path, follow, state_folder
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
@@ -67,7 +66,7 @@ def read_settings(config: Path | None, environment: Mapping[str, str], folder: P
     dotenv = folder / DOTENV
     variables = Variables(environment, dotenv)
     path = _find_settings_file(config, variables, folder)
-    said = read_settings_file(path) if path else SettingsFile.model_construct()
+    said = read_settings_file(path) if path else SettingsFile()
     base = path.parent if path else folder
     state = state_folder(variables, folder)
     key, key_from = _find_key(variables, said, state, folder, base)
@@ -167,7 +166,7 @@ def _rules(said: SettingsFile) -> Rules:
     aws = said.aws
     locked = aws.object_lock != "off"
     return Rules(
-        **said.retention.model_dump(),
+        **asdict(said.retention),
         lock_days=aws.lock_days,
         locked=locked,
         versions_days=aws.noncurrent_days if locked else None,

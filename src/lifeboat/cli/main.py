@@ -1,6 +1,6 @@
 """The command ``lifeboat``: the table of commands, and the frame every run happens in.
 
-Limits: importing this imports click and nothing heavier. pydantic, rich, pymongo, boto3 and cryptography come when a
+Limits: importing this imports click and nothing heavier. msgspec, rich, pymongo, boto3 and cryptography come when a
 command needs them, so that ``lifeboat --help`` answers at once.
 """
 

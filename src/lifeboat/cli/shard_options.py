@@ -66,7 +66,7 @@ def say_done(done: "ShardDone") -> list[str]:
 
 
 def _seconds(text: str) -> float:
-    from lifeboat.app.settings_file import read_span
+    from lifeboat.app.settings_tables import read_span
 
     try:
         return float(str(read_span(text)))

@@ -152,7 +152,7 @@ def _serve(run: Run, listen: str | None) -> ExitStatus:
     from dataclasses import replace
 
     from lifeboat.app.dashboard import dashboard_alone
-    from lifeboat.app.settings_file import read_address
+    from lifeboat.app.settings_tables import read_address
 
     run.when_stopped = "the dashboard is away; jobs and their times are as they were"
     settings = run.settings()

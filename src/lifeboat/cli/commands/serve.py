@@ -40,7 +40,7 @@ def command(run: Run, only_plan: bool, listen: str | None) -> ExitStatus:
     from dataclasses import replace
 
     from lifeboat.app.serving import Serving
-    from lifeboat.app.settings_file import read_address
+    from lifeboat.app.settings_tables import read_address
     from lifeboat.cli.show.serve import draw_plan
 
     run.when_stopped = "what was stored is whole; the next `lifeboat serve` goes on from there"

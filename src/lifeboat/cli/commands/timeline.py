@@ -97,7 +97,7 @@ def _suspects(
 
 
 def _seconds(within: str | None) -> float:
-    from lifeboat.app.settings_file import read_span
+    from lifeboat.app.settings_tables import read_span
 
     try:
         return float(str(read_span(within or "1h")))
