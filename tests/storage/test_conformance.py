@@ -5,7 +5,7 @@ from misbehaving_stores import FOUND_BY, LooksBeforeItWrites, Obedient, Overwrit
 
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.finding import Level
-from lifeboat.storage.conformance import check_conformance, find_abilities
+from lifeboat.storage.conformance.suite import check_conformance, find_abilities
 from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.memory import MemoryStore
 from lifeboat.storage.retrying import RetryingStore

@@ -17,7 +17,7 @@ import pytest
 
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.finding import Level
-from lifeboat.storage.conformance import check_conformance, find_abilities
+from lifeboat.storage.conformance.suite import check_conformance, find_abilities
 from lifeboat.storage.errors import (
     BucketMissing,
     NameRefused,

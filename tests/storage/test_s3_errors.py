@@ -9,7 +9,7 @@ from rude_servers import answering
 from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.secret import Secret
-from lifeboat.storage.conformance import check_conformance
+from lifeboat.storage.conformance.suite import check_conformance
 from lifeboat.storage.errors import (
     BucketMissing,
     ClockSkewed,

@@ -14,7 +14,7 @@ from lifeboat.foundation.clock import SystemClock
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.secret import Secret
 from lifeboat.foundation.sizes import MIB
-from lifeboat.storage.conformance import check_conformance, find_abilities
+from lifeboat.storage.conformance.suite import check_conformance, find_abilities
 from lifeboat.storage.errors import BucketMissing, ObjectExists, ObjectMissing, StorageBusy, StorageDenied
 from lifeboat.storage.retrying import RetryingStore
 from lifeboat.storage.s3.body import Body, cut

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lifeboat.chunking.cut import Cutter, after_line
 from lifeboat.crypto.sealing import Kind
@@ -19,7 +19,6 @@ from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.file_groups import SMALL_FILE_BYTES, Group, Grouping
 from lifeboat.operations.large_files import LargeFile
-from lifeboat.operations.shards import Shard
 from lifeboat.operations.taking import Taken, Taking, finding_to_json
 from lifeboat.operations.tree_memory import Remembered, TreeMemory, memory_path, other_memories
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
@@ -39,6 +38,9 @@ from lifeboat.sources.files.read_ahead import (
 )
 from lifeboat.sources.files.walk import walk_only
 from lifeboat.sources.files.walk_beside import walk_beside
+
+if TYPE_CHECKING:
+    from lifeboat.operations.shards import Shard
 
 BLOCK_BYTES = 8 * MIB
 WAITING_AT_MOST = 8192
@@ -127,7 +129,7 @@ class Share:
 def read_share(
     taking: Taking,
     roots: Sequence[Root],
-    shard: Shard,
+    shard: "Shard",
     memory_at: Callable[[int], Path],
     *,
     include: Sequence[str] = (),
@@ -253,7 +255,7 @@ class _Tree:
         memory: TreeMemory,
         troubles: _Troubles,
         progress: Progress,
-        shard: Shard | None = None,
+        shard: "Shard | None" = None,
     ) -> None:
         self._shard = shard
         self._clock = taking.clock
@@ -411,7 +413,7 @@ class _Tree:
             self._stream.extend(self._line_cutter.finish())
 
 
-def _falls_to(shard: Shard, entry: Entry) -> bool:
+def _falls_to(shard: "Shard", entry: Entry) -> bool:
     """Whether a shard reads this; all names of one inode fall to the same, which stores their content once."""
     if entry.kind != "file":
         return False

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import TargetRefused
@@ -19,7 +20,6 @@ from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.erased import NOTHING_ERASED, Erased
 from lifeboat.operations.erasing.names import ErasedNames
 from lifeboat.operations.reports.restores import ErasureReplayed, PlanStep, RestoredPart
-from lifeboat.operations.shards import Shard
 from lifeboat.operations.stored_trees import StoredRoot, stored_roots
 from lifeboat.operations.tree_choice import TreeChoice, whole_paths
 from lifeboat.operations.tree_content import Line, batches, with_content
@@ -32,6 +32,9 @@ from lifeboat.sources.files.manifest import decode
 from lifeboat.sources.files.patterns import Patterns
 from lifeboat.sources.files.target import make_ready, remove_mark
 from lifeboat.sources.files.write import TreeWriter
+
+if TYPE_CHECKING:
+    from lifeboat.operations.shards import Shard
 
 TOLD_AS_IT_COMES_BYTES = 64 * MIB
 """A file of this size is minutes over a slow line; of smaller ones progress is told once each."""
@@ -133,7 +136,7 @@ class TreeRestore:
         remove_mark(self._target)
         return parts, tuple(self._findings)
 
-    def carry_out_share(self, shard: Shard) -> tuple[int, int]:
+    def carry_out_share(self, shard: "Shard") -> tuple[int, int]:
         """Write the files that fall to one of several processes, and nothing else; returns how many, and their bytes.
 
         Directories, links and the end of it are for whoever carries all of it out afterwards: it finds these files there.
@@ -278,7 +281,7 @@ class TreeRestore:
                 yield entry, pieces
 
 
-def _falls_to(shard: Shard, entry: Entry) -> bool:
+def _falls_to(shard: "Shard", entry: Entry) -> bool:
     return entry.kind == "file" and not entry.hard_link_to and shard.holds_name(entry.path)
 
 

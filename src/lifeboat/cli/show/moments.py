@@ -1,9 +1,12 @@
 """Instants and ages as people say them, in the zone of this machine."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from lifeboat.cli.show.words import short_id
-from lifeboat.operations.reports.restores import PointRow
+
+if TYPE_CHECKING:
+    from lifeboat.operations.reports.restores import PointRow
 
 
 def show_moment(instant: datetime) -> str:
@@ -22,7 +25,7 @@ def show_moment_short(instant: datetime, now: datetime) -> str:
     return f"{local:%Y-%m-%d %H:%M}"
 
 
-def show_point(point: PointRow, now: datetime) -> str:
+def show_point(point: "PointRow", now: datetime) -> str:
     """An instant between snapshots, and what it is made of."""
     age = show_age((now - point.instant).total_seconds())
     return f"{show_moment(point.instant)} ({age}; {point.cluster_time}): {short_id(point.after_snapshot)} and what happened since"

@@ -1,6 +1,9 @@
 """Small phrases several reports share."""
 
-from lifeboat.operations.reports.snapshots import SnapshotRow
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lifeboat.operations.reports.snapshots import SnapshotRow
 
 SHORT_ID = 8
 _TYPED = {"mongodb": "db"}
@@ -29,7 +32,7 @@ def count(number: int, one: str) -> str:
     return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
-def state_of(row: SnapshotRow) -> str:
+def state_of(row: "SnapshotRow") -> str:
     """What is not perfect about a snapshot; empty when nothing."""
     said = [] if row.complete else ["incomplete"]
     if not row.one_instant and row.source == "mongodb":

@@ -7,7 +7,7 @@ from lifeboat.cloud.regions import NOT_LEGAL_ADVICE, where_it_lies
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.repository.names import CONFIG, PROBES
-from lifeboat.storage.conformance import check_conformance
+from lifeboat.storage.conformance.suite import check_conformance
 from lifeboat.storage.object_store import ObjectStore
 
 CLOCK_WARNING_SECONDS = 60.0

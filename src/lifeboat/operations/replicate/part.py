@@ -7,15 +7,18 @@ Invariant: only data keys and packs are written here, which nothing in the repli
 """
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from lifeboat.foundation.progress import Progress
 from lifeboat.operations.replicate.copying import End, copy_all
 from lifeboat.operations.replicate.order import Phase
 from lifeboat.operations.replicate.places import Place, take_place
 from lifeboat.operations.replicate.survey import survey
-from lifeboat.operations.shards import Shard
 from lifeboat.repository.description import Description
 from lifeboat.storage.object_store import ObjectStore
+
+if TYPE_CHECKING:
+    from lifeboat.operations.shards import Shard
 
 SHARED = (Phase.KEY, Phase.PACK)
 
@@ -25,7 +28,7 @@ def copy_part(
     source: ObjectStore,
     description: Description,
     place: Place,
-    shard: Shard,
+    shard: "Shard",
     now: datetime,
     progress: Progress,
 ) -> tuple[int, int]:

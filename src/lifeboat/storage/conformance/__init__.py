@@ -3,8 +3,3 @@
 Stores silently accept what they do not do. Every probe acts in a scratch prefix and looks at what came of it. What was
 found on the stores that could be tried stands in ``docs/stores.md``.
 """
-
-from lifeboat.storage.conformance.hooks import Inspectable, SendsHash
-from lifeboat.storage.conformance.suite import check_conformance, find_abilities
-
-__all__ = ["Inspectable", "SendsHash", "check_conformance", "find_abilities"]
