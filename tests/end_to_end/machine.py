@@ -8,15 +8,19 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import warm
 from bare import BARE
 from pymongo import MongoClient, WriteConcern
 
 LIFEBOAT = str(Path(sys.executable).with_name("lifeboat"))
 KEY = "5e" * 32
+PATIENCE_SECONDS = 240.0
 PASSWORD = "Planted-p4ss/w@rd"
 """Of the database's user; it needs escaping in a URI, as people's passwords do."""
 Client = MongoClient[dict[str, Any]]
@@ -70,11 +74,6 @@ class Machine:
             wrap: A command before the command, such as ``setpriv``.
             variables: More variables for this run; None takes one away.
         """
-        environment = {**BARE, "HOME": str(self.folder), **self.variables}
-        for name, value in variables.items():
-            environment.pop(name, None)
-            if value is not None:
-                environment[name] = value
         return subprocess.Popen(
             [*wrap, LIFEBOAT, *arguments],
             stdin=subprocess.DEVNULL,
@@ -82,15 +81,28 @@ class Machine:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
-            env=environment,
+            env=self._environment(variables),
         )
 
+    def _environment(self, variables: Mapping[str, str | None]) -> dict[str, str]:
+        given = {**BARE, "HOME": str(self.folder), **self.variables, **variables}
+        return {name: value for name, value in given.items() if value is not None}
+
     def ends(self, *arguments: str, wrap: tuple[str, ...] = (), **variables: str | None) -> Outcome:
-        """Run to the end, however it ends."""
-        run = self.start(*arguments, wrap=wrap, **variables)
-        out, err = run.communicate(timeout=240)
+        """Run to the end, however it ends: the installed command the first time, then forks of it (``warm``)."""
+        environment = self._environment(variables)
+        if wrap or not self.said or not warm.fits(environment):
+            run = self.start(*arguments, wrap=wrap, **variables)
+            out, err = run.communicate(timeout=PATIENCE_SECONDS)
+            code = run.returncode
+        else:
+            with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as told:
+                code = warm.run(arguments, self.folder, environment, said.fileno(), told.fileno(), PATIENCE_SECONDS)
+                said.seek(0)
+                told.seek(0)
+                out, err = said.read(), told.read()
         self.said.append(out + err)
-        return Outcome(run.returncode, out, err)
+        return Outcome(code, out, err)
 
     def run(self, *arguments: str, code: int = 0, **variables: str | None) -> str:
         """Run; fails unless it exits as expected."""
