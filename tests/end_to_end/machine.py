@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,17 +89,13 @@ class Machine:
 
     def ends(self, *arguments: str, wrap: tuple[str, ...] = (), **variables: str | None) -> Outcome:
         """Run to the end, however it ends: the installed command the first time, then forks of it (``warm``)."""
-        environment = self._environment(variables)
-        if wrap or not self.said or not warm.fits(environment):
+        if wrap or not self.said:
             run = self.start(*arguments, wrap=wrap, **variables)
             out, err = run.communicate(timeout=PATIENCE_SECONDS)
             code = run.returncode
         else:
-            with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as told:
-                code = warm.run(arguments, self.folder, environment, said.fileno(), told.fileno(), PATIENCE_SECONDS)
-                said.seek(0)
-                told.seek(0)
-                out, err = said.read(), told.read()
+            ended = warm.run(arguments, self.folder, self._environment(variables), PATIENCE_SECONDS)
+            code, out, err = ended.returncode, ended.stdout, ended.stderr
         self.said.append(out + err)
         return Outcome(code, out, err)
 

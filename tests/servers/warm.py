@@ -5,7 +5,7 @@ output, exit status and finalisation. Not so its parent, and that its modules we
 commands or watched (``Machine.start``) are the installed command itself, and so are some that are not.
 
 Limits: one such process for each pytest process, which is asked over a socket and ends with it; a variable that the interpreter reads when it
-starts cannot be given (``fits``). Invariant: it has no threads, so that a fork is all of it.
+starts makes it the installed command itself. Invariant: it has no threads, so that a fork is all of it.
 """
 
 import gc
@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -24,28 +25,44 @@ from pathlib import Path
 
 from bare import BARE
 
+LIFEBOAT = str(Path(sys.executable).with_name("lifeboat"))
 _READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC", "TZ")
 _LEFT_OUT = ("lifeboat.__main__", "lifeboat.rescue", "lifeboat.samples")
 _MOST_BYTES = 200_000
 """Of a question; a socket of this kind takes it in one piece."""
 
 
-def fits(environment: Mapping[str, str]) -> bool:
+def run(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout_seconds: float = 240.0
+) -> "subprocess.CompletedProcess[str]":
+    """Run ``lifeboat`` with these arguments, variables and no others; raises ``subprocess.TimeoutExpired`` when it was killed after that time."""
+    command = [LIFEBOAT, *arguments]
+    if not _fits(environment):
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+        )
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        code = _fork(arguments, folder, environment, out.fileno(), err.fileno(), timeout_seconds)
+        for said in (out, err):
+            said.seek(0)
+        return subprocess.CompletedProcess(command, code, out.read(), err.read())
+
+
+def _fits(environment: Mapping[str, str]) -> bool:
     """Whether a run with these variables can be a fork of one that was started without them."""
     return all(BARE.get(name) == value for name, value in environment.items() if name.startswith(_READ_AT_START))
 
 
-def run(
+def _fork(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: int, err: int, timeout_seconds: float
 ) -> int:
-    """Run ``lifeboat`` with these arguments and wait for its exit status, which is negative for the signal that ended it.
-
-    Args:
-        out, err: Descriptors that it writes to.
-
-    Raises:
-        subprocess.TimeoutExpired: It was killed after that time.
-    """
+    """Its exit status, which is negative for the signal that ended it. Args: out, err: descriptors that it writes to."""
     mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with mine:
         with theirs, open(os.devnull) as nothing:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from bare import BARE
 from mongod import private_server
 from pymongo import MongoClient
@@ -59,9 +60,7 @@ class Host:
         }
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [LIFEBOAT, *arguments], env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120
-        )
+        return warm.run(arguments, self.folder, self.environment, 120)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
