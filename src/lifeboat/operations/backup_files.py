@@ -7,35 +7,29 @@ Memory: what the run holds in flight, one block, one group of small files, and o
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lifeboat.chunking.cut import Cutter, after_line
 from lifeboat.crypto.sealing import Kind
-from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.finding import Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
 from lifeboat.operations.file_groups import SMALL_FILE_BYTES, Group, Grouping
 from lifeboat.operations.large_files import LargeFile
+from lifeboat.operations.seen_names import SeenNames
 from lifeboat.operations.taking import Taken, Taking, finding_to_json
 from lifeboat.operations.tree_memory import Remembered, TreeMemory, memory_path, other_memories
+from lifeboat.operations.tree_troubles import Troubles
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
 from lifeboat.repository.writing import Run
 from lifeboat.sources.files.entry import Entry, Piece, walk_order
 from lifeboat.sources.files.manifest import decode, encode
 from lifeboat.sources.files.patterns import Patterns
 from lifeboat.sources.files.read import FileReader
-from lifeboat.sources.files.read_ahead import (
-    AT_MOST,
-    AT_MOST_BYTES,
-    QUESTION_BYTES,
-    SMALL_BYTES,
-    Read,
-    ReadAhead,
-    question_bytes,
-)
+from lifeboat.sources.files.read_ahead import SMALL_BYTES, Read, ReadAhead
 from lifeboat.sources.files.walk import walk_only
 from lifeboat.sources.files.walk_beside import walk_beside
 
@@ -45,10 +39,6 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 8 * MIB
 WAITING_AT_MOST = 8192
 """Lines that may wait for the group of small files before them to be stored."""
-FINDINGS_AT_MOST = 1000
-"""A disk that fails names every file; the report keeps the first of them and counts the rest."""
-_INCOMPLETE = frozenset({"file-unreadable"})
-"""Findings that mean: something that should be in the snapshot is not. What vanished or changed is only told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +85,7 @@ def backup_trees(
     """
     patterns = Patterns(include=include, exclude=exclude)
     instant = taking.clock.now()
-    troubles = _Troubles(progress)
+    troubles = Troubles(progress)
     with taking.run() as run:
         progress.begin(str(taking.source), taking.expected_bytes)
         trees = []
@@ -145,7 +135,7 @@ def read_share(
         memory_at: Where to leave, for a root by its number, what was seen.
     """
     patterns = Patterns(include=include, exclude=exclude)
-    troubles = _Troubles(progress)
+    troubles = Troubles(progress)
     items = size = 0
     with taking.run() as run:
         progress.begin(f"{taking.source}, {shard}", None)
@@ -194,55 +184,6 @@ class _Waiting(NamedTuple):
     known: Remembered | None = None
 
 
-class _Seen:
-    """A piece of the walk: what is known of each name, and which files are to be read before all of it can be stored."""
-
-    def __init__(self, since_ns: int) -> None:
-        self.since_ns = since_ns
-        self.entries: list[tuple[Entry, Remembered | None]] = []
-        self.to_read: list[Entry] = []
-        self._bytes = 0
-        self._question_bytes = 0
-
-    def add(self, entry: Entry, known: Remembered | None) -> bool:
-        """Whether it is large enough with this."""
-        self.entries.append((entry, known))
-        if known is None and 0 < entry.size <= SMALL_BYTES:
-            self.to_read.append(entry)
-            self._bytes += entry.size
-            self._question_bytes += question_bytes(entry)
-            if len(self.to_read) >= AT_MOST or self._bytes >= AT_MOST_BYTES or self._question_bytes >= QUESTION_BYTES:
-                return True
-        return len(self.entries) >= 4 * AT_MOST
-
-
-class _Troubles:
-    """Collects findings of a walk, not without end."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._kept: list[Finding] = []
-        self._dropped = 0
-        self.complete = True
-
-    def __call__(self, finding: Finding) -> None:
-        if finding.code in _INCOMPLETE:
-            self.complete = False
-            finding = replace(finding, level=Level.PROBLEM)
-        if len(self._kept) >= FINDINGS_AT_MOST:
-            self._dropped += 1
-            return
-        self._kept.append(finding)
-        if finding.level is not Level.OK:
-            self._progress.note(f"{finding.subject}: {finding.message}")
-
-    def findings(self) -> list[Finding]:
-        if not self._dropped:
-            return self._kept
-        more = Finding(Level.WARNING, "more-files", f"{self._dropped} more files", "had trouble too and are not named")
-        return [*self._kept, more]
-
-
 class _Tree:
     """One root on its way into the run."""
 
@@ -253,7 +194,7 @@ class _Tree:
         root: Root,
         stream: str,
         memory: TreeMemory,
-        troubles: _Troubles,
+        troubles: Troubles,
         progress: Progress,
         shard: "Shard | None" = None,
     ) -> None:
@@ -279,15 +220,15 @@ class _Tree:
             FileReader(self._root.path, on_trouble=self._troubles, clock=self._clock) as reader,
             ReadAhead(self._root.path) as ahead,
         ):
-            seen = _Seen(reader.now_ns())
-            asked: deque[_Seen] = deque()
+            seen = SeenNames(reader.now_ns())
+            asked: deque[SeenNames] = deque()
             for entry in self._walk(patterns, one_filesystem):
                 if self._shard is not None and not _falls_to(self._shard, entry):
                     continue
                 if seen.add(entry, self._recall(entry)):
                     ahead.ask(seen.to_read)
                     asked.append(seen)
-                    seen = _Seen(reader.now_ns())
+                    seen = SeenNames(reader.now_ns())
                     while len(asked) > ahead.keeps_busy:
                         self._take(asked.popleft(), ahead.answer(), reader)
             ahead.ask(seen.to_read)
@@ -320,7 +261,7 @@ class _Tree:
         known = self._memory.recall(entry.path, entry.stamp)
         return known if known is not None and self._all_known(known.chunks) else None
 
-    def _take(self, seen: "_Seen", contents: Iterable[Read | None], reader: FileReader) -> None:
+    def _take(self, seen: "SeenNames", contents: Iterable[Read | None], reader: FileReader) -> None:
         """Store what is not known, in walk order. Args: contents: Of ``to_read``, as far as somebody has read it."""
         coming = iter(contents)
         waiting = self._waiting
@@ -437,7 +378,7 @@ def _pieces(waiting: _Waiting, entry: Entry) -> list[Piece]:
     return waiting.pieces.pieces()
 
 
-def _commit(taking: Taking, run: Run, trees: Sequence[_StoredTree], troubles: _Troubles, instant: datetime) -> Taken:
+def _commit(taking: Taking, run: Run, trees: Sequence[_StoredTree], troubles: Troubles, instant: datetime) -> Taken:
     findings = troubles.findings()
     details = {
         "roots": [
