@@ -113,6 +113,33 @@ def test_what_killed_writers_left_goes_after_a_day_and_is_never_listed(tmp_path,
     assert not left.exists() and store.read("a") == b"kept"
 
 
+def test_a_store_is_opened_while_others_write_to_it(tmp_path):
+    """What lies there for a moment may be gone when it is looked at."""
+    folder = tmp_path / durable.TEMPORARY_FOLDER
+    folder.mkdir()
+    writer = run_python(
+        """
+        import os, sys
+        print("begun", flush=True)
+        while os.getppid() == int(sys.argv[2]):
+            for number in range(100):
+                os.close(os.open(f"{sys.argv[1]}/{number}", os.O_CREAT | os.O_WRONLY))
+            for number in range(100):
+                os.unlink(f"{sys.argv[1]}/{number}")
+        """,
+        folder,
+        os.getpid(),
+    )
+    try:
+        writer.stdout.readline()
+        for _ in range(1500):
+            LocalStore(tmp_path, SystemClock())
+    finally:
+        writer.kill()
+        writer.communicate()
+
+
+
 def test_bytes_are_on_the_disk_before_their_name_and_every_folder_before_the_write_returns(
     tmp_path, clock, monkeypatch
 ):

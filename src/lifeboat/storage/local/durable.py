@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -81,8 +81,9 @@ def remove_old_temporaries(root: Path, before: datetime) -> None:
         return
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime < before.timestamp():
-                Path(entry.path).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # its writer has just given it its name
+                if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime < before.timestamp():
+                    os.unlink(entry.path)
 
 
 def remove_durably(path: Path) -> None:
