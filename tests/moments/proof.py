@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import warm
 from bare import BARE
 from bson import Timestamp
 from every_ddl import SHOP, prepare
@@ -118,16 +117,16 @@ class Lifeboat:
 
     def ends(self, *arguments: str, kill_after: float | None = None) -> tuple[int, Any]:
         """Exit status and what it said as JSON (or as text, if it is none); killed when the time is up."""
-        if kill_after is None:
-            ended = warm.run((*arguments, "--json"), self.folder, self.variables, RESTORE_SECONDS)
-            return ended.returncode, _as_json(ended.stdout, ended.stderr)
         run = self.start(*arguments, "--json")
         try:
-            out, err = run.communicate(timeout=kill_after)
+            out, err = run.communicate(timeout=kill_after or RESTORE_SECONDS)
         except subprocess.TimeoutExpired:
             run.kill()
             out, err = run.communicate()
-        return run.returncode, _as_json(out.decode(errors="replace"), err.decode(errors="replace"))
+        try:
+            return run.returncode, json.loads(out)
+        except ValueError:
+            return run.returncode, (out + err).decode(errors="replace")
 
     def still_running(self) -> list[int]:
         """Processes that a killed one left behind."""
@@ -350,13 +349,6 @@ class Proof:
             self.told.differences.append(f"{text}: {one} {deeper}")
         with (self.lifeboat.folder / "compared.log").open("a") as log:
             log.write(f"{text} {time.monotonic() - began:.1f} s {code} {len(self.told.differences)}\n")
-
-
-def _as_json(out: str, err: str) -> Any:
-    try:
-        return json.loads(out)
-    except ValueError:
-        return out + err
 
 
 def empty(client: Client) -> None:
