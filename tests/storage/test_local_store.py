@@ -139,7 +139,6 @@ def test_a_store_is_opened_while_others_write_to_it(tmp_path):
         writer.communicate()
 
 
-
 def test_bytes_are_on_the_disk_before_their_name_and_every_folder_before_the_write_returns(
     tmp_path, clock, monkeypatch
 ):
