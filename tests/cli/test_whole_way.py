@@ -4,14 +4,13 @@ Compared by ``samples.fingerprint``, which shares no code with what backs up and
 """
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from bare import BARE
 from mongod import MONGOD
 from pymongo import MongoClient
@@ -50,14 +49,7 @@ class Machine:
 
     def run(self, *arguments: str, status: int = 0, **environment: str) -> str:
         """Run the command as cron would; fails unless it exits as expected."""
-        done = subprocess.run(
-            [sys.executable, "-c", "from lifeboat.cli.main import main; main()", *arguments],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            env={**BARE, "HOME": str(self.folder), **environment},
-        )
+        done = warm.run(arguments, self.folder, {**BARE, "HOME": str(self.folder), **environment})
         self.said.append(done.stdout + done.stderr)
         assert done.returncode == status, f"{arguments} ended with {done.returncode}:\n{self.said[-1]}"
         return done.stdout

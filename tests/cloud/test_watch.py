@@ -1,15 +1,14 @@
 """Alarms, topic and budget on AWS's services as moto plays them: what drifts is named and mended, and silence alarms."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
+from bare import BARE
 from hypothesis import given
 from hypothesis import strategies as st
 from moto_aws import ACCOUNT, MotoAws
@@ -313,11 +312,10 @@ def machine(aws: MotoAws, tmp_path: Path) -> Callable[..., tuple[int, dict[str, 
         "LIFEBOAT_NOTIFY_EMAIL": "ops@example.com",
         "BACKUP_ENCRYPTION_KEY": "ab" * 32,
     }
-    environment = {**os.environ, **aws.environment(), **said}
+    environment = {**BARE, "HOME": str(tmp_path), **aws.environment(), **said}
 
     def run(*words: str) -> tuple[int, dict[str, Any]]:
-        command = [sys.executable, "-c", "from lifeboat.cli.main import main; main()", *words, "--json"]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=120)
+        done = warm.run([*words, "--json"], tmp_path, environment)
         return done.returncode, json.loads(done.stdout)
 
     assert run("init", "--yes")[0] == 0

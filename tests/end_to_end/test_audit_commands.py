@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
+from bare import BARE
 
 KEY = "ab" * 32
 PASSWORD = "pa55word-of-the-target"
@@ -25,7 +27,8 @@ class Shop:
         self.uploads.mkdir()
         (self.uploads / "contract.txt").write_text("a contract")
         self.environment = {
-            **os.environ,
+            **BARE,
+            "HOME": os.environ["HOME"],
             "LIFEBOAT_REPOSITORY": str(folder / "backups"),
             "LIFEBOAT_STATE": str(folder / "state"),
             "UPLOADS_DIR": str(self.uploads),
@@ -45,9 +48,7 @@ class Shop:
         )
 
     def run(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        process = self.start(*arguments, **more)
-        out, err = process.communicate(timeout=120)
-        return subprocess.CompletedProcess(arguments, process.returncode, out.decode(), err.decode())
+        return warm.run(arguments, self.folder, {**self.environment, **more})
 
     def done(self, *arguments: str, **more: str) -> str:
         ended = self.run(*arguments, **more)

@@ -2,22 +2,19 @@
 
 import os
 import pty
-import subprocess
 import sys
 from pathlib import Path
 
 import moto_aws
+import warm
+from bare import BARE
 from moto_aws import MotoAws
 
 BUCKET = "town-backups"
 
 
 def lifeboat(folder: Path, aws: MotoAws, *words: str, status: int) -> str:
-    command = [sys.executable, "-c", "from lifeboat.cli.main import main; main()", *words]
-    variables = {"HOME": str(folder), "S3_BACKUP_BUCKET": BUCKET, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-    done = subprocess.run(
-        command, cwd=folder, env={**variables, **aws.environment()}, capture_output=True, text=True, timeout=120
-    )
+    done = warm.run(words, folder, {**BARE, "HOME": str(folder), "S3_BACKUP_BUCKET": BUCKET, **aws.environment()})
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -14,7 +14,7 @@ import lifeboat.app.build as build
 from lifeboat.sources.mongodb.private_server import PrivateServer
 from lifeboat.storage.object_store import ObjectStore
 
-KILLS_IN_SHORT = 4
+KILLS_IN_SHORT = 2
 
 
 @pytest.fixture(scope="session")

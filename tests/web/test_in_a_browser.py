@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from bare import BARE
 from scene import NOW, Scene, alert
 from web_kit import PASSWORD, Steps, browser_for_tests, page_of, served, sign_in_with, until, users_in
@@ -54,9 +55,7 @@ class Shop:
         return [sys.executable, "-m", "lifeboat", *arguments]
 
     def json(self, *arguments: str) -> Any:
-        done = subprocess.run(
-            self.command(*arguments, "--json"), cwd=self.folder, env=self.environment, capture_output=True, timeout=300
-        )
+        done = warm.run([*arguments, "--json"], self.folder, self.environment)
         return json.loads(done.stdout)
 
     def kills(self, job: str) -> bool:
