@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 FROM_DISK = ", from the disk"
 """Ends the name of a step before which memory is emptied of files."""
 TURNS = "turns"
+LARGE_BYTES = 1_000_000
 
 
 def take_turns(
@@ -62,7 +63,18 @@ def take_turns(
                     raise
                 row.failed = " ".join(str(error).split())[:600]
                 say(f"{tool.name}: {row.failed}")
+            _empty_large_files(place.folder)
     return list(rows.values())
+
+
+def _empty_large_files(folder: Path) -> None:
+    """Most of a turn's room, back at once; its many names stay (``forget_turns``)."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            if os.lstat(path).st_size >= LARGE_BYTES and not os.path.islink(path):
+                os.truncate(path, 0)
+    os.sync()
 
 
 def forget_turns(work: Path) -> None:
@@ -129,11 +141,22 @@ def files_of(work: Path, shape: str) -> Path:
 
 
 def files_place(source: Path) -> Callable[[Path], Workplace]:
+    """Each turn begins with all files in memory, as far as they fit: else whoever is first reads them from the disk for the others."""
+
     def place_of(folder: Path) -> Workplace:
         (folder / "restored").mkdir()
+        _read_all(source)
         return Workplace(folder, str(source), str(folder / "restored"))
 
     return place_of
+
+
+def _read_all(folder: Path) -> None:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(parent, name), "rb", buffering=0) as file:
+                while file.read(LARGE_BYTES):
+                    pass
 
 
 def check_files(tool: Tool, place: Workplace) -> None:
