@@ -20,6 +20,10 @@ from lifeboat.journal.journal import NAME
 from lifeboat.repository.local_state import LocalState
 
 
+HOWEVER_FULL = "[alerts]\ndisk_free_percent = 0.000001\n"
+"""The disk of the machine that runs this is no trouble."""
+
+
 class Ahead(SystemClock):
     """The machine's clock, moved on by hand."""
 
@@ -47,7 +51,7 @@ def place(folder: Path, port: int, more: str = "") -> dict[str, str]:
 
 def test_a_repository_that_is_gone_is_told_and_its_return_too(tmp_path: Path) -> None:
     with mail_server() as mail:
-        settings = read_settings(None, place(tmp_path, mail.port), tmp_path)
+        settings = read_settings(None, place(tmp_path, mail.port, HOWEVER_FULL), tmp_path)
         clock = Ahead()
         lifeboat = Lifeboat(settings, clock=clock)
         lifeboat.initialise(guarded=False, new_key=None)
