@@ -19,7 +19,6 @@ from lifeboat.foundation.errors import SettingsError
 from lifeboat.journal.journal import NAME
 from lifeboat.repository.local_state import LocalState
 
-
 HOWEVER_FULL = "[alerts]\ndisk_free_percent = 0.000001\n"
 """The disk of the machine that runs this is no trouble."""
 
