@@ -9,9 +9,9 @@ UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Four files at a time: each worker starts its own servers and waits for them half of its time; most machines that run this have two cores, of which
-# three kept 72 of 100 busy.
-WORKERS ?= 4
+# Three files at a time: each worker starts its own servers and waits for them half of its time; most machines that run this have two cores (four
+# took 1,628 s where three took 1,643).
+WORKERS ?= 3
 PYTEST ?= $(BIN)/pytest -v --color=no --durations=120 -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # No mongod of the machine's own, and a machine the wheel is made for.
