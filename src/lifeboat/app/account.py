@@ -11,7 +11,6 @@ import pwd
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +20,7 @@ from lifeboat.evidence.anchoring import HINT, Anchoring
 from lifeboat.evidence.log import AuditLog
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError, StorageError
+from lifeboat.foundation.value import Value, field
 from lifeboat.journal.journal import Journal
 from lifeboat.journal.rows import SizeRow
 from lifeboat.operations.reports.snapshots import BackupReport, ImportReport, SnapshotReport
@@ -62,8 +62,7 @@ WORDS_AT_MOST = 2000
 SUBJECTS_AT_MOST = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Value):
     """What was asked for.
 
     Args:

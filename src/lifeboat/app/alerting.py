@@ -6,7 +6,6 @@ Invariant: that nothing can be looked at is told too; nothing here ever stops a 
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from lifeboat.app.source_names import TYPED
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Level
+from lifeboat.foundation.value import Value
 from lifeboat.journal.journal import NAME, Journal
 from lifeboat.journal.rows import AlertRow, RunRow
 from lifeboat.operations.last_restore import last_restore
@@ -50,8 +50,7 @@ SIZE_MAY_BE_SECONDS = 3600.0
 GRACE = 1.25
 
 
-@dataclass(frozen=True, slots=True)
-class AlertCheck:
+class AlertCheck(Value):
     """What one look found and did.
 
     Args:

@@ -4,7 +4,7 @@ Composition only; what is decided stands in ``cloud/lifecycle`` and ``operations
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import KeyTrouble, LifeboatError, SettingsError, StorageError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress, Silent
+from lifeboat.foundation.value import Value
 from lifeboat.operations.age_needs import Needs, habits_of, needs
 from lifeboat.repository.errors import NoRepository
 from lifeboat.repository.open_repository import Repository
@@ -36,8 +37,7 @@ from lifeboat.storage.errors import BucketMissing
 UNREAD, MISSING, ALONE = "catalog-not-whole", "packs-missing", "copies-not-seen"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleRow:
+class RuleRow(Value):
     """One rule in words. Args: ours: arranged by Lifeboat; else it is kept as it is."""
 
     id: str
@@ -46,8 +46,7 @@ class RuleRow:
     does: str
 
 
-@dataclass(frozen=True, slots=True)
-class LifecycleReport:
+class LifecycleReport(Value):
     """Age rules and what they do to what is kept."""
 
     subject: str
@@ -74,16 +73,14 @@ class LifecycleReport:
         return not self.refusals and not is_problem(self.findings)
 
 
-@dataclass(frozen=True, slots=True)
-class LostCopies:
+class LostCopies(Value):
     """Copies that rules hid or removed while they were needed. Args: copies: ``"mongodb monthly 2026-01"``."""
 
     copies: str
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SimulationReport:
+class SimulationReport(Value):
     """Age rules at work. Args: measured: the sizes are those of this repository; else they are made up."""
 
     subject: str

@@ -1,7 +1,6 @@
 """Whom ``aws setup --iam`` makes for these settings: who there is stands in the repository, where there is one."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lifeboat.app.aws_bucket import need_bucket
@@ -15,13 +14,13 @@ from lifeboat.cloud.steps import Step
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import NoRepository
 from lifeboat.repository.roles import Role
 from lifeboat.storage.errors import BucketMissing
 
 
-@dataclass(frozen=True, slots=True)
-class PeopleRequest:
+class PeopleRequest(Value):
     """How they are made.
 
     Args:

@@ -4,16 +4,15 @@ Limits: who is asked before, and what is printed, stands in ``cli/arranging.py``
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from lifeboat.cloud.steps import State, Step, StepReport, carry_out, look_at
+from lifeboat.foundation.value import Value
 
 Action = Literal["plan", "check", "apply"]
 
 
-@dataclass(frozen=True, slots=True)
-class StepsReport:
+class StepsReport(Value):
     """How everything stands, or went."""
 
     subject: str

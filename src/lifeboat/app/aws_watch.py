@@ -1,7 +1,6 @@
 """The steps of ``lifeboat aws alarms`` and ``aws budget``, for these settings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lifeboat.app.build import build_aws
 from lifeboat.app.cloudwatch import repository_named, tell_cloudwatch
@@ -13,6 +12,7 @@ from lifeboat.cloud.watch.alarms import AlarmStep, Limits, OldAlarmsStep, alarm_
 from lifeboat.cloud.watch.budget import BudgetStep, NoticesStep
 from lifeboat.cloud.watch.topic import ListenersStep, Topic, TopicStep
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.value import Value
 from lifeboat.services.alerts.rules import conditions
 
 
@@ -68,8 +68,7 @@ class MetricsAreSent:
         """Nothing: only a person can."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmTried:
+class AlarmTried(Value):
     """Args: metrics: names of what was sent just now. alarm: which one was let go off. topic: whom it tells."""
 
     metrics: tuple[str, ...]

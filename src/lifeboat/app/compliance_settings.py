@@ -1,10 +1,9 @@
 """What only people can say about the processing, for reports to auditors; Lifeboat cannot check it."""
 
-from dataclasses import dataclass
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class ComplianceSettings:
+class ComplianceSettings(Value):
     """Section ``[compliance]``."""
 
     controller: str = ""

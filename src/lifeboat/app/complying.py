@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError, TargetRefused
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.replace_file import replace_file
+from lifeboat.foundation.value import Value
 from lifeboat.repository.ledger import Kind, Ledger
 
 SUMS, SIGNATURE, LABEL = "SHA256SUMS", "SIGNATURE.json", b"lifeboat compliance bundle 1\n"
@@ -40,8 +41,7 @@ FILE_AT_MOST = 256 * 1024 * 1024
 FILES_AT_MOST = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class ArticleRow:
+class ArticleRow(Value):
     """An article for people and programs. Args: evidence, gaps, beyond: Sentences."""
 
     article: str
@@ -51,8 +51,7 @@ class ArticleRow:
     beyond: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ComplianceReport:
+class ComplianceReport(Value):
     """What was written. Args: signed_by: Fingerprint of the key; None: no key was at hand, and it is not signed."""
 
     file: str
@@ -65,8 +64,7 @@ class ComplianceReport:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BundleCheck:
+class BundleCheck(Value):
     """What became of a bundle since it was made."""
 
     file: str

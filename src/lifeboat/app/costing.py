@@ -6,7 +6,7 @@ Invariant: no page and no metric asks the store. ``look_again`` does, once a day
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from lifeboat.cloud.prices.load import load_prices
 from lifeboat.cloud.prices.prices import GB, MONTH_DAYS, Prices
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.operations.cost.measure import archive_growth, measure
 from lifeboat.operations.cost.project import GB_A_NIGHT, Question, project
 from lifeboat.operations.cost.report import CostReport
@@ -49,8 +50,7 @@ class NoPrice(SettingsError):
     code = "no-price"
 
 
-@dataclass(frozen=True, slots=True)
-class CostRequest:
+class CostRequest(Value):
     """What to project.
 
     Args:
@@ -266,8 +266,7 @@ class Costing:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class CostRemembered:
+class CostRemembered(Value):
     """Dollars a month. Args: now: Storage of what lies there. month: All of this month. year: Of the month in a year."""
 
     at: datetime

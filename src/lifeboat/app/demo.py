@@ -9,7 +9,6 @@ Lifeboat says of itself.
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -34,6 +33,7 @@ from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.finding import any_problem
 from lifeboat.foundation.secret import Secret
 from lifeboat.foundation.sizes import show_bytes, show_seconds
+from lifeboat.foundation.value import Value
 from lifeboat.foundation.vanishing_folder import vanishing_folder
 from lifeboat.operations.reports.checks import VerifyReport
 from lifeboat.operations.reports.restores import RestoreReport, RestoreRequest
@@ -59,8 +59,7 @@ class Story(Protocol):
     def ends(self, outcome: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Value):
     """How much was done in how long."""
 
     seconds: float
@@ -76,8 +75,7 @@ class Measured:
         return self.bytes / self.seconds if self.seconds else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class DemoReport:
+class DemoReport(Value):
     """What was protected, how fast, what was lost, and whether it came back."""
 
     collections: int

@@ -5,7 +5,7 @@ Limits: a local repository; the copy is removed with the folder it lies in.
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from lifeboat.app.lifeboat import Lifeboat
@@ -13,13 +13,13 @@ from lifeboat.app.settings import RepositorySettings, Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import RepositoryDamaged
 from lifeboat.foundation.finding import Level
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.restores import RestoreRequest
 
 _PACKS = "mongodb/pack"
 
 
-@dataclass(frozen=True, slots=True)
-class DamageShown:
+class DamageShown(Value):
     """What one wrong bit came to.
 
     Args:

@@ -6,7 +6,7 @@ Invariant: what is compared is read by ``samples.fingerprint``, which shares no 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pymongo import MongoClient, WriteConcern
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.sizes import show_bytes
+from lifeboat.foundation.value import Value
 from lifeboat.samples import application_database, uploads_tree
 from lifeboat.samples.configuration import write_configuration
 from lifeboat.samples.damage import lose_database, lose_files
@@ -28,8 +29,7 @@ MESSAGES_READ = 200
 DIFFERENCES_TOLD = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Value):
     """One part, before the loss and after the restore."""
 
     what: str
@@ -38,8 +38,7 @@ class Comparison:
     equal: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Value):
     """Everything there is at one moment."""
 
     database: DatabasePrint

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from bson import Timestamp
 
@@ -16,6 +15,7 @@ from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.operations.archived import archived_between
 from lifeboat.operations.database_point import DatabasePoint, StoredCollection
 from lifeboat.operations.diff import Account, account_of, account_of_sides
@@ -40,8 +40,7 @@ _SNAPSHOT = re.compile(r"[0-9a-f]{4,64}|latest(@.+)?", re.IGNORECASE)
 PLAIN = ("collection", "capped")
 
 
-@dataclass(frozen=True, slots=True)
-class _Meant:
+class _Meant(Value):
     """What was written for one of the instants: a snapshot, or a moment (``goal`` None: the newest)."""
 
     text: str
@@ -49,8 +48,7 @@ class _Meant:
     goal: ClusterTime | None
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
+class _End(Value):
     """One side. Args: point: None for live. stored: None where the name means nothing then, and for live."""
 
     point: DatabasePoint | None

@@ -6,7 +6,6 @@ import re
 import secrets
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.operations.drill.book import EXERCISE, DrillBook, DrillSummary
 from lifeboat.operations.drill.calendar import Due, due_of
 from lifeboat.operations.drill.content import from_content
@@ -43,16 +43,14 @@ class ReportUnreadable(SettingsError):
     code = "report-unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class DrillList:
+class DrillList(Value):
     """Newest first."""
 
     drills: tuple[DrillSummary, ...]
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DrillCalendar:
+class DrillCalendar(Value):
     """What is due when, and how long a restore of everything would take today."""
 
     now: datetime
@@ -61,14 +59,12 @@ class DrillCalendar:
     objective_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class FollowUpList:
+class FollowUpList(Value):
     now: datetime
     follow_ups: tuple[FollowUp, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportCheck:
+class ReportCheck(Value):
     """Whether a copy of a report is what was put down."""
 
     drill: str

@@ -5,7 +5,7 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.secret import Secret
 from lifeboat.foundation.sizes import show_bytes
+from lifeboat.foundation.value import Value
 from lifeboat.operations.database_point import DatabasePoint
 from lifeboat.operations.drill.checks.kinds import Surroundings
 from lifeboat.operations.drill.compare_database import Restored, compare_database
@@ -53,8 +54,7 @@ class NoRoomForDrill(TargetRefused):
     code = "no-room-for-drill"
 
 
-@dataclass(frozen=True, slots=True)
-class RestoredParts:
+class RestoredParts(Value):
     """What was brought back. Args: bytes: plain; erased: ids of erasures that were replayed."""
 
     reports: Mapping[str, RestoreReport]

@@ -1,8 +1,9 @@
 """How drills are made, as somebody said it; what each setting is for says docs/operations.md."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lifeboat.foundation.value import Value
 
 if TYPE_CHECKING:
     from lifeboat.operations.drill.checks.kinds import AppCheck
@@ -12,8 +13,7 @@ SECRET_AT_LEAST = 12
 """Characters: a header such as ``Accept: text/html`` is no secret, and hiding short texts would spoil every message."""
 
 
-@dataclass(frozen=True, slots=True)
-class DrillSettings:
+class DrillSettings(Value):
     """Section ``[drills]``."""
 
     to: str | None = None

@@ -4,10 +4,10 @@ One table says it for ``serve``, ``status`` and the dashboard.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lifeboat.app.settings import Settings
+from lifeboat.foundation.value import Value
 from lifeboat.repository.roles import Role
 from lifeboat.services.schedule.due import Timed, jitter_of
 from lifeboat.services.schedule.jobs import ARGUMENTS, DAY, HOUR, MINUTE, step_within
@@ -24,8 +24,7 @@ _ON_KEEPER = "on the keeper's machine, which has the key"
 _ON_CUSTODIAN = "where a custodian's key is: `lifeboat writer add --custodian`"
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Value):
     """Args: roles: Who can do it. elsewhere: Where it is due else. works_on: See ``Timed``."""
 
     title: str
@@ -63,8 +62,7 @@ _RULES = {
 """In the order in which they begin when several are due."""
 
 
-@dataclass(frozen=True, slots=True)
-class Duty:
+class Duty(Value):
     """One job of the installation.
 
     Args:

@@ -5,7 +5,7 @@ Each machine pins the recipients that it seals for (decision 0060), so each has 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lifeboat.app.build import build_repository, build_store
 from lifeboat.app.settings import Settings
@@ -14,6 +14,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value
 from lifeboat.repository.description import Description, NamedRecipient, read_description
 from lifeboat.repository.errors import RecipientMissing, RecipientsChanged
 from lifeboat.repository.granting import list_keys, not_opened_by
@@ -23,8 +24,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.recipients import Opened, add_recipient, open_to_all, remove_recipient
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientRow:
+class RecipientRow(Value):
     """A recipient. Args: keys_closed: data keys that it does not open; None: not looked at. here: its key is the one in use here."""
 
     name: str
@@ -33,8 +33,7 @@ class RecipientRow:
     keys_closed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientsReport:
+class RecipientsReport(Value):
     """Who opens the repository. Args: pinned: whether this machine seals for exactly these."""
 
     repository: str
@@ -43,8 +42,7 @@ class RecipientsReport:
     pinned: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientChanged:
+class RecipientChanged(Value):
     """What was done.
 
     Args:

@@ -1,11 +1,11 @@
 """Who is told when something fails, and how: what ``read_notify.py`` read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value, field
 from lifeboat.services.notify.apprise_address import AppriseAddress
 from lifeboat.services.notify.channel import Channel
 from lifeboat.services.notify.mail_settings import MailSettings
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from lifeboat.services.notify.healthcheck import Healthcheck
 
 
-@dataclass(frozen=True, slots=True)
-class NotifySettings:
+class NotifySettings(Value):
     """Who is told. ``trouble`` holds what could not be read of it."""
 
     mail: MailSettings | None = None

@@ -1,10 +1,9 @@
 """Who answers for the backups and who is called: for the recovery plan, reports to auditors, and whoever sits there at night."""
 
-from dataclasses import dataclass
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(Value):
     """Somebody who is called, in the order of the settings."""
 
     name: str
@@ -16,8 +15,7 @@ class Contact:
     """Holds a key that opens the backups."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrganisationSettings:
+class OrganisationSettings(Value):
     """Sections ``[organisation]`` and ``[[contact]]``."""
 
     name: str = ""

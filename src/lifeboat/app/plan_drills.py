@@ -1,11 +1,11 @@
 """What the recovery plan says of drills: those that were, those that are due, and how long a restore would take today."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.app.drill_settings import DrillSettings
 from lifeboat.evidence.plan.facts import DrillRow, DueRow, Gap
+from lifeboat.foundation.value import Value
 from lifeboat.operations.drill.book import EXERCISE, DrillBook, DrillSummary
 from lifeboat.operations.drill.calendar import Every, due_of
 from lifeboat.operations.drill.follow_ups import follow_ups
@@ -17,8 +17,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import read_time
 
 
-@dataclass(frozen=True, slots=True)
-class DrillFacts:
+class DrillFacts(Value):
     """Args: rows: newest first; None: nobody could look. due: what has to happen every so often."""
 
     rows: tuple[DrillRow, ...] | None

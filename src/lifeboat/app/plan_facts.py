@@ -7,7 +7,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 from typing import TypeVar
@@ -41,6 +41,7 @@ from lifeboat.evidence.plan.facts import (
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Level
+from lifeboat.foundation.value import Value
 from lifeboat.operations.key_escrow import read_escrow
 from lifeboat.operations.last_restore import last_restore
 from lifeboat.operations.reports.standing import StatusReport
@@ -67,8 +68,7 @@ SPECIAL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class HowFar:
+class HowFar(Value):
     """How far to look.
 
     Args:

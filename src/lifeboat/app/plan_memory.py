@@ -4,7 +4,6 @@ With the key everything of a plan comes back from the repository, also when its 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from lifeboat.evidence.plan.facts import Approval
 from lifeboat.evidence.plan.kept import KeptPlan, read_kept
 from lifeboat.evidence.plan.stable import Parts, parts_digest
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.ledger import Entry, Kind, Ledger
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.open_repository import Repository
@@ -21,8 +21,7 @@ MEMORY = "recovery-plan.json"
 VERSION, APPROVAL = "version", "approval"
 
 
-@dataclass(frozen=True, slots=True)
-class Approved:
+class Approved(Value):
     """An approval, and the file as it was then."""
 
     approval: Approval

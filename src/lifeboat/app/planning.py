@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from lifeboat.evidence.plan.stable import Parts, carried, changes, parts_digest,
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.replace_file import replace_file
+from lifeboat.foundation.value import Value
 from lifeboat.repository.open_repository import Repository
 
 NAME = "recovery-plan"
@@ -53,8 +54,7 @@ class PlanNotWritten(SettingsError):
     code = "plan-not-written"
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
+class _Drawn(Value):
     """A plan, ready to be written."""
 
     facts: PlanFacts

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from lifeboat.app.build import build_identity, build_repository, build_store, describe_place, label, machine
@@ -13,6 +13,7 @@ from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import show_bytes
+from lifeboat.foundation.value import Value
 from lifeboat.operations.replicate.errors import ReplicaGone
 from lifeboat.operations.replicate.lag import Seen, look_at, recall, remember
 from lifeboat.operations.replicate.part import copy_part
@@ -32,8 +33,7 @@ from lifeboat.storage.errors import BucketMissing, StorageDenied
 from lifeboat.storage.object_store import ObjectStore
 
 
-@dataclass(frozen=True, slots=True)
-class HowToReplicate:
+class HowToReplicate(Value):
     """What was asked for besides copying.
 
     Args:

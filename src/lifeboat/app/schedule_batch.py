@@ -1,18 +1,17 @@
 """The jobs that several processes share, for AWS Batch: the settings of this folder as files, printed or written, never applied."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from lifeboat.app.schedule_install import ScheduleRefused
 from lifeboat.app.schedule_kubernetes import IMAGE, ClusterPlan, secrets_of, variables_of
 from lifeboat.app.settings import S3Location, Settings
 from lifeboat.app.variables import SETTINGS_FILE
+from lifeboat.foundation.value import Value
 from lifeboat.services.schedule.batch import Array, array_jobs, how_to_begin
 from lifeboat.services.schedule.jobs import plan_shared_jobs
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayRequest:
+class ArrayRequest(Value):
     """See ``Array``. Args: state, uploads: Ids of EFS file systems."""
 
     shards: int

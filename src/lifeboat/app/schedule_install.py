@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,7 @@ from lifeboat.app.source_names import objectives, set_up
 from lifeboat.app.variables import DOTENV, NAMES, SECRET_NAMES, Variables
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.services.schedule import cron, systemd
 from lifeboat.services.schedule.installation import Installation
 from lifeboat.services.schedule.jobs import plan_jobs
@@ -43,8 +44,7 @@ class ScheduleEnvironment(ScheduleRefused):
     code = "schedule-environment"
 
 
-@dataclass(frozen=True, slots=True)
-class SchedulePlan:
+class SchedulePlan(Value):
     """Everything an installation will do."""
 
     manager: Manager

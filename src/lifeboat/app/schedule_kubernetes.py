@@ -3,21 +3,20 @@
 Invariant: what is a secret here is named there; the objects hold none.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from lifeboat import __version__
 from lifeboat.app.schedule_install import ScheduleRefused
 from lifeboat.app.settings import S3Location, Settings
 from lifeboat.app.variables import SETTINGS_FILE
+from lifeboat.foundation.value import Value
 from lifeboat.services.schedule.jobs import plan_jobs, plan_shared_jobs
 from lifeboat.services.schedule.kubernetes import Cluster, how_to_make_the_secret, manifests, name_of
 
 IMAGE = f"registry.example.com/lifeboat:{__version__}"
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterRequest:
+class ClusterRequest(Value):
     """Args: uploads_claim: The PersistentVolumeClaim with the application's uploads."""
 
     image: str = IMAGE
@@ -29,8 +28,7 @@ class ClusterRequest:
     """In how many pods files are backed up and everything is verified; 0: in one, as everything else."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterPlan:
+class ClusterPlan(Value):
     """Args: files: Name to content. before: What to type first; fill in the files it names."""
 
     files: dict[str, str]

@@ -1,20 +1,19 @@
 """How the schedule of a folder stands: installed or not, what became of each job, whether anybody would be told."""
 
 import socket
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.app.notify_settings import NotifySettings
 from lifeboat.app.schedule_install import Scheduling
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.services.schedule.jobs import ARGUMENTS
 from lifeboat.services.schedule.memory import is_silent
 
 _INSTALL = "`lifeboat schedule install --notify-email YOU@EXAMPLE.COM`"
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+class JobRow(Value):
     """One job as it stands. Instants are ISO 8601, or None."""
 
     job: str
@@ -28,8 +27,7 @@ class JobRow:
     """``good``, ``new`` (never ran), ``running``, ``failed``, ``killed``, ``silent``."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleStatus:
+class ScheduleStatus(Value):
     """The whole of it. Args: notices: Where they go. tested: When a test notice last arrived everywhere."""
 
     manager: str | None

@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from lifeboat.app.settings import Settings
 from lifeboat.app.source_names import objectives, set_up
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.roles import Role
 from lifeboat.services.schedule.due import Timed
 from lifeboat.services.schedule.loop import Jump, Loop
@@ -70,8 +71,7 @@ class ServeRunsAlready(SettingsError):
     code = "serve-runs-already"
 
 
-@dataclass(frozen=True, slots=True)
-class JobState:
+class JobState(Value):
     """A job of this machine, for the dashboard. Args: state: ``due``, ``done``, ``running``, or in more words what it waits for."""
 
     duty: Duty
@@ -80,8 +80,7 @@ class JobState:
     running: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ServeState:
+class ServeState(Value):
     """How serve stands.
 
     Args:

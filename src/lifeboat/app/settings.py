@@ -5,7 +5,6 @@ Where it comes from stands in ``read_settings.py``; here is only what it is. Not
 Invariant: every value that must not be seen is a ``Secret``, and ``hidden_texts`` knows all of them.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
@@ -18,6 +17,7 @@ from lifeboat.app.organisation_settings import OrganisationSettings
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value, field
 from lifeboat.repository.errors import KeyMissing
 from lifeboat.retention.rules import Rules
 from lifeboat.services.alerts.quiet import QuietHours
@@ -40,8 +40,7 @@ class SettingMissing(SettingsError):
     code = "setting-missing"
 
 
-@dataclass(frozen=True, slots=True)
-class S3Location:
+class S3Location(Value):
     """A prefix in a bucket; the prefix has no slash at either end and may be empty."""
 
     bucket: str
@@ -51,8 +50,7 @@ class S3Location:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
 
-@dataclass(frozen=True, slots=True)
-class RepositorySettings:
+class RepositorySettings(Value):
     """Where the copies lie, and how that place is entered."""
 
     location: S3Location | Path | None = None
@@ -72,8 +70,7 @@ class RepositorySettings:
     """Public keys, besides the key's own, that every backup is sealed for."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaSettings:
+class ReplicaSettings(Value):
     """A second copy. Args: place: where it lies and how that is entered; what was not said is as for the repository."""
 
     name: str
@@ -84,8 +81,7 @@ class ReplicaSettings:
     """Why it cannot be used from here."""
 
 
-@dataclass(frozen=True, slots=True)
-class MongodbSettings:
+class MongodbSettings(Value):
     """The database to protect."""
 
     uri: Secret | None = None
@@ -93,8 +89,7 @@ class MongodbSettings:
     """Empty: the one the URI names, else all but ``admin``, ``local`` and ``config``."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilesSettings:
+class FilesSettings(Value):
     """The uploads to protect."""
 
     paths: tuple[Path, ...] = ()
@@ -103,15 +98,13 @@ class FilesSettings:
     one_filesystem: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigSettings:
+class ConfigSettings(Value):
     """The configuration to protect: ``.env`` and the like."""
 
     paths: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Objectives:
+class Objectives(Value):
     """How much may be lost at most (the age the newest snapshot of each source may reach), and how long it may take to be back."""
 
     db_seconds: float = HOUR_SECONDS
@@ -123,8 +116,7 @@ class Objectives:
     """How long it may take, from the disaster until everything works again."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSettings:
+class StreamSettings(Value):
     """The continuous archive."""
 
     every_seconds: float = 30.0
@@ -133,8 +125,7 @@ class StreamSettings:
     """The longest outage of this machine or of the store that the server's oplog should bridge."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServeSettings:
+class ServeSettings(Value):
     """What ``lifeboat serve`` runs when, and where it answers."""
 
     listen: tuple[str, int] | None = ("127.0.0.1", 8765)
@@ -149,16 +140,14 @@ class ServeSettings:
     """Job to its time, where it is not the default: five fields of cron, ``every 15m``, or ``off``."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertSettings:
+class AlertSettings(Value):
     """When an alert is raised, and the hours in which only critical ones are told."""
 
     thresholds: Thresholds = field(default_factory=Thresholds)
     quiet: QuietHours = field(default_factory=QuietHours)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Value):
     """How hard this machine may be used."""
 
     threads: int | None = None
@@ -166,8 +155,7 @@ class Limits:
     compression_level: int = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Value):
     """Everything Lifeboat was told; the ``need_`` methods turn what is unset into a sentence that says what to set."""
 
     state: Path

@@ -1,6 +1,6 @@
 """``lifeboat shred`` for one set of settings: the repository and every replica that the settings name."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from lifeboat.app.build import build_repository, build_store
@@ -9,6 +9,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.operations.shredding.plan import ShredPlan, ShredRefused, plan_shredding
 from lifeboat.operations.shredding.run import Shredded, shred
 from lifeboat.repository.names import is_generation
@@ -16,8 +17,7 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class DyingSnapshot:
+class DyingSnapshot(Value):
     """A snapshot that nobody will open again. Args: kept: it is kept on purpose."""
 
     snapshot: str
@@ -28,8 +28,7 @@ class DyingSnapshot:
     kept: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceReport:
+class PlaceReport(Value):
     """One copy. Args: objects: keys and grants, every version of each; left: still there afterwards; None: a plan."""
 
     place: str
@@ -40,8 +39,7 @@ class PlaceReport:
     left: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ShredReport:
+class ShredReport(Value):
     """What was destroyed, or with ``dry_run`` would be; and what dies of it."""
 
     dry_run: bool

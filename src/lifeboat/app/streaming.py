@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +20,7 @@ from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.operations.stream.report import Outcome, StreamReport, StreamStatus, Watcher
 from lifeboat.operations.stream.run import Stream, StreamOptions
 from lifeboat.services.notify.notice import Kind, Notice
@@ -33,8 +33,7 @@ STOP_SECONDS = 20.0
 TELL_AT_MOST_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class StreamRequest:
+class StreamRequest(Value):
     """Args:
     every_seconds: None: as the settings say.
     config, environment: As the command was called: with them the snapshots are taken.

@@ -3,7 +3,7 @@
 Invariant: nothing is asked for that costs money before somebody said yes; nothing waits unless somebody watches or said so.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lifeboat.cli.accounting import words_as_typed
 from lifeboat.cli.ask import ask_text, confirm
@@ -11,6 +11,7 @@ from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.facade import Retrieves
 from lifeboat.cli.failures import CannotAsk
 from lifeboat.cli.run import Run, is_terminal
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.retrievals import RetrievalReport
 
 TIERS = ("bulk", "standard", "expedited")
@@ -19,8 +20,7 @@ SAY_SECONDS = 600.0
 """In a log a line that says nothing new comes no oftener."""
 
 
-@dataclass(frozen=True, slots=True)
-class HowToRetrieve:
+class HowToRetrieve(Value):
     """What the options say. Args: tier, wait: None where nothing was said."""
 
     tier: str | None

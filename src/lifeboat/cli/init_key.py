@@ -4,7 +4,6 @@ Invariant: no repository is made for a key that nobody has: a new key is on disk
 it, before the repository exists. A key is shown on a terminal only.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -17,10 +16,10 @@ from lifeboat.cli.key_stored import show_and_check
 from lifeboat.cli.run import Run
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenKey:
+class ChosenKey(Value):
     """A key, whether it was made now, and the file that holds it, if one does."""
 
     key: Secret

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import FrameType
@@ -24,10 +23,10 @@ from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.failures import report_failure
 from lifeboat.cli.run import Run
 from lifeboat.foundation.clock import SystemClock
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Value):
     """A command as the overview shows it; its code is ``commands/<name>.py``, with ``_`` for ``-``."""
 
     group: str

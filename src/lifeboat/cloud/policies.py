@@ -8,11 +8,11 @@ Invariant: a statement's name (``Sid``) never changes, since what is already att
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from lifeboat.cloud.bucket.rights import IN_ACCOUNT, IN_BUCKETS
 from lifeboat.cloud.watch.points import NAMESPACE
+from lifeboat.foundation.value import Value
 from lifeboat.repository.locking import LockPeriods
 from lifeboat.repository.roles import NAMED_BY_HASH, PACKS, Rights, Role, rights_of
 
@@ -29,8 +29,7 @@ NAMES = "lifeboat-*"
 Policy = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """A repository in a bucket, and how it is set up there.
 
     Args:

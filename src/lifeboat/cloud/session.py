@@ -3,12 +3,12 @@
 Limits: nothing of AWS's is loaded or asked until a client is used; retries are botocore's standard mode: nothing here is written create-once.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lifeboat.cloud.errors import in_cloud_words
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value
 
 if TYPE_CHECKING:
     import boto3
@@ -19,8 +19,7 @@ EVERYWHERE = "us-east-1"
 """Where the services without a region of their own answer: IAM, Budgets, billing metrics."""
 
 
-@dataclass(frozen=True, slots=True)
-class AwsAccess:
+class AwsAccess(Value):
     """Credentials and region; None for both halves of the pair looks where AWS tools look.
 
     Args:

@@ -4,12 +4,12 @@ Invariant: what was carried out is believed only after another look. A step that
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from lifeboat.cloud.errors import CloudDenied, CloudMissing, CloudNotOffered
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value
 
 
 class State(StrEnum):
@@ -30,8 +30,7 @@ class State(StrEnum):
     """For a step before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Value):
     """One thing that is otherwise. Args: what: in plain words; now, wanted: as people read them, ``"nothing"`` for what is not there."""
 
     what: str
@@ -39,8 +38,7 @@ class Difference:
     wanted: str
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(Value):
     """What a look found. Args: said: one sentence on how it stands, when nothing differs; only_by_hand: what a person has to do, where we cannot."""
 
     differences: tuple[Difference, ...] = ()
@@ -76,8 +74,7 @@ class Step(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class StepReport:
+class StepReport(Value):
     """How one step stands, or went."""
 
     name: str

@@ -6,7 +6,7 @@ chain. Sealed under the writer's catalog key: whoever can read the bucket learns
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.evidence.entry import Entry, read_entry
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.catalog_format import open_anchor, seal_anchor
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import CATALOG, anchor_name, catalog_prefix, digest
@@ -33,8 +34,7 @@ KEPT_YEARS = 7
 _LABEL = "lifeboat audit anchor 1"
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(Value):
     """Some entries in a row, as the writer signed them. Args: sha256: of the stored object, hex; previous: the same of the one before."""
 
     name: str
@@ -59,8 +59,7 @@ class Anchor:
         return self.entries[-1].seq
 
 
-@dataclass(frozen=True, slots=True)
-class Anchored:
+class Anchored(Value):
     """What a machine remembers of its last anchor."""
 
     sha256: str | None = None

@@ -8,11 +8,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lifeboat.crypto.sealing import derive
 from lifeboat.crypto.signed import canonical_json
+from lifeboat.foundation.value import Value
 from lifeboat.repository.writers import WriterSecret
 
 FORMAT = 1
@@ -23,8 +23,7 @@ _NOT_HASHED = ("hash",)
 _NOT_MACED = ("hash", "mac")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value):
     """An entry as it was found. Nothing is checked yet but its shape."""
 
     seq: int

@@ -6,13 +6,13 @@ look alike to whoever has no key); with the writer's secret, or with the anchors
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from lifeboat.evidence.anchor import Anchor
 from lifeboat.evidence.anchoring import BEGAN_ANEW, NOT_AS_ANCHORED
 from lifeboat.evidence.entry import Entry, first_previous
 from lifeboat.evidence.log import Line
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.repository.writers import WriterSecret
 
 NAMED_AT_MOST = 100
@@ -22,8 +22,7 @@ ASK = "who could write to the state folder of that machine? the anchors have the
 Secrets = Mapping[str, WriterSecret]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Value):
     """What the machine remembers of its last entry."""
 
     log: str

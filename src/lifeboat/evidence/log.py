@@ -9,10 +9,10 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from lifeboat.evidence.entry import Entry, first_previous, make_entry, parse_entry
+from lifeboat.foundation.value import Value
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.writers import WriterSecret
 
@@ -22,8 +22,7 @@ LINE_AT_MOST = 64 * 1024
 _LOG_BYTES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Value):
     """A line of the file."""
 
     number: int

@@ -1,8 +1,9 @@
 """One result of a check: what was looked at, what was found, what to do."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from lifeboat.foundation.value import Value
 
 
 class Level(StrEnum):
@@ -13,8 +14,7 @@ class Level(StrEnum):
     PROBLEM = "problem"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Value):
     """A result of verify or doctor.
 
     Args:

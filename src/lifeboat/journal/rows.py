@@ -1,13 +1,13 @@
 """What the journal tells: plain facts. Times are in UTC."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lifeboat.foundation.value import Value
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+
+class RunRow(Value):
     """One run of a command."""
 
     number: int
@@ -40,8 +40,7 @@ class RunRow:
         return self.ended is not None and self.status == 0
 
 
-@dataclass(frozen=True, slots=True)
-class SizeRow:
+class SizeRow(Value):
     """What one snapshot was of and took."""
 
     snapshot: str
@@ -55,8 +54,7 @@ class SizeRow:
     complete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRow:
+class AlertRow(Value):
     """One thing that is or was wrong, from when it was seen until it was over."""
 
     number: int

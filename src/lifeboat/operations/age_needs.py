@@ -16,6 +16,7 @@ from lifeboat.cloud.lifecycle.presets import AT_ONCE_DAYS
 from lifeboat.cloud.lifecycle.prove import FOR_EVER, NOTICE, Group, deeper_prefixes, may_touch, promised, size_cuts
 from lifeboat.cloud.lifecycle.rules import Lifecycle
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.operations.prune.facts import Facts, gather_said
 from lifeboat.operations.prune.plan import Judged, judge_kept
 from lifeboat.repository.names import SEGMENTS, Class, Source, packs_prefix, typed
@@ -65,8 +66,7 @@ class _Counted:
     """Numbers of the snapshots that need one of them; -1: nobody can say who."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Value):
     """A snapshot that is kept, and until when no rule may touch what it needs."""
 
     name: str

@@ -10,6 +10,7 @@ from bson import Timestamp
 
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import RepositoryDamaged
+from lifeboat.foundation.value import Value
 from lifeboat.operations.segment_summary import read_summary
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.segments import Segment, StoredSegment, Stretch
@@ -88,8 +89,7 @@ def archived_between(repository: Repository, stretch: Stretch, base: ClusterTime
     raise next(one.trouble for one in looked.values() if one.trouble is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
+class _Looked(Value):
     """One segment's catalog events and the size of its changes; or why it cannot be used."""
 
     events: tuple[Event, ...] = ()

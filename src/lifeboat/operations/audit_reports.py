@@ -1,15 +1,14 @@
 """What ``lifeboat audit`` tells."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class AuditedWriter:
+class AuditedWriter(Value):
     """The anchors of one writer."""
 
     writer: str
@@ -21,8 +20,7 @@ class AuditedWriter:
     """When the newest anchor was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditReport:
+class AuditReport(Value):
     """What was looked at, and what is wrong with it."""
 
     log: str
@@ -35,8 +33,7 @@ class AuditReport:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(Value):
     """One entry, for people and programs."""
 
     time: datetime
@@ -56,16 +53,14 @@ class AuditRow:
     anchored: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRows:
+class AuditRows(Value):
     """What a query found, oldest first."""
 
     entries: tuple[AuditRow, ...]
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AuditExport:
+class AuditExport(Value):
     """A file for an auditor."""
 
     out: str

@@ -7,7 +7,6 @@ Memory: what the run holds in flight, one block, one group of small files, and o
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +16,7 @@ from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.operations.file_groups import SMALL_FILE_BYTES, Group, Grouping
 from lifeboat.operations.large_files import LargeFile
 from lifeboat.operations.seen_names import SeenNames
@@ -41,8 +41,7 @@ WAITING_AT_MOST = 8192
 """Lines that may wait for the group of small files before them to be stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Value):
     """A directory to back up; ``names`` limits it to some names in it (single configuration files)."""
 
     path: Path
@@ -106,8 +105,7 @@ def backup_trees(
     return taken
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Value):
     """What one shard stored. Args: items, bytes: files that fell to it, and their content."""
 
     items: int
@@ -167,8 +165,7 @@ def _memory_place(taking: Taking, run: Run, root: Root) -> tuple[Path, str, str,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _StoredTree:
+class _StoredTree(Value):
     path: Path
     names: tuple[str, ...]
     stream: WrittenStream

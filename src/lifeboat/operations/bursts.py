@@ -14,6 +14,7 @@ from itertools import pairwise
 from statistics import median
 
 from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.foundation.value import Value
 from lifeboat.operations.suspects import Kind, Suspect, in_order, people_say
 from lifeboat.sources.mongodb.document_words import id_text
 from lifeboat.sources.mongodb.oplog.change import KIND_AT, front_of, read_change, when_of
@@ -33,8 +34,7 @@ EXAMPLES = 3
 BEGINNING = ClusterTime(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Value):
     """Of one segment. Args: deletes, updates: By namespace."""
 
     through: ClusterTime
@@ -42,8 +42,7 @@ class Counts:
     updates: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
+class Worth(Value):
     """What is worth reading. Args: first, last: Seconds. usual: Operations in a second that are nothing special."""
 
     namespace: str

@@ -9,12 +9,12 @@ Invariant: a collection is known by its UUID. Its documents are those stored und
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from bson import Timestamp
 
 from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.foundation.value import Value
 from lifeboat.operations.archived import Archived
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.reading import SnapshotReader
@@ -26,8 +26,7 @@ OPLOG = "oplog"
 """Name of the stream that a snapshot over a stretch of time has."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCollection:
+class StoredCollection(Value):
     """A collection or view.
 
     Args:

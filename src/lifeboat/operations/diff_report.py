@@ -1,15 +1,14 @@
 """What ``lifeboat diff`` is asked, and what it answers."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 
 LIVE = "live"
 
 
-@dataclass(frozen=True, slots=True)
-class DiffRequest:
+class DiffRequest(Value):
     """Args:
     namespace: ``database.collection``, as it was called at both instants.
     since, until: Each an instant as people write it (``operations/moments.py``), a snapshot's id or ``latest``; ``until`` may be ``live``.
@@ -24,8 +23,7 @@ class DiffRequest:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
-class DiffEnd:
+class DiffEnd(Value):
     """One of the two instants.
 
     Args:
@@ -44,8 +42,7 @@ class DiffEnd:
     uuid: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDifference:
+class FieldDifference(Value):
     """Values are shortened; None where there is no such field."""
 
     path: str
@@ -53,8 +50,7 @@ class FieldDifference:
     after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DiffRow:
+class DiffRow(Value):
     """One document that differs.
 
     Args:
@@ -69,8 +65,7 @@ class DiffRow:
     fields: tuple[FieldDifference, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DiffReport:
+class DiffReport(Value):
     """How a collection differs between two instants.
 
     Args:

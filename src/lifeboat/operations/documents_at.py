@@ -5,11 +5,11 @@ changes are read once for each.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.operations.database_point import DatabasePoint, StoredCollection
 from lifeboat.operations.touched import HELD_AT_MOST_BYTES, Round, changes_of, outcome
 from lifeboat.repository.reading import StreamEntry
@@ -45,8 +45,7 @@ class Origin(NamedTuple):
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Value):
     """Some documents as of the instant.
 
     Args:

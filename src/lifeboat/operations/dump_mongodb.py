@@ -9,11 +9,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lifeboat.chunking.cut import Cutter, after_document
 from lifeboat.crypto.sealing import Kind
+from lifeboat.foundation.value import Value
 from lifeboat.operations.read_collections import CollectionReader, ReadCollection
 from lifeboat.repository.streams import StreamWriter, WrittenStream
 from lifeboat.sources.mongodb.capture import Capture
@@ -33,8 +34,7 @@ HELD_AT_MOST_SECONDS = 30.0
 long, because the oplog does not stand still."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dump:
+class Dump(Value):
     """All that was read.
 
     Args:

@@ -4,8 +4,9 @@ Limits: documents are known by the collection's name as it was stored, whatever 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from lifeboat.foundation.value import Value, field
 
 
 class Eraser(Protocol):
@@ -37,8 +38,7 @@ class Eraser(Protocol):
         """The document as it may come back (fields taken out of it that were to be), and ids of the erasures that did so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Erased:
+class Erased(Value):
     """What must not come back from copies of one instant.
 
     Args:

@@ -7,12 +7,12 @@ wrong would bring back another moment without a word.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.cluster_time import LARGEST, ClusterTime
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.foundation.progress import Progress, Silent
+from lifeboat.foundation.value import Value
 from lifeboat.operations.bursts import LEAST, Burst, Counts, bursts_among, joined
 from lifeboat.operations.segment_summary import OTHERS, Counted, SegmentSummary, read_summary
 from lifeboat.operations.suspects import Kind, Suspect, in_order, operations_of, people_say, suspects_among, time_of
@@ -35,8 +35,7 @@ class OperationUnknown(LifeboatError):
     code = "operation-unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class SuspectsReport:
+class SuspectsReport(Value):
     """Args:
     usual: Collections with many deletes or updates that are nothing unusual there.
     blind: Within the window, what the archive does not hold: from, to.
@@ -53,8 +52,7 @@ class SuspectsReport:
     damaged: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Value):
     """A segment's summaries, those of its parts first. Args: after: Its changes count from here on; those before were in an earlier one."""
 
     stored: StoredSegment

@@ -19,6 +19,7 @@ from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.operations.backup_mongodb import write_catalog
 from lifeboat.operations.read_collections import count_documents
 from lifeboat.operations.reports.snapshots import ImportReport
@@ -40,8 +41,7 @@ ACCOUNTS_AT_MOST_BYTES = 64 * MIB
 _OF_THE_SERVER = ("system.version", "system.keys", "system.backup_users", "system.new_users", "system.sessions")
 
 
-@dataclass(frozen=True, slots=True)
-class OpenDump:
+class OpenDump(Value):
     """A dump that was recognised. Args: modified: when its newest file was written; None for a pipe."""
 
     name: str

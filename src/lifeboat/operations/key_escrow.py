@@ -3,16 +3,15 @@
 Limits: a memory, not a proof: what was typed may have been read off this very screen. It never holds any of the key.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
+from lifeboat.foundation.value import Value
 from lifeboat.repository.local_state import LocalState
 
 ESCROW_FILE = "escrow.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Escrow:
+class Escrow(Value):
     """Args: day: ISO date. how: In words, as ``"some of it was typed in from the stored copy"``."""
 
     fingerprint: str

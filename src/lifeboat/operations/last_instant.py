@@ -5,18 +5,17 @@ A hint on this machine: lost or wrong, it costs one snapshot more.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.record import Record
 
 FILE = "last-instant.json"
 
 
-@dataclass(frozen=True, slots=True)
-class LastInstant:
+class LastInstant(Value):
     """Args: databases: As they were asked for; None for all. writer: Id (hex)."""
 
     time: ClusterTime

@@ -1,17 +1,16 @@
 """When this machine last restored something, and how long that took: a hint, for status and alerts."""
 
 import math
-from dataclasses import dataclass
 from datetime import datetime
 
+from lifeboat.foundation.value import Value
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.record import read_time, show_time
 
 FILE = "last-restore.json"
 
 
-@dataclass(frozen=True, slots=True)
-class LastRestore:
+class LastRestore(Value):
     seconds: float
     at: datetime
 

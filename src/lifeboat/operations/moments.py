@@ -5,11 +5,11 @@ each. So the time of a disaster, as a log shows it, never lets the disaster in.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lifeboat.foundation.cluster_time import ClusterTime, read_words
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 
 NEWEST = "newest"
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s+ago")
@@ -34,8 +34,7 @@ class MomentUnclear(SettingsError):
     code = "moment-unclear"
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Value):
     """Args: goal: Up to and including this; None for the newest that is stored. text: as it was written."""
 
     goal: ClusterTime | None

@@ -3,11 +3,11 @@
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from lifeboat.chunking.cut import Cutter, after_document
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.operations.taking import Taking
 from lifeboat.repository.streams import StreamWriter, WrittenStream
 from lifeboat.repository.writing import Run, RunAborted
@@ -21,8 +21,7 @@ def go_on(entry: CollectionEntry) -> None:
     """What is done after each block that was read: nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadCollection:
+class ReadCollection(Value):
     """Args:
     stream: None for a view.
     later: It was read after the instant of the others, a document now and one then; changes since are in the stream ``oplog``.
@@ -34,8 +33,7 @@ class ReadCollection:
     later: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionReader:
+class CollectionReader(Value):
     """Args:
     stop: Set when all has failed: reading ends at the next block.
     after_block: Called after each block; tests slow the reading down with it.

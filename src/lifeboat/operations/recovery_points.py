@@ -8,16 +8,15 @@ Invariant: what is called restorable here is. Where only the second of a snapsho
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from lifeboat.foundation.cluster_time import LARGEST, ClusterTime
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import Source
 from lifeboat.repository.record import Record
 from lifeboat.repository.segments import Stretch
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Value):
     """A snapshot that changes can be replayed onto.
 
     Args:
@@ -32,8 +31,7 @@ class Base:
         return Base(self.record, time, time)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Value):
     """Every instant from ``since`` to ``through`` can be restored. Equal for a snapshot that stands alone.
 
     Args:
@@ -46,8 +44,7 @@ class Span:
     stretch: Stretch | None
 
 
-@dataclass(frozen=True, slots=True)
-class Hole:
+class Hole(Value):
     """A gap: of the instants after ``after`` and before ``until`` no more can be restored than the snapshots in it.
 
     Args:

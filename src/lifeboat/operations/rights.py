@@ -7,10 +7,10 @@ sent with a wrong hash, which a store that checks hashes refuses only after it h
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import (
     CATALOG,
     CONFIG,
@@ -36,8 +36,7 @@ NEVER = "2000-01"
 POLICY = "`lifeboat aws policy {role}` prints the rights that are enough"
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
+class Abilities(Value):
     """What the present credentials can do; None: could not be found out."""
 
     list_everything: bool

@@ -9,12 +9,12 @@ Limits: pure. ``is_full`` tells the stream to end the segment, so that a summary
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lifeboat.crypto.signed import canonical_json
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import NewerFormat, ObjectDamaged
 from lifeboat.repository.record import read_time, show_time
 from lifeboat.sources.mongodb.documents import spans_of
@@ -31,8 +31,7 @@ _VIEWS = "system.views"
 _PLACES = {"i": 0, "u": 1, "d": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Value):
     """Documents of one namespace that were inserted, updated and deleted in the stretch."""
 
     namespace: str
@@ -45,8 +44,7 @@ class Counted:
         return self.inserts + self.updates + self.deletes
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentSummary:
+class SegmentSummary(Value):
     """Args:
     databases: Those that are followed; None for all but ``admin``, ``local`` and ``config``.
     counts: By namespace; ``OTHERS`` stands for those that are too many to name.

@@ -14,7 +14,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.replace_file import replace_file
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.foundation.value import Value
 
 SHARDS_AT_MOST = 10_000
 """Kubernetes' own limit for the pods of an Indexed Job; an array of AWS Batch has at most as many."""
@@ -52,8 +52,7 @@ class ShardsMissing(SettingsError):
     code = "shards-missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(Value):
     """One of ``of`` processes.
 
     Args:
@@ -100,16 +99,14 @@ class Shard:
         return f"shard {self.number} of {self.of}"
 
 
-@dataclass(frozen=True, slots=True)
-class Sharing:
+class Sharing(Value):
     """What one process of several was asked for. Args: wait_seconds: How long the last one waits for the others."""
 
     shard: Shard
     wait_seconds: float = WAIT_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class ShardDone:
+class ShardDone(Value):
     """The report of a shard that does not gather.
 
     Args:

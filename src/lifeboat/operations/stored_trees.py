@@ -1,9 +1,9 @@
 """The trees of a snapshot of files or configuration: where they came from, their entries and content."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from lifeboat.foundation.value import Value
 from lifeboat.operations.tree_choice import TreeChoice
 from lifeboat.operations.tree_content import Line, batches, with_content
 from lifeboat.repository.errors import ObjectDamaged
@@ -12,8 +12,7 @@ from lifeboat.sources.files.entry import Entry
 from lifeboat.sources.files.manifest import decode
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRoot:
+class StoredRoot(Value):
     """A tree of the snapshot: the folder it was taken from, and the names in it if only some were taken."""
 
     path: Path

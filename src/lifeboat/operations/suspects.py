@@ -7,13 +7,14 @@ disaster depends on what is usual there.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
 from bson import Timestamp
 
 from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.landing_names import is_ours
 from lifeboat.sources.mongodb.oplog.change import Change, elements_of, text_of
 from lifeboat.sources.mongodb.oplog.command import Command, Event
@@ -42,8 +43,7 @@ class Kind(StrEnum):
     """By Lifeboat itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suspect:
+class Suspect(Value):
     """Something that may be what somebody wants undone.
 
     Args:
@@ -67,8 +67,7 @@ class Suspect:
     minor: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Deed:
+class _Deed(Value):
     """One command, understood. Args: where: Namespaces; the one that loses something first."""
 
     time: ClusterTime

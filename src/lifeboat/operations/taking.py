@@ -10,6 +10,7 @@ from lifeboat import __version__
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.operations.classes import class_of_backup, remember_long
 from lifeboat.operations.reports.snapshots import SnapshotReport
 from lifeboat.repository.names import Class, Source
@@ -20,8 +21,7 @@ from lifeboat.repository.writing import Run, WriteLimits
 from lifeboat.retention.rules import Rules
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Value):
     """A committed snapshot and what to say of it."""
 
     record: Record

@@ -6,11 +6,12 @@ Limits: names alone are listed, records are read; of the segments no byte, but w
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged, SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.operations.believed_segments import believed
 from lifeboat.operations.recovery_points import Base, Hole, Span, base_of, holes_of, nearest, spans_of, ways_to
 from lifeboat.operations.segment_summary import read_summary
@@ -38,8 +39,7 @@ class WriterUnclear(SettingsError):
     code = "writer-unclear"
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Value):
     """What there is of the database under one writer's name.
 
     Args:
@@ -67,8 +67,7 @@ class History:
         return holes_of(self.spans, self.stretches, self.bases)
 
 
-@dataclass(frozen=True, slots=True)
-class Histories:
+class Histories(Value):
     """Args:
     archive_seen: False where the rights do not allow to list the archive, as on a guarded writer.
     exact: False without the key: of a snapshot no more than the second is known.
@@ -222,8 +221,7 @@ def find_bases(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CommonBase:
+class CommonBase(Value):
     """Args:
     stretch: What leads from the snapshot to all of the instants; None where they are the snapshot's own.
     goals: The instants, none of them before the snapshot's.

@@ -1,10 +1,10 @@
 """The timeline as people and programs see it: stretches, snapshots, gaps with their reasons, and what to do about each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.foundation.value import Value
 from lifeboat.operations.recovery_points import Hole
 from lifeboat.operations.timeline import Histories, History, because_of, find_base, read_histories
 from lifeboat.repository.open_repository import Repository
@@ -15,8 +15,7 @@ STALLED_SECONDS = 15 * 60
 """A stream with nothing to store says so every five minutes: three times that is silence."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpanRow:
+class SpanRow(Value):
     """Every instant from ``since`` to ``through`` can be restored. Args: since_op, through_op: As ``--at`` takes them."""
 
     since: datetime
@@ -25,8 +24,7 @@ class SpanRow:
     through_op: str
 
 
-@dataclass(frozen=True, slots=True)
-class TickRow:
+class TickRow(Value):
     """A snapshot. Args: is_base: Whether changes can be replayed onto it."""
 
     snapshot: str
@@ -35,8 +33,7 @@ class TickRow:
     is_base: bool
 
 
-@dataclass(frozen=True, slots=True)
-class GapRow:
+class GapRow(Value):
     """Args:
     until: None where it is still open.
     why: None where it is not known from here.
@@ -51,8 +48,7 @@ class GapRow:
     act: str
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
+class HistoryRow(Value):
     """The database under one writer's name.
 
     Args:
@@ -74,8 +70,7 @@ class HistoryRow:
     gaps: tuple[GapRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineReport:
+class TimelineReport(Value):
     """Args: own_label: Of this machine. archive_seen, exact: See ``Histories``."""
 
     own_label: str
@@ -87,8 +82,7 @@ class TimelineReport:
     histories: tuple[HistoryRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MomentReport:
+class MomentReport(Value):
     """How an instant would be restored. Args: op: As ``--at`` takes it. segments: How many would be replayed."""
 
     instant: datetime

@@ -1,13 +1,12 @@
 """Who writes to a repository, who reads everything and who prunes, for ``lifeboat writer list``; and the reports of adding one."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from lifeboat.foundation.value import Value
 from lifeboat.repository.open_repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
-class WriterRow:
+class WriterRow(Value):
     """A writer, or the holder of a key."""
 
     name: str
@@ -22,8 +21,7 @@ class WriterRow:
     this_machine: bool
 
 
-@dataclass(frozen=True, slots=True)
-class WriterAdded:
+class WriterAdded(Value):
     """A writer or custodian that was made for another machine."""
 
     name: str
@@ -36,8 +34,7 @@ class WriterAdded:
     """For a custodian: how many writers' catalogs it opens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolled:
+class Enrolled(Value):
     """What this machine has become."""
 
     name: str

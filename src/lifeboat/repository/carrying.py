@@ -7,12 +7,13 @@ name a pack that is not where he says, but its content still lies where the writ
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from lifeboat.crypto.identity import Identity, to_base64
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
+from lifeboat.foundation.value import Value
 from lifeboat.repository.catalog_format import joined_names, split_names
 from lifeboat.repository.description import Description
 from lifeboat.repository.errors import NewerFormat, ObjectDamaged
@@ -27,8 +28,7 @@ PACKS_AT_MOST = 20_000
 _LABEL = "lifeboat carry 1"
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Value):
     """From where to where packs of one writer and source are carried."""
 
     writer: str
@@ -53,8 +53,7 @@ class Lane:
         return self.from_generation <= self.generation and self.place != self.origin
 
 
-@dataclass(frozen=True, slots=True)
-class Carry:
+class Carry(Value):
     """One statement. Args: signer: fingerprint (hex) of who said it."""
 
     name: str

@@ -4,7 +4,6 @@ import json
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lifeboat.compression.zstd import compress_always, decompress_bounded
@@ -12,6 +11,7 @@ from lifeboat.crypto.identity import from_base64
 from lifeboat.crypto.sealing import FORMAT_VERSION, SALT_BYTES, SUITE, derive, open_once, seal_once
 from lifeboat.crypto.signed import canonical_json
 from lifeboat.foundation.sizes import GIB
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import Class, Source
 from lifeboat.repository.pack_format import MOST_ROWS, ROW_BYTES, refuse_newer
@@ -29,8 +29,7 @@ _PACK = struct.Struct(">32s32sQI")
 LARGEST_PLAIN_BYTES = 1 * GIB
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedPack:
+class IndexedPack(Value):
     """One pack of an index with its whole chunk table."""
 
     name: bytes
@@ -40,8 +39,7 @@ class IndexedPack:
     rows: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Value):
     """Packs of one source and class, all of one generation of one writer."""
 
     source: str

@@ -4,7 +4,6 @@ It makes omission and rollback visible: a link that is missing in the middle, tw
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import link_name
 from lifeboat.repository.writers import WriterSecret
@@ -19,8 +19,7 @@ from lifeboat.repository.writers import WriterSecret
 _LABEL = "lifeboat link 1"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Value):
     """One link; ``name`` is the SHA-256 of the stored object in hex."""
 
     name: str

@@ -10,10 +10,10 @@ import struct
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.pack_format import ROW_BYTES, Row, unpack_row
 
 _FIRST_SLOTS = 1 << 10
@@ -24,8 +24,7 @@ _HEAD = struct.Struct(f"<Q{ROW_BYTES - 8}x")
 assert array(_SLOT).itemsize == 4
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """A chunk and the pack that holds it."""
 
     row: Row

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.crypto.sealing import FORMAT_VERSION, KEY_BYTES, SUITE
 from lifeboat.crypto.wrapping import unwrap, wrap
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import KeyNotARecipient, ObjectDamaged
 from lifeboat.repository.names import digest, is_generation
 from lifeboat.repository.pack_format import refuse_newer
@@ -42,8 +43,7 @@ def make_data_key(
     return DataKey(bytes.fromhex(digest(bytes(stored))), key, bytes(stored))
 
 
-@dataclass(frozen=True, slots=True)
-class WrappedKey:
+class WrappedKey(Value):
     """A stored data key, its front and whom it was wrapped for; nothing is opened."""
 
     repository: bytes

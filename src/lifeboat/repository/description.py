@@ -1,12 +1,13 @@
 """What a repository is and for whom it is sealed (docs/format.md, section 4): revisions, the newest validly signed one counts."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import (
     DescriptionDoubtful,
     NewerFormat,
@@ -25,16 +26,14 @@ _DESCRIPTION, _REGISTRATION = "repository-", "writer-"
 """How the last parts of their names begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedRecipient:
+class NamedRecipient(Value):
     """A recipient and what people call its holder."""
 
     name: str
     recipient: Recipient
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Value):
     """One revision."""
 
     repository: bytes
@@ -165,8 +164,7 @@ def strange_descriptions(store: ObjectStore, trusted: Description) -> list[Descr
     return [one for one in valid if one != trusted and not _leads_to(one, trusted, valid)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Newer:
+class _Newer(Value):
     """A description of a format that only a later Lifeboat can read: all we can know is who signed it."""
 
     error: NewerFormat

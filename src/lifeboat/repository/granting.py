@@ -10,7 +10,6 @@ Invariant: a grant counts only when a present recipient signed it: else anybody 
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from lifeboat.crypto.sealing import KEY_BYTES, open_once, seal_once
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.crypto.wrapping import unwrap, wrap
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.data_keys import read_wrapped_key
 from lifeboat.repository.description import Description
 from lifeboat.repository.errors import NewerFormat, ObjectDamaged
@@ -35,8 +35,7 @@ _LABEL = "lifeboat grant 1"
 _NAME = re.compile(rf"{KEYS}([^/]+)/(?:grant-([0-9a-f]{{16}})-)?([0-9a-f]{{64}})")
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Value):
     """One grant, not opened. Args: keys: names of the data keys that it holds, in the order in which they are sealed."""
 
     name: str
@@ -47,8 +46,7 @@ class Grant:
     sealed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class KeysIn:
+class KeysIn(Value):
     """What a listing of ``keys/`` shows of one generation: names of wrapped keys and of grants."""
 
     generation: str

@@ -27,6 +27,7 @@ from lifeboat.crypto.wrapping import unwrap, wrap
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.repository.description import Description
 from lifeboat.repository.errors import KeyNotARecipient, NewerFormat, ObjectDamaged, SaidByNobody
 from lifeboat.repository.names import LEDGER, digest, ledger_name
@@ -68,8 +69,7 @@ class LedgerTooLarge(LifeboatError):
     code = "ledger-entry-too-large"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value):
     """One entry. Args: content: plain JSON; signer: fingerprint (hex) of the recipient who made it; before: SHA-256 (hex) of an
     entry with the number before, empty for the first; of: of a repeat, SHA-256 (hex) of the entry that it says again.
     """

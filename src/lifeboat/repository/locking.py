@@ -9,9 +9,9 @@ Invariant: as long as a snapshot's packs are locked, so is everything else that 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import CATALOG, CONFIG, KEYS, LEDGER, PROBES, SEGMENTS, Class, Source, is_generation
 from lifeboat.retention.periods import GRACE, LOCK, generation_of, lock_end
 
@@ -22,8 +22,7 @@ LEAST_DAYS = GRACE.days + 1
 """A shorter lock could be over before the last snapshot of its generation is stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class LockPeriods:
+class LockPeriods(Value):
     """How long locks last. Args: days: After the end of a generation. window_days: In which any moment of the archive is kept."""
 
     days: int = LOCK.days

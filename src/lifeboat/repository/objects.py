@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import Source, digest, stated_digest
 from lifeboat.repository.pack_format import LARGEST_PACK_BYTES
@@ -83,8 +83,7 @@ def list_small(store: ObjectStore, prefix: str) -> tuple[list[str], list[ObjectD
     return names, refused
 
 
-@dataclass(frozen=True, slots=True)
-class SmallObjects:
+class SmallObjects(Value):
     """Small objects that were read beside each other."""
 
     read: tuple[tuple[str, bytes | Exception], ...]

@@ -7,10 +7,10 @@ and a reader finds every chunk with one small read from the front.
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from lifeboat.crypto.sealing import FORMAT_VERSION, SALT_BYTES, SUITE, TAG_BYTES, derive, open_once, seal_once
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import NewerFormat, ObjectDamaged
 
 MAGIC = b"LBPK"
@@ -35,8 +35,7 @@ class Row(NamedTuple):
     plain_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class PackHeader:
+class PackHeader(Value):
     """The clear front of a pack."""
 
     writer: bytes

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 from types import TracebackType
 from typing import Any
@@ -32,6 +31,7 @@ from lifeboat.crypto.sealing import (
 )
 from lifeboat.foundation.errors import KeyTrouble, RepositoryDamaged
 from lifeboat.foundation.sizes import KIB, MIB
+from lifeboat.foundation.value import Value
 from lifeboat.repository.chunk_table import ChunkTable, Place
 from lifeboat.repository.errors import ChunkMissing, ObjectDamaged, lies_in_archive
 from lifeboat.repository.names import Class, Source, key_name, pack_name
@@ -59,8 +59,7 @@ _Read = tuple[list[int], Future[list[bytes]]]
 """Positions within a window, and the read that brings what lies there."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamEntry:
+class StreamEntry(Value):
     """One stream of a snapshot, as its root names it."""
 
     name: str

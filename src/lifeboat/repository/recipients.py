@@ -9,11 +9,12 @@ which open catalogs and sign links. New writers (``backup --new-generation``) en
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lifeboat.crypto.identity import Recipient
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.repository.carrying import Carry, write_carry
 from lifeboat.repository.description import Description, NamedRecipient, read_config
 from lifeboat.repository.errors import LastRecipient, RecipientExists, RecipientMissing
@@ -25,8 +26,7 @@ from lifeboat.repository.statements import Statement, Verb, say_again
 from lifeboat.repository.writers import WriterSecret, read_registrations, register_writer
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Value):
     """What was opened to recipients, or said again for them.
 
     Args:

@@ -1,18 +1,17 @@
 """A snapshot record as the rest of the program sees it (docs/format.md, section 9)."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from lifeboat.crypto.identity import from_base64, to_base64
+from lifeboat.foundation.value import Value
 from lifeboat.repository.catalog_format import joined_names, split_names
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import Class, Source, packs_prefix
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Value):
     """One snapshot. ``writer`` and ``object_name`` come from where it lies, all else from inside its seal."""
 
     writer: str

@@ -6,10 +6,10 @@ against nobody who means harm, and nobody needs it to restore: readers ignore it
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import IsAReplica
 from lifeboat.repository.names import CONFIG, digest
 from lifeboat.repository.objects import SMALL_OBJECT_BYTES, read_verified, write_named
@@ -23,8 +23,7 @@ SHOWN_AT_MOST = 300
 """Whoever can write to the store could put anything there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Value):
     """Args: name: of the object; repository: id in hex; of: where the repository lay when this was made; made: RFC 3339."""
 
     name: str

@@ -4,9 +4,9 @@
 the tests hold every operation to exactly this.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import CATALOG, CONFIG, KEYS, LEDGER, PROBES, Source
 from lifeboat.repository.statements import CUSTODIANS_MAY_SAY
 
@@ -20,8 +20,7 @@ class Role(StrEnum):
     CUSTODIAN = "custodian"
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(Value):
     """Patterns of names, as in policies: ``*`` stands for any characters, slashes too."""
 
     list_under: tuple[str, ...]

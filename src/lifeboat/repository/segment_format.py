@@ -8,7 +8,6 @@ import json
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +19,7 @@ from lifeboat.crypto.sealing import FORMAT_VERSION, SALT_BYTES, SUITE, TAG_BYTES
 from lifeboat.crypto.signed import canonical_json, to_be_signed
 from lifeboat.foundation.cluster_time import LARGEST, ClusterTime
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.pack_format import ROW_BYTES, Row, refuse_newer, unpack_row
 from lifeboat.repository.record import read_time, show_time
@@ -33,8 +33,7 @@ LARGEST_STATEMENT_BYTES = 16 * MIB
 HASH_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Value):
     """Where a stretch begins or ends.
 
     Args:
@@ -47,8 +46,7 @@ class Edge:
     entry: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Value):
     """What a segment says of itself.
 
     Args:
@@ -84,8 +82,7 @@ class Statement:
         return len(self.rows) // ROW_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentFront:
+class SegmentFront(Value):
     """The clear front."""
 
     writer: bytes

@@ -6,13 +6,14 @@ and the beginning of a transaction without its end never counts.
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lifeboat.compression.zstd import DEFAULT_LEVEL, compress
 from lifeboat.crypto.sealing import Compression, Kind, chunk_id, seal_chunk
+from lifeboat.foundation.value import Value
 from lifeboat.repository.data_keys import DataKey, make_data_key
 from lifeboat.repository.names import digest, key_name, segment_name
 from lifeboat.repository.objects import write_named
@@ -24,8 +25,7 @@ from lifeboat.repository.writers import WriterSecret
 from lifeboat.retention.periods import generation_of
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Value):
     """A segment before it is stored; fields as in ``Statement``."""
 
     after: Edge

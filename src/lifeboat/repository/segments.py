@@ -6,7 +6,7 @@ writer in whose name it lies. A listing is believed about order and size alone.
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
@@ -14,6 +14,7 @@ from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.cluster_time import ClusterTime, read_hex
 from lifeboat.foundation.errors import RepositoryDamaged
 from lifeboat.foundation.sizes import KIB
+from lifeboat.foundation.value import Value
 from lifeboat.repository.errors import ChunkMissing, ObjectDamaged, RetrievalNeeded
 from lifeboat.repository.names import SEGMENTS, is_generation
 from lifeboat.repository.objects import read_verified
@@ -30,8 +31,7 @@ FIRST_READ_BYTES = 64 * KIB
 """Holds front, statement and summary of nearly every segment."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSegment:
+class StoredSegment(Value):
     """A segment as its name tells. Args: data_key: name, 32 bytes; writer, sha256: hex; modified: by the store's clock."""
 
     name: str
@@ -51,8 +51,7 @@ class StoredSegment:
         return self.after == self.through
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Value):
     """An unbroken run of one chain: every instant after ``after`` up to ``through`` is covered."""
 
     writer: str

@@ -8,13 +8,14 @@ A writer's signature counts for nothing here: who steals an application's host c
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from lifeboat.crypto.identity import Identity, Recipient
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
+from lifeboat.foundation.value import Value
 from lifeboat.repository.description import Description
 from lifeboat.repository.errors import NewerFormat, ObjectDamaged
 from lifeboat.repository.names import digest, statement_name
@@ -48,8 +49,7 @@ CUSTODIANS_MAY_SAY = (Verb.FORGET, Verb.KEEP, Verb.RELEASE)
 """Who opens no content can neither prove nor doubt it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Value):
     """One statement. Args: records: SHA-256 (hex) of record objects; signer: fingerprint (hex) of who said it."""
 
     name: str
@@ -62,8 +62,7 @@ class Statement:
     signer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Value):
     """What all statements about one snapshot come to."""
 
     proved: datetime | None = None

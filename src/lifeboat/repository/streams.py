@@ -3,12 +3,12 @@
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 from lifeboat.crypto.identity import to_base64
 from lifeboat.crypto.sealing import Kind
 from lifeboat.crypto.signed import canonical_json
+from lifeboat.foundation.value import Value
 from lifeboat.repository.writing import Run, Stored
 
 LIST_ROWS_AT_MOST = 16_384
@@ -16,8 +16,7 @@ _LIST_MASK = 0x03FF
 """A list chunk ends after an id with ten zero bits: about 1,024 rows, so a changed row costs one list chunk of 36 KB."""
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenStream:
+class WrittenStream(Value):
     """What the root says of a stream."""
 
     name: str

@@ -5,9 +5,9 @@ it names chunks, opens and makes catalog objects, and signs the chain (docs/form
 catalog is wrapped for every custodian as well.
 """
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +17,7 @@ from lifeboat.crypto.sealing import derive
 from lifeboat.crypto.signed import envelope, open_envelope, to_be_signed
 from lifeboat.crypto.wrapping import unwrap, wrap
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
+from lifeboat.foundation.value import Value, field
 from lifeboat.repository.description import FORMAT, Description, NamedRecipient
 from lifeboat.repository.errors import ObjectDamaged, SaidByFormer
 from lifeboat.repository.names import CONFIG, digest, registration_name
@@ -38,20 +39,20 @@ class CatalogKey(Protocol):
     def catalog_key(self) -> bytes: ...
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class CustodiansCatalogKey:
     """The catalog key alone: lists, forgets and prunes snapshots; names no chunk, signs no link."""
 
     writer: bytes
-    catalog_key: bytes = field(repr=False)
+    catalog_key: bytes = dataclasses.field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class WriterSecret:
     """What one installation holds."""
 
     writer: bytes
-    raw: bytes = field(repr=False)
+    raw: bytes = dataclasses.field(repr=False)
 
     @classmethod
     def generate(cls) -> "WriterSecret":
@@ -73,8 +74,7 @@ class WriterSecret:
         return int.from_bytes(derive(self.id_key, bytes(32), b"lifeboat cutting seed 1")[:8], "big") >> 1
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(Value):
     """A writer as the repository knows it."""
 
     writer: bytes
@@ -204,7 +204,7 @@ def _joined(found: Iterable[Registration], trouble: list[LifeboatError]) -> list
                 )
             )
         elif first is not one:
-            joined[one.writer] = replace(
+            joined[one.writer] = dataclasses.replace(
                 first, wrapped={**first.wrapped, **one.wrapped}, catalog={**first.catalog, **one.catalog}
             )
     return list(joined.values())

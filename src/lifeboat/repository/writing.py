@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from lifeboat.foundation.byte_budget import ByteBudget
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import StorageError
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.repository.catalog_format import Index, IndexedPack, seal_index, seal_record
 from lifeboat.repository.data_keys import DataKey, make_data_key
 from lifeboat.repository.effort import Effort
@@ -52,8 +53,7 @@ INDEXED_AT_ONCE_BYTES = 8 * MIB
 """Of chunk tables of carried packs in one index: an index lies in memory while it is sealed."""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteLimits:
+class WriteLimits(Value):
     """What bounds the memory and the loss of a run."""
 
     pack_bytes: int = 24 * MIB

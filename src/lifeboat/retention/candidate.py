@@ -1,14 +1,13 @@
 """What the rules have to know of a snapshot, and how a rule picks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from lifeboat.foundation.value import Value
 from lifeboat.retention.rules import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Value):
     """What the rules have to know of one snapshot.
 
     Args:

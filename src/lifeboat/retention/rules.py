@@ -5,10 +5,10 @@ dropped because summer time began. A week begins on Monday (ISO 8601).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.retention.periods import LOCK, closes, lock_end
 
 SHORT, LONG = "short", "long"
@@ -20,8 +20,7 @@ class RulesKeepNothing(SettingsError):
     code = "rules-keep-nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Value):
     """Of each of the newest so many hours, days ... that have a snapshot, the last one is kept. 0: no rule."""
 
     hourly: int = 24
@@ -71,8 +70,7 @@ class Rules:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Value):
     """One rule: the last snapshot of each of the newest ``count`` periods that have one."""
 
     period: str

@@ -4,12 +4,12 @@ Two machines that live beside each other under one label (containers often have 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
+from lifeboat.foundation.value import Value
 
-@dataclass(frozen=True, slots=True)
-class Life:
+
+class Life(Value):
     """One writer: the label and the day of its registration, which a recipient signed, and its newest snapshot by the store's clock."""
 
     writer: str

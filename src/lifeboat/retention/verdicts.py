@@ -5,10 +5,10 @@ everything that is dropped changes no verdict on the rest, so that prune may sto
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from lifeboat.foundation.value import Value
 from lifeboat.retention.candidate import Candidate, last_of_each
 from lifeboat.retention.periods import GRACE, SAFETY
 from lifeboat.retention.rules import Rules
@@ -39,8 +39,7 @@ class Because(StrEnum):
     """Would go, but for something beside it that cannot be read (said by prune, not by ``judge``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Value):
     """What becomes of one snapshot; ``until`` is set where the reason ends on a day that is known."""
 
     key: str

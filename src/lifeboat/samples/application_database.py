@@ -5,7 +5,6 @@ Limits: about 1 GB of documents a minute on two cores; one batch is held in memo
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 
 import bson
@@ -16,6 +15,7 @@ from pymongo.database import Database
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.samples import application_schema, words
 from lifeboat.samples.application_documents import Counts, Documents
 from lifeboat.samples.application_schema import Document
@@ -27,15 +27,13 @@ _WRITERS = 2
 _BULK_ROUNDS_PER_DRAW = 512
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionSummary:
+class CollectionSummary(Value):
     name: str
     documents: int
     data_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Value):
     """What was written.
 
     Args:

@@ -6,13 +6,13 @@ Invariant: each collection draws from its own fork of the seed, so its documents
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.binary import UUID_SUBTYPE
 
+from lifeboat.foundation.value import Value
 from lifeboat.samples import words
 from lifeboat.samples.application_schema import Document
 from lifeboat.samples.chance import Chance
@@ -23,8 +23,7 @@ GRIDFS_CHUNK_BYTES = 255 * 1024
 _EXTENSIONS = (("pdf", "application/pdf"), ("jpg", "image/jpeg"), ("docx", "application/msword"), ("txt", "text/plain"))
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Value):
     """How many of each at one scale; at scale 1 about 60 000 documents and 45 MB."""
 
     users: int

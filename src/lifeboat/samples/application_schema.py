@@ -4,7 +4,6 @@ Every kind of index and option a restore must bring back is here at least once, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from bson import SON
@@ -12,14 +11,15 @@ from pymongo import ASCENDING, DESCENDING, GEOSPHERE, HASHED, TEXT, IndexModel
 from pymongo.collation import Collation
 from pymongo.database import Database
 
+from lifeboat.foundation.value import Value, field
+
 Document = dict[str, Any]
 
 ARABIC_ORDER = Collation(locale="ar", strength=2)
 CASELESS = Collation(locale="en", strength=2)
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionPlan:
+class CollectionPlan(Value):
     """How one collection is created; indexes come after the documents."""
 
     name: str

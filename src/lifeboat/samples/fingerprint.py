@@ -8,7 +8,6 @@ their credentials, and roles are.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import bson
@@ -17,12 +16,13 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from lifeboat.foundation.value import Value
+
 _SUM_MODULUS = 1 << 256
 _RAW = bson.CodecOptions(document_class=RawBSONDocument)
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionPrint:
+class CollectionPrint(Value):
     """One collection or view.
 
     Args:
@@ -39,8 +39,7 @@ class CollectionPrint:
     indexes: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class DatabasePrint:
+class DatabasePrint(Value):
     collections: Mapping[str, CollectionPrint]
     users: Mapping[str, str]
     roles: Mapping[str, str]

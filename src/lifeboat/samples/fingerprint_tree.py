@@ -10,16 +10,16 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe"}
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPrint:
+class EntryPrint(Value):
     """One name in the tree.
 
     Args:

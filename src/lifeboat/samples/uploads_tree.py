@@ -10,11 +10,11 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from lifeboat.foundation.errors import TargetRefused
 from lifeboat.foundation.sizes import KIB, MIB
+from lifeboat.foundation.value import Value
 from lifeboat.samples import words
 from lifeboat.samples.chance import Chance
 from lifeboat.samples.odd_uploads import grow_odd_things
@@ -32,8 +32,7 @@ _BIG_SHARE = 0.02
 """One file in fifty holds about half of all bytes: scans and films beside letters and avatars."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Value):
     """What kind of tree.
 
     Args:
@@ -57,8 +56,7 @@ MANY_SMALL = Shape(files=100_000, total_bytes=150_000_000, even=True, odd=False)
 MILLION_SMALL = Shape(files=1_000_000, total_bytes=1_500_000_000, even=True, odd=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Value):
     """What was made.
 
     Args:

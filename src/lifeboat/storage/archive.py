@@ -6,12 +6,12 @@ Limits: the archive tiers inside INTELLIGENT_TIERING do not show in a listing; w
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from lifeboat.foundation.errors import StorageError
+from lifeboat.foundation.value import Value
 
 ARCHIVE_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
 """S3's names of what is sold as Glacier Flexible Retrieval and Glacier Deep Archive; everything else is read at once."""
@@ -46,8 +46,7 @@ class Answer(StrEnum):
     """It lies in a class that is read at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedObject:
+class ArchivedObject(Value):
     """An object in an archive class. Args: coming: it was asked for. readable_until: by when its copy goes again; None: there is none."""
 
     name: str

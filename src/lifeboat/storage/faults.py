@@ -8,11 +8,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from lifeboat.foundation.value import Value
 from lifeboat.storage.content import size_of
 from lifeboat.storage.copying import copy_within
 from lifeboat.storage.errors import StorageBusy, StorageFull
@@ -34,8 +34,7 @@ class When(StrEnum):
     """The store has done its part; nobody learns of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Value):
     """One call of a store: ``"write"``, ``"read"``, ``"list"``, ``"delete"`` or ``"copy"``, and its name (of a copy the new one) or prefix."""
 
     kind: str

@@ -4,9 +4,10 @@ Limits: stores know nothing of what names mean; the rule comes from above.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
+
+from lifeboat.foundation.value import Value
 
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
 """As S3 names them: whether somebody with a right of his own can end a lock early, or nobody at all."""
@@ -14,8 +15,7 @@ LockUntil = Callable[[str, Callable[[], datetime]], datetime | None]
 """From a name, and a way to ask for the store's time, to the day of the lock; None: no lock."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectLock:
+class ObjectLock(Value):
     """Lock what is written."""
 
     mode: LockMode
@@ -40,8 +40,7 @@ class Locks(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LockTrial:
+class LockTrial(Value):
     """What came of it.
 
     Args:

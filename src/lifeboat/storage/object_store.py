@@ -14,16 +14,16 @@ Names are ASCII segments joined by ``/``; each segment matches ``[A-Za-z0-9._-]+
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
+
+from lifeboat.foundation.value import Value
 
 Content = bytes | Sequence[bytes | bytearray | memoryview]
 """One buffer, or the buffers that follow each other: a 32 MiB pack is never joined in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(Value):
     """A row of a listing."""
 
     name: str
@@ -34,8 +34,7 @@ class StoredObject:
     """As S3 names it; ``GLACIER`` and ``DEEP_ARCHIVE`` have to be brought back before they are read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
+class Abilities(Value):
     """What this place can do, as found out by trying; what it lacks is refused loudly, not assumed."""
 
     create_once: bool

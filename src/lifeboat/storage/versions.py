@@ -4,13 +4,13 @@ Reached through ``unwrapped(store)``. A delete adds a marker on top of an object
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from lifeboat.foundation.value import Value
 
-@dataclass(frozen=True, slots=True)
-class Version:
+
+class Version(Value):
     """One of the things that lie under a name. Args: id: what the store calls it; is_marker: it only says "deleted"."""
 
     id: str
@@ -21,8 +21,7 @@ class Version:
     storage_class: str = "STANDARD"
 
 
-@dataclass(frozen=True, slots=True)
-class Versioned:
+class Versioned(Value):
     """A name with all that lies under it, the newest first; never empty."""
 
     name: str

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value
 from lifeboat.foundation.vanishing_folder import vanishing_folder
 from lifeboat.sources.mongodb.connect import Client, connect
 from lifeboat.sources.mongodb.private_server import PrivateServer, find_mongod
@@ -28,8 +28,7 @@ _HARMLESS = ("LIFEBOAT_MONGOD", "LIFEBOAT_LOG")
 MISLEADING = tuple(name for name in NAMES if name not in _HARMLESS)
 
 
-@dataclass(frozen=True, slots=True)
-class ExerciseReady:
+class ExerciseReady(Value):
     """Args: to_unset: Variables of this terminal that would lead away from the exercise, to data that is real."""
 
     folder: str
@@ -38,8 +37,7 @@ class ExerciseReady:
     to_unset: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Value):
     """What the team is told, and no more."""
 
     task: int
@@ -49,8 +47,7 @@ class Broken:
     where: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Value):
     """Args: wanting: What is not mended, a phrase each; none: solved."""
 
     task: int

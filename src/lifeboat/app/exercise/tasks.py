@@ -6,7 +6,6 @@
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from lifeboat.app.read_settings import read_settings
 from lifeboat.crypto.identity import Identity
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value
 from lifeboat.samples.damage import lose_database, lose_files
 from lifeboat.sources.mongodb.connect import Client
 
@@ -29,8 +29,7 @@ NOTE = "READ_ME_TO_RECOVER_YOUR_DATA"
 CHECKS = ("enough cases", "invoices are there", "clients are listed")
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Value):
     """Everything a task works on. Args: archive: Stores what the database's oplog holds by now."""
 
     place: Place
@@ -49,8 +48,7 @@ class Stage:
         self.clock.sleep(APART_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Value):
     """Args:
     plant: Breaks it, and returns by what its judge knows that it is mended.
     judge: What is still wanting, a phrase each; hears what was answered.

@@ -1,6 +1,5 @@
 """``lifeboat emergency``: data is lost and somebody is sitting there at night. Questions, what is known, one proposal, carried out when confirmed."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from lifeboat.cli.command import lifeboat_command
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.failures import CannotAsk
 from lifeboat.cli.run import Run
+from lifeboat.foundation.value import Value
 
 if TYPE_CHECKING:
     from lifeboat.app.settings import Settings
@@ -23,8 +23,7 @@ WHATS = ("database-gone", "data-wrong", "files-gone", "server-gone", "intruder",
 NOTHING_DONE = "nothing was changed: start `lifeboat emergency` again whenever you want"
 
 
-@dataclass(frozen=True, slots=True)
-class EmergencyReport:
+class EmergencyReport(Value):
     """The answer in one object, for remote hands and scripts."""
 
     what: str

@@ -1,13 +1,13 @@
 """Costs for people: what is paid now, a picture of the months, a table of the years, and what would change most."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from rich.console import RenderableType
 
 from lifeboat.cli.show.console import BAD, FAINT, GOOD, STRONG, columns, facts, line, next_steps, text, unbroken
 from lifeboat.foundation.sizes import show_bytes
+from lifeboat.foundation.value import Value
 from lifeboat.operations.cost.report import CostMonth, CostReport, GrowthRow
 
 ROWS = 8
@@ -24,8 +24,7 @@ NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Value):
     """How it is drawn. Args: blocks: False: ASCII alone. typed: the command, for one more option behind it."""
 
     width: int

@@ -3,7 +3,6 @@
 A column of the bar shows the worst of what lies in it, so the shortest gap is seen in a week. Signs, not colours, carry the meaning.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rich.console import RenderableType
@@ -12,6 +11,7 @@ from rich.text import Text
 from lifeboat.cli.show.console import BAD, DOUBTFUL, FAINT, GOOD, columns, facts, line, next_steps, safe, text, unbroken
 from lifeboat.cli.show.moments import show_age, show_moment, show_moment_short
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.foundation.value import Value
 from lifeboat.operations.timeline_report import HistoryRow, TimelineReport
 
 WIDEST = 200
@@ -25,8 +25,7 @@ LABEL_ROOM = 9
 """Columns that a mark below the bar needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(Value):
     """What stands for what."""
 
     covered: str

@@ -4,7 +4,6 @@ Limits: age rules are a step of ``cloud/lifecycle``; who composes (``app/aws_buc
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from lifeboat.cloud.account import AccountPublicAccess, Credentials, RootUser
@@ -18,10 +17,10 @@ from lifeboat.cloud.bucket.surroundings import Shared, Unusual
 from lifeboat.cloud.bucket.tags import Tags
 from lifeboat.cloud.bucket.versions import ObjectLock, Versioning
 from lifeboat.cloud.steps import Step
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class BucketWish:
+class BucketWish(Value):
     """What the bucket should be like.
 
     Args:

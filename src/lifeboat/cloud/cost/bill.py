@@ -4,12 +4,12 @@ Limits: what is not in it stands in ``NOT_COUNTED``. Decision 0185.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from lifeboat.cloud.cost.cohort import Cohort
 from lifeboat.cloud.cost.usage import MONTH, STANDARD, Usage
 from lifeboat.cloud.prices.prices import GB, ClassPrices, Prices
+from lifeboat.foundation.value import Value, field
 
 NOT_COUNTED = (
     "taxes",
@@ -20,8 +20,7 @@ NOT_COUNTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(Value):
     """Dollars of one month.
 
     Args:
@@ -62,8 +61,7 @@ class Bill:
         return {**self.storage, **{name: getattr(self, name) for name in rest}}
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Value):
     """What is billed beside S3: dollars a month, and requests to KMS for each one to S3.
 
     Args:

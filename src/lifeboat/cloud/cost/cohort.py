@@ -1,14 +1,13 @@
 """Objects of one size, written at one time, that share a fate: in which storage class they are when, and when they are gone. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lifeboat.cloud.lifecycle.course import GONE, HIDDEN, course_of
 from lifeboat.cloud.lifecycle.rules import Lifecycle, Rule
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Value):
     """From ``at`` on the objects are in this storage class. Args: hidden: deleted, and billed still, as older versions."""
 
     at: datetime
@@ -16,8 +15,7 @@ class Stage:
     hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cohort:
+class Cohort(Value):
     """Args:
     each_bytes: Size of each object. count: May be a fraction: half an object a day is one every other day.
     stages: The first is when they were written; in order of time.
@@ -34,8 +32,7 @@ class Cohort:
         return self.each_bytes * self.count
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Value):
     """What becomes of objects in the bucket.
 
     Args:

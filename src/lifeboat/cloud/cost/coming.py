@@ -8,11 +8,11 @@ nothing is carried forward. Segments go by the window. The catalog is never remo
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lifeboat.cloud.cost.cohort import Cohort, Policy, cohort_of
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import SEGMENTS, Class, Source, packs_prefix
 from lifeboat.retention.periods import GRACE, end_of, generation_of
 from lifeboat.retention.rules import Rules
@@ -30,8 +30,7 @@ LISTS_A_LOOK = 11
 LOOKS_A_DAY = 1440
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(Value):
     """What the backups of one source store, all of it as it lies in the bucket: compressed and sealed.
 
     Args:
@@ -47,16 +46,14 @@ class Growth:
     grows_a_day: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveGrowth:
+class ArchiveGrowth(Value):
     """The continuous archive. Args: objects_a_day: Segments; at most one each ``every_seconds``, at least one in five minutes."""
 
     day_bytes: float
     objects_a_day: float
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Value):
     """What of the month that runs is stored already, by source: it is not stored again."""
 
     short: frozenset[Source] = frozenset()

@@ -5,11 +5,11 @@ Limits: one cohort for a day and source, packs of one size; the first backup of 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lifeboat.cloud.lifecycle.prove import FOR_EVER, Group, Place
 from lifeboat.cloud.lifecycle.simulate import DAY, Cohort
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import Class
 from lifeboat.retention.periods import GRACE, begin_of, closes, end_of, generation_of
 from lifeboat.retention.rules import Rules
@@ -17,8 +17,7 @@ from lifeboat.retention.rules import Rules
 PACK_BYTES = 24 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Habit:
+class Habit(Value):
     """What a source stores. Args: whole_bytes: of everything anew; daily_bytes: of what changes in a day."""
 
     source: str

@@ -6,12 +6,12 @@ proved copy stays while backups stop), which no number of days can say; prune re
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
 from lifeboat.cloud.lifecycle.rules import Lifecycle, Rule, Transition
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import SEGMENTS, Source
 from lifeboat.retention.rules import Rules
 
@@ -36,8 +36,7 @@ MINIMUM_DAYS = {
 _SLUG_AT_MOST = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(Value):
     """One set. Args: expires_at_least: days; the retention rules may ask for more."""
 
     words: str

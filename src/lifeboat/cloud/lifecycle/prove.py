@@ -9,7 +9,6 @@ whether an object is eaten hangs on single rules, never on two together.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from lifeboat.cloud.lifecycle.course import ARCHIVED, GONE, HIDDEN, course_of, due
@@ -17,6 +16,7 @@ from lifeboat.cloud.lifecycle.presets import AT_ONCE_DAYS, NOTICE_DAYS, SLACK_DA
 from lifeboat.cloud.lifecycle.rules import SMALL_BYTES, Lifecycle, Rule
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_bytes
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import CATALOG, CONFIG, KEYS, LEDGER, PROBES, SEGMENTS, Class, Source
 from lifeboat.retention.periods import begin_of, generation_of
 from lifeboat.retention.rules import Rules
@@ -33,8 +33,7 @@ EATS, REACHES, SOON, EARLY, VERSIONS, TAGS = (
 _PERIOD_DAYS = {"hour": 1, "day": 1, "week": 7}
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Value):
     """Objects that every rule treats alike.
 
     Args:
@@ -59,8 +58,7 @@ class Group:
     hurts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Eaten:
+class Eaten(Value):
     """A group that goes too early. Args: becomes: ``HIDDEN`` or ``GONE``; rules: ids of those that do it."""
 
     group: Group
@@ -69,8 +67,7 @@ class Eaten:
     rules: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """The repository in its bucket. Args: prefix: without slashes at its ends; rules: of retention."""
 
     prefix: str

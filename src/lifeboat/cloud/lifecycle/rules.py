@@ -5,11 +5,11 @@ Limits: reading takes everything S3 can hand out, also what S3 would refuse toda
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 
 WATERFALL = (
     *("STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"),
@@ -38,8 +38,7 @@ class LifecycleUnreadable(SettingsError):
     code = "lifecycle-unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Value):
     """Move to another storage class, so many days after creation, or on a date."""
 
     storage_class: str
@@ -47,8 +46,7 @@ class Transition:
     on: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NoncurrentTransition:
+class NoncurrentTransition(Value):
     """Move versions that were replaced or deleted so many days ago. Args: keep: so many newer ones are left alone."""
 
     storage_class: str
@@ -56,8 +54,7 @@ class NoncurrentTransition:
     keep: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Value):
     """One rule; a None says nothing of that kind.
 
     Args:
@@ -97,8 +94,7 @@ class Rule:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Lifecycle:
+class Lifecycle(Value):
     """All rules of a bucket. Args: minimum: ``ALL_128K`` or ``VARIES``."""
 
     rules: tuple[Rule, ...] = ()

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lifeboat.foundation.value import Value
+
 DAY = timedelta(days=1)
 _CHEAPEST_FIRST = ("DEEP_ARCHIVE", "GLACIER", "GLACIER_IR", "ONEZONE_IA", "INTELLIGENT_TIERING", "STANDARD_IA")
 _LOWER = {
@@ -23,8 +25,7 @@ _LOWER = {
 SLOW = ("GLACIER", "DEEP_ARCHIVE")
 
 
-@dataclass(frozen=True, slots=True)
-class Cohort:
+class Cohort(Value):
     """Objects that were written together and are needed as long as each other.
 
     Args:
@@ -43,16 +44,14 @@ class Cohort:
     copies: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Value):
     """A cohort that rules hid or removed while it was needed."""
 
     cohort: Cohort
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Month:
+class Month(Value):
     """How it stands at the end of a month. Copies: how many can be restored at once, only after an archive was asked, never again."""
 
     at: datetime
@@ -65,8 +64,7 @@ class Month:
     lost: int
 
 
-@dataclass(frozen=True, slots=True)
-class Years:
+class Years(Value):
     """All of it."""
 
     months: tuple[Month, ...]

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lifeboat.cloud.errors import CloudMissing
@@ -15,6 +15,7 @@ from lifeboat.cloud.session import Aws
 from lifeboat.cloud.steps import Difference, Looked
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 
 
 class LifecycleUnsafe(LifeboatError):
@@ -32,8 +33,7 @@ class LifecycleRefused(LifeboatError):
 Prove = Callable[[Lifecycle, BucketRules], Sequence[Finding]]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Value):
     """The rules to have.
 
     Args:

@@ -8,12 +8,12 @@ Source: Amazon S3 API Reference, "PutBucketLifecycleConfiguration"; sentences as
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from functools import cache
 from typing import Any
 
 from lifeboat.cloud.lifecycle.rules import WATERFALL
+from lifeboat.foundation.value import Value
 
 RULES_AT_MOST = 1000
 NAME_AT_MOST = 255
@@ -27,8 +27,7 @@ _ACTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Value):
     """One reason why S3, or its client before it, does not take the rules.
 
     Args:

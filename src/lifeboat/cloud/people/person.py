@@ -6,10 +6,10 @@ Names say the repository and the role, so that whoever finds one in the account 
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from lifeboat.cloud.policies import Place, Policy, role_policy
+from lifeboat.foundation.value import Value
 from lifeboat.repository.roles import Role
 
 LONGEST_CHARACTERS = 64
@@ -17,8 +17,7 @@ LONGEST_CHARACTERS = 64
 Kind = Literal["user", "role"]
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Value):
     """A user, or a role that somebody trusted takes on.
 
     Args:

@@ -5,23 +5,22 @@ Source: Amazon S3 FAQ, "How will I be charged and billed for my use of Amazon S3
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
+
+from lifeboat.foundation.value import Value, field
 
 GB = 1024**3
 MONTH_DAYS = 30.4
 
 
-@dataclass(frozen=True, slots=True)
-class Tier:
+class Tier(Value):
     """Dollars per GB-month up to so many GB in one month; ``up_to_gb`` None: for all that is more."""
 
     price: float
     up_to_gb: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Restore:
+class Restore(Value):
     """One speed of bringing back from an archive class.
 
     Args:
@@ -34,8 +33,7 @@ class Restore:
     minutes: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class ClassPrices:
+class ClassPrices(Value):
     """What one storage class costs; everything that it does not ask for is 0.
 
     Args:
@@ -75,8 +73,7 @@ class ClassPrices:
         return dollars
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(Value):
     """All prices of one region.
 
     Args:

@@ -4,10 +4,10 @@ Limits: time until the last object can be read, not the download; egress is ``do
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from lifeboat.cloud.prices.prices import GB, MONTH_DAYS, Prices
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 
 
 class SpeedNotOffered(SettingsError):
@@ -16,8 +16,7 @@ class SpeedNotOffered(SettingsError):
     code = "retrieval-speed-not-offered"
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Value):
     """Objects of one storage class. Args: bytes: of all of them together."""
 
     storage_class: str
@@ -25,8 +24,7 @@ class Held:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Retrieval:
+class Retrieval(Value):
     """Dollars and hours.
 
     Args:

@@ -5,7 +5,6 @@ the same machine: when it is dead, the alarms on ages say so, and three more mes
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lifeboat.cloud.errors import in_cloud_words
@@ -23,6 +22,7 @@ from lifeboat.cloud.watch.points import (
 )
 from lifeboat.cloud.watch.topic import Topic
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.foundation.value import Value
 
 FREE_ALARMS = 10
 PERIOD_SECONDS = 300
@@ -32,8 +32,7 @@ BREACHING, NOT_BREACHING = "breaching", "notBreaching"
 HIGHER, LOWER = "GreaterThanThreshold", "LessThanThreshold"
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(Value):
     """One alarm as it should be. Args: words: what is wrong when it goes off, and what to type: the text of the mail."""
 
     name: str
@@ -49,8 +48,7 @@ class Alarm:
         return "Minimum" if self.comparison == LOWER else "Maximum"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Value):
     """The thresholds of ``[alerts]``; seconds and dollars."""
 
     newest_seconds: float

@@ -5,12 +5,12 @@ CloudWatch counts each name with its dimensions as a metric of its own; ten are 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lifeboat.cloud.errors import in_cloud_words
 from lifeboat.cloud.session import Aws
+from lifeboat.foundation.value import Value
 
 NAMESPACE = "Lifeboat"
 FREE_METRICS = 10
@@ -20,8 +20,7 @@ AGE, SUCCESS, ANOMALY, BYTES, COST = (
 VERIFY_AGE, ARCHIVE_LAG, SIZE = "VerifyAgeSeconds", "ArchiveLagSeconds", "BackupSizeBytes"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSeen:
+class SourceSeen(Value):
     """Args: name: as people type it; age_seconds: of the newest moment that can be restored; size_bytes: of the newest snapshot."""
 
     name: str
@@ -29,8 +28,7 @@ class SourceSeen:
     size_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Value):
     """What one look found; a None is not sent, so that its alarm sees data missing.
 
     Args:
@@ -50,8 +48,7 @@ class Seen:
     archive_lag_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Value):
     """One value. Args: source: None for what is of the whole repository; unit: as CloudWatch names it."""
 
     name: str

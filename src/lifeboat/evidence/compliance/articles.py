@@ -4,19 +4,17 @@ Limits: this is a reading of the texts for backups alone, and no legal advice. S
 Implementing Regulation, GDPR, ISO/IEC 27001:2022 (with the numbers of 2013 beside it).
 """
 
-from dataclasses import dataclass
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Value):
     """A fact that an article asks for. Args: missing: The gap, where it does not hold or is not known."""
 
     fact: str
     missing: str
 
 
-@dataclass(frozen=True, slots=True)
-class Article:
+class Article(Value):
     """Args: number: as cited; asks: in a sentence; needs: facts; beyond: what Lifeboat cannot see, and is always a gap."""
 
     number: str

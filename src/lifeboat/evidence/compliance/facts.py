@@ -4,13 +4,13 @@ Invariant: a fact that could not be looked at is ``holds=None``, and supports no
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from lifeboat.foundation.value import Value, field
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+
+class Fact(Value):
     """One thing that was looked at.
 
     Args:
@@ -30,8 +30,7 @@ class Fact:
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Value):
     """What only people can say, from ``[compliance]`` in the settings; empty where nobody said it."""
 
     controller: str = ""

@@ -4,22 +4,20 @@ Invariants: what is not known supports nothing; every article has a gap, for wha
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from lifeboat.evidence.compliance.articles import ARTICLES, Article
 from lifeboat.evidence.compliance.facts import Fact
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Shortfall:
+class Shortfall(Value):
     """A gap that can be closed. Args: found: What was found instead; empty where nobody looked."""
 
     missing: str
     found: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Value):
     """One article: what supports it, what is missing, what cannot be seen from here."""
 
     article: Article

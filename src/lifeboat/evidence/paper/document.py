@@ -9,40 +9,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lifeboat.foundation.value import Value
+
 Mood = Literal["good", "doubtful", "bad", "plain"]
 """How something stands; shown by a word and a sign as well as by a colour, because documents are printed in black."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Value):
     """Args: level: 2 for a chapter, 3 below it; the title of the document is the only 1."""
 
     text: str
     level: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(Value):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Value):
     """A sentence that must not be missed."""
 
     text: str
     mood: Mood = "plain"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Value):
     """Names and what stands behind them."""
 
     pairs: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Value):
     """Args: moods: One for each row, or none; right: numbers of the columns that hold figures."""
 
     columns: tuple[str, ...]
@@ -52,21 +49,18 @@ class Table:
     if_empty: str = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Bullets:
+class Bullets(Value):
     items: tuple[str, ...]
     numbered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
+class Commands(Value):
     """Lines to type, as they stand."""
 
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Value):
     """Args: svg: complete, made by us (nothing in it is escaped any more); words: what it shows, for whoever cannot see it;
     lines: the same line by line, which Markdown has in its place.
     """
@@ -76,8 +70,7 @@ class Picture:
     lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Yours:
+class Yours(Value):
     """A part that people write: kept when the document is made anew.
 
     Args:
@@ -91,16 +84,14 @@ class Yours:
     markdown: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NewPage:
+class NewPage(Value):
     """What follows begins a page of its own in print; behind the first one stands the list of contents."""
 
 
 Block = Heading | Paragraph | Notice | Facts | Table | Bullets | Commands | Picture | Yours | NewPage
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Value):
     """Args: subtitle: e.g. of which installation and when made; footer: on every page of the HTML's print."""
 
     title: str

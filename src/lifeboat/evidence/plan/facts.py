@@ -4,12 +4,12 @@ Invariant: no secret can stand in it: there is no field for one. What was not lo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from lifeboat.foundation.value import Value
 
-@dataclass(frozen=True, slots=True)
-class Person:
+
+class Person(Value):
     """Somebody who is called, in this order."""
 
     name: str
@@ -20,8 +20,7 @@ class Person:
     key_holder: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(Value):
     """Whose plan it is, and where Lifeboat runs.
 
     Args:
@@ -54,8 +53,7 @@ class Installation:
         return self.profile == "guarded"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """Where copies lie.
 
     Args:
@@ -72,8 +70,7 @@ class Place:
     behind: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFacts:
+class SourceFacts(Value):
     """One source. Args: source: ``db``, ``files``, ``config``; names: databases or folders; age_seconds: measured RPO now;
     restore_seconds: for what the newest snapshot holds, at the rate of restores measured here; None: none was measured.
     """
@@ -94,8 +91,7 @@ class SourceFacts:
     restore_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseFacts:
+class DatabaseFacts(Value):
     """The database.
 
     Args:
@@ -117,8 +113,7 @@ class DatabaseFacts:
     seen: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TreeFacts:
+class TreeFacts(Value):
     """Trees of files and configuration, and what is left out of them."""
 
     files: tuple[str, ...] = ()
@@ -128,8 +123,7 @@ class TreeFacts:
     config: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class JobFacts:
+class JobFacts(Value):
     """What runs by itself. Args: time: as in the settings; why: where it is due else, empty when it runs here."""
 
     job: str
@@ -139,8 +133,7 @@ class JobFacts:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFacts:
+class KeyFacts(Value):
     """A key that opens everything, by its fingerprint. Args: name: as the repository calls its holder; stored: how somebody showed to have
     it outside this machine, and when, in words.
     """
@@ -151,8 +144,7 @@ class KeyFacts:
     stored: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KeepFacts:
+class KeepFacts(Value):
     """What is kept for how long, in plain words; and what holds deleting up."""
 
     rules: tuple[str, ...]
@@ -164,8 +156,7 @@ class KeepFacts:
     noncurrent_days: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetrievalRow:
+class RetrievalRow(Value):
     """How long and for how much an archive class gives back. Args: dollars_per_gb: None where it is not offered."""
 
     storage_class: str
@@ -174,8 +165,7 @@ class RetrievalRow:
     dollars_per_gb: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class DrillRow:
+class DrillRow(Value):
     """A drill or an exercise that was. Args: seconds: from the incident until service was back."""
 
     scenario: str
@@ -185,8 +175,7 @@ class DrillRow:
     number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DueRow:
+class DueRow(Value):
     """What has to happen every so often. Args: command: empty: people do it. last: None: never; due: by when the next one."""
 
     what: str
@@ -197,8 +186,7 @@ class DueRow:
     is_overdue: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Value):
     """Something that is not in order. Args: level: ``warning`` or ``problem``."""
 
     level: str
@@ -208,8 +196,7 @@ class Gap:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Value):
     """Somebody's word for a version. Args: document_sha256: of the Markdown file as it was approved."""
 
     by: str
@@ -218,8 +205,7 @@ class Approval:
     document_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Value):
     """What was measured, and what is reckoned from it."""
 
     last_restore_seconds: float | None = None
@@ -229,8 +215,7 @@ class Measured:
     stored_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlanFacts:
+class PlanFacts(Value):
     """Everything.
 
     Args:

@@ -9,13 +9,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lifeboat.evidence.paper.markdown import yours_in
 from lifeboat.evidence.plan.stable import Parts
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 
 FORMAT = 1
 _TRAILER = re.compile(r"<!-- lifeboat plan: (\{.*\}) -->")
@@ -31,8 +31,7 @@ class PlanFileDoubtful(SettingsError):
     code = "plan-file-doubtful"
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPlan:
+class KeptPlan(Value):
     """What lies in a file, or in the ledger.
 
     Args:

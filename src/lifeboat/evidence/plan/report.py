@@ -1,14 +1,13 @@
 """What came of writing, checking and approving a plan, for terminal and JSON."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.evidence.plan.facts import PlanFacts
 from lifeboat.evidence.plan.stable import Changed
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class PlanWritten:
+class PlanWritten(Value):
     """A plan that was written.
 
     Args:
@@ -29,8 +28,7 @@ class PlanWritten:
     facts: PlanFacts
 
 
-@dataclass(frozen=True, slots=True)
-class PlanCheck:
+class PlanCheck(Value):
     """Whether a plan is still true.
 
     Args:

@@ -6,11 +6,12 @@ Invariant: what was not looked at is no change. A part that is None now stays as
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from lifeboat.evidence.plan.facts import PlanFacts
 from lifeboat.evidence.plan.words import span_words, time_words
+from lifeboat.foundation.value import Value
 
 TEXT = 2
 """Raised when the procedures say something else than before: the plan is then another version, whatever the facts are."""
@@ -37,8 +38,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Value):
     """One thing that is not as the plan says. Args: what: in words; was, now: short."""
 
     what: str

@@ -1,13 +1,13 @@
 """What could be carried into this month: of each writer and source that is at work, the packs of its newest snapshot."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from lifeboat.foundation.errors import KeyTrouble, LifeboatError, RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.operations.carry.home import HomePack, Told, home_packs, packs_in
 from lifeboat.operations.carry.living import count_living, guess_living
 from lifeboat.repository.carrying import Carry, Lane
@@ -24,8 +24,7 @@ AT_WORK = timedelta(days=8)
 """Who has stored nothing for longer (a weekly backup does) will hardly store something this month: nothing is copied for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lot:
+class Lot(Value):
     """What one writer's next backup of a source could find in its place. Args: base: Its newest snapshot."""
 
     lane: Lane
@@ -46,8 +45,7 @@ class Lot:
     """How fast this writer stored its largest backup."""
 
 
-@dataclass(frozen=True, slots=True)
-class CarryFacts:
+class CarryFacts(Value):
     """All of it, as of ``now`` by the store's clock."""
 
     now: datetime

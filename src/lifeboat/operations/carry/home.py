@@ -1,10 +1,10 @@
 """Packs where they were first stored, or were carried to last: what keeps them from being copied."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from lifeboat.foundation.errors import LifeboatError, RepositoryDamaged
+from lifeboat.foundation.value import Value
 from lifeboat.repository.carrying import Lane
 from lifeboat.repository.data_keys import read_wrapped_key
 from lifeboat.repository.names import key_name
@@ -25,8 +25,7 @@ class Hindrance(StrEnum):
     OTHER_RECIPIENTS = "sealed for other recipients than today's"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Value):
     """What the writer's index says of a pack, and how much of it is needed still."""
 
     data_key: bytes
@@ -34,8 +33,7 @@ class Told:
     live_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class HomePack:
+class HomePack(Value):
     """A pack that could be copied, or why not. Args: live_bytes: Of it, what the newest snapshot needs."""
 
     name: bytes

@@ -1,8 +1,7 @@
 """Which packs are worth copying, decided from facts alone: pure, frozen, complete."""
 
-from dataclasses import dataclass
-
 from lifeboat.foundation.sizes import KIB, MIB
+from lifeboat.foundation.value import Value
 from lifeboat.operations.carry.facts import Lot
 from lifeboat.operations.carry.home import Hindrance, HomePack
 from lifeboat.repository.names import Class
@@ -11,8 +10,7 @@ MOSTLY_DEAD = "mostly not needed any more"
 TOO_SMALL = "small: stored again, gathered into larger packs"
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
+class Worth(Value):
     """From when on a copy is worth it."""
 
     living_short: float = 0.5
@@ -28,8 +26,7 @@ class Worth:
         return self.living_long if class_ is Class.LONG else self.living_short
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Value):
     """What becomes of one lot. Args: left: Reason to the packs that are not copied for it."""
 
     lot: Lot

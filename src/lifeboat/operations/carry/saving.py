@@ -4,9 +4,8 @@ Sending data to S3 costs nothing there, so what is saved is time and the host's 
 copied along and nobody needs is the larger part of it.
 """
 
-from dataclasses import dataclass
-
 from lifeboat.cloud.prices.prices import GB, Prices
+from lifeboat.foundation.value import Value
 from lifeboat.operations.carry.plan import Choice
 from lifeboat.repository.names import Class
 from lifeboat.repository.writing import WriteLimits
@@ -18,8 +17,7 @@ IA_MONTHS = 11
 """Of those that packs of the month's copy lie in Standard-IA, after one in Standard and before Glacier (the preset of age rules)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saving:
+class Saving(Value):
     """Args: seconds: None where the writer's rate is not known. Dollars: None where S3 is not what stores it."""
 
     seconds: float | None

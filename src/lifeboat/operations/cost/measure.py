@@ -5,11 +5,11 @@ The first snapshot of a writer, source, class and month stored everything once; 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lifeboat.cloud.cost.coming import ArchiveGrowth, Begun, Growth
 from lifeboat.cloud.cost.lying import Lying
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import Class, Source, typed
 from lifeboat.repository.record import Record
 from lifeboat.retention.periods import generation_of
@@ -24,8 +24,7 @@ TREND = timedelta(days=14)
 USUAL_RUNS = {Source.MONGODB: 24.0, Source.FILES: 1.0, Source.CONFIG: 1.0}
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Value):
     """Args: days: of history. words: how sure it is."""
 
     growths: tuple[Growth, ...]

@@ -1,7 +1,6 @@
 """Bills of what lies there and of what will come, under one set of age rules and under others. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lifeboat.cloud.cost.bill import NOT_COUNTED, Beside, Bill, bills, total_of
@@ -21,6 +20,7 @@ from lifeboat.cloud.cost.lying import Lying
 from lifeboat.cloud.cost.usage import MONTH, STANDARD, Usage, add_nightly_reading
 from lifeboat.cloud.cost.versions import Versions
 from lifeboat.cloud.prices.prices import GB, MONTH_DAYS, Prices
+from lifeboat.foundation.value import Value
 from lifeboat.operations.cost.report import CostMonth, CostNow, CostReport, GrowthRow, PolicyCost
 from lifeboat.repository.names import typed
 from lifeboat.retention.rules import Rules
@@ -31,8 +31,7 @@ WORTH_A_WORD = 0.1
 """A lever that moves less than this share is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Value):
     """What is to be projected.
 
     Args:

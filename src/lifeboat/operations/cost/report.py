@@ -1,12 +1,12 @@
 """What ``lifeboat cost`` tells. Dollars and GB as on AWS's bill: a GB is 2^30 bytes, a month 30.4 days."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from lifeboat.foundation.value import Value
 
-@dataclass(frozen=True, slots=True)
-class CostMonth:
+
+class CostMonth(Value):
     """One month of 30.4 days. Args: lines: dollars by what they are for; gb: by storage class."""
 
     month: int
@@ -20,8 +20,7 @@ class CostMonth:
         return sum(self.gb.values())
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyCost:
+class PolicyCost(Value):
     """What one set of age rules makes of it. Args: last: dollars of the last month; total: of all months."""
 
     name: str
@@ -31,8 +30,7 @@ class PolicyCost:
     months: tuple[CostMonth, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CostNow:
+class CostNow(Value):
     """What lies there now.
 
     Args:
@@ -48,8 +46,7 @@ class CostNow:
     exact: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class GrowthRow:
+class GrowthRow(Value):
     """What the projection goes on. Bytes as they lie in the bucket. Args: grows_day: By so much a full is larger each day."""
 
     what: str
@@ -59,8 +56,7 @@ class GrowthRow:
     grows_day: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class CostReport:
+class CostReport(Value):
     """Args:
     subject: Of what: the repository, or "what if".
     basis: What the projection rests on, and how sure it is.

@@ -4,15 +4,14 @@ Invariant: whatever happens in a check, the diagnosis is made to its end. What c
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.checks import CheckResult
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Value):
     """One thing to look at.
 
     Args:

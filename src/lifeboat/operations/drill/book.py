@@ -4,11 +4,12 @@ Summaries are kept on this machine, so that ``status`` reads only what is new. L
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value
 from lifeboat.operations.drill.content import from_content
 from lifeboat.operations.drill.report import DrillReport
 from lifeboat.repository.ledger import Entry, Kind, Ledger
@@ -25,8 +26,7 @@ class DrillUnknown(LifeboatError):
     code = "drill-unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class DrillSummary:
+class DrillSummary(Value):
     """What is asked of drills often.
 
     Args:

@@ -5,9 +5,9 @@ everything is a restore, too.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lifeboat.foundation.value import Value
 from lifeboat.operations.drill.book import EXERCISE, DrillSummary
 from lifeboat.operations.drill.scenario import RULES, Scenario
 
@@ -15,8 +15,7 @@ AGAIN_WITHIN = timedelta(days=30)
 RESTORE, FULL, PEOPLE = "restore to staging", "full drill", "exercise of people"
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(Value):
     """How often, in seconds; as ``[drills]`` says."""
 
     restore: float
@@ -24,8 +23,7 @@ class Every:
     exercise: float
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Value):
     """One of the three.
 
     Args:

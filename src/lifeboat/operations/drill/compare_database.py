@@ -7,13 +7,13 @@ Limits: names of fields are told, never their values. Memory: a few blocks; of a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import bson
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.operations.database_point import DatabasePoint, StoredCollection
 from lifeboat.operations.differing import BothSides, LiveSide, Side, StoredSide
 from lifeboat.operations.documents_at import DocumentsAt
@@ -35,8 +35,7 @@ NAMED_AT_MOST = 20
 HOW = "every document by its bytes, indexes, options"
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Value):
     """A server that was restored into.
 
     Args:

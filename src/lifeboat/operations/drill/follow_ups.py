@@ -4,15 +4,15 @@ An entry of the ledger says one thing: that something is to be done, or that it 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from lifeboat.foundation.value import Value
 from lifeboat.repository.ledger import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class FollowUp:
+class FollowUp(Value):
     """One thing to do.
 
     Args:

@@ -5,10 +5,10 @@ as new ones, however many new ones there are.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import Source, typed
 from lifeboat.repository.record import Record
 
@@ -23,8 +23,7 @@ class NothingToDrill(SettingsError):
     code = "nothing-to-drill"
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Value):
     """Args: records: By source as people type it. words: How it was chosen, for the report."""
 
     records: dict[str, Record]

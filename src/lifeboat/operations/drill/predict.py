@@ -6,10 +6,10 @@ and never shrinks below what was measured.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 
+from lifeboat.foundation.value import Value
 from lifeboat.operations.drill.book import EXERCISE, DrillSummary
 from lifeboat.operations.drill.scenario import RULES
 
@@ -21,8 +21,7 @@ UNSURE = 0.3
 """Of a prediction from a single drill."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Value):
     """Seconds until everything is back, without finding out and deciding. Args: drills: How many it is from."""
 
     seconds: float

@@ -3,11 +3,11 @@
 Invariant: every time and every figure in it was measured in this drill; what was not measured is None.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value, field
 from lifeboat.operations.reports.restores import PointRow
 from lifeboat.operations.reports.snapshots import SnapshotRow
 
@@ -41,8 +41,7 @@ class PhaseName(StrEnum):
     REPORT = "report"
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Value):
     """One phase.
 
     Args:
@@ -61,8 +60,7 @@ class Phase:
     inside: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Value):
     """One thing that did not come back as it was.
 
     Args:
@@ -78,8 +76,7 @@ class Difference:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Value):
     """A collection, the accounts of a database, or a tree, held against what is stored.
 
     Args:
@@ -104,8 +101,7 @@ class Compared:
         return not self.differences and not self.more
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Value):
     """One check of the application on what was restored. Args: kind: ``command``, ``http``, ``query``, ``sign-in``, ``references``;
     said: what it answered, scrubbed and short.
     """
@@ -118,8 +114,7 @@ class Checked:
     said: str
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
+class Clocks(Value):
     """The moments of a disaster and of the way back; None: not reached, or nobody said it."""
 
     incident: datetime
@@ -132,8 +127,7 @@ class Clocks:
     service_back: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Value):
     """Measured RPO of one source: from its recovery point to the incident."""
 
     source: str
@@ -146,8 +140,7 @@ class Lost:
         return self.seconds <= self.objective_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
+class Measures(Value):
     """Measured against the objectives.
 
     Args:
@@ -170,8 +163,7 @@ class Measures:
         return all(one.meets_objective for one in self.lost)
 
 
-@dataclass(frozen=True, slots=True)
-class Wiped:
+class Wiped(Value):
     """That nothing of the restored data is left. Args: evidence: what was looked at afterwards, and how it was found."""
 
     what: str
@@ -181,8 +173,7 @@ class Wiped:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class DrillReport:
+class DrillReport(Value):
     """A drill from its beginning to its end.
 
     Args:

@@ -1,11 +1,11 @@
 """What a drill is asked for."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from lifeboat.foundation.errors import SettingsError, TargetRefused
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value
 from lifeboat.operations.drill.scenario import Scenario
 
 
@@ -21,8 +21,7 @@ class StagingRefused(TargetRefused):
     code = "staging-refused"
 
 
-@dataclass(frozen=True, slots=True)
-class DrillRequest:
+class DrillRequest(Value):
     """Args:
     scenario: None: what fits what is stored (``server-loss`` where there are files, else ``database-loss``).
     point: ``latest``, ``random``, ``oldest``. at: An instant in its place, as ``restore --at`` takes it.

@@ -1,7 +1,8 @@
 """What a drill pretends to have lost, and what it may use to get it back. Pure."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from lifeboat.foundation.value import Value
 
 
 class Scenario(StrEnum):
@@ -15,8 +16,7 @@ class Scenario(StrEnum):
     KEY_HOLDER_LOST = "key-holder-lost"
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Value):
     """What belongs to a scenario.
 
     Args:

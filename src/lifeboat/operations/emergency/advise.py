@@ -5,9 +5,10 @@ with ``--over-live``, which backs up first what is there; where it is not sure w
 """
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from lifeboat.foundation.value import Value
 from lifeboat.operations.emergency.culprit import culprit, disaster
 from lifeboat.operations.emergency.situation import Situation
 from lifeboat.operations.emergency.what import What
@@ -18,8 +19,7 @@ BESIDE = "restored"
 NAMED_AT_MOST = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Value):
     """What is proposed.
 
     Args:

@@ -1,14 +1,13 @@
 """What is known of an emergency: what can be restored, what is live, what looks like its cause. Plain facts."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.snapshots import SnapshotRow
 from lifeboat.operations.suspects import Suspect
 
 
-@dataclass(frozen=True, slots=True)
-class LiveCollection:
+class LiveCollection(Value):
     """One collection, live and in the newest whole copy. Args: live: Documents; None: it is not there."""
 
     namespace: str
@@ -16,8 +15,7 @@ class LiveCollection:
     live: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class LiveDatabase:
+class LiveDatabase(Value):
     """Args: trouble: Why it cannot be looked at; None: it can."""
 
     address: str
@@ -39,8 +37,7 @@ class LiveDatabase:
         return self.trouble is None and bool(held) and all(not one.live for one in held)
 
 
-@dataclass(frozen=True, slots=True)
-class LiveTree:
+class LiveTree(Value):
     """Args: stored, live: Names in it; live is None where the folder is not there, and counted no further than ``stored``."""
 
     path: str
@@ -52,8 +49,7 @@ class LiveTree:
         return self.live is None or self.live < 0.9 * self.stored
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Value):
     """What could be brought back of one source.
 
     Args:
@@ -74,8 +70,7 @@ class Point:
     """It lies in an archive class and has to be brought back first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Value):
     """Args: points: By source: ``db``, ``files``, ``config``. target: Whether the settings name where things were live."""
 
     now: datetime

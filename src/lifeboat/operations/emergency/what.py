@@ -1,7 +1,8 @@
 """What can have happened, as people say it, and how the damage is kept from growing. Pure."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from lifeboat.foundation.value import Value
 
 
 class What(StrEnum):
@@ -15,8 +16,7 @@ class What(StrEnum):
     UNSURE = "unsure"
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Value):
     """Args: asked: As it stands in the list. needs_time: Whether it matters when it happened. stop: What comes before all else."""
 
     asked: str

@@ -5,12 +5,13 @@ An erasure is recorded once; later entries say what became of it: it was closed 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from lifeboat.crypto.identity import from_base64, to_base64
+from lifeboat.foundation.value import Value
 from lifeboat.repository.ledger import Entry
 from lifeboat.repository.record import read_time, show_time
 
@@ -29,8 +30,7 @@ class Act(StrEnum):
     RELEASE = "release"
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentSelector:
+class DocumentSelector(Value):
     """Which documents of a collection.
 
     Args:
@@ -67,8 +67,7 @@ class DocumentSelector:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Erasure:
+class Erasure(Value):
     """One request of somebody to be erased, as it stands now.
 
     Args:

@@ -1,16 +1,15 @@
 """What is to be erased of one collection, asked document by document."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from lifeboat.foundation.value import Value, field
 from lifeboat.operations.erased import Eraser
 from lifeboat.operations.erasing.entries import DocumentSelector, Erasure
 from lifeboat.operations.erasing.matching import canonical, keyed_hash, values_at, without_fields
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Value):
     """By one key, field and way of folding: hashes, and what is said of the documents that have one."""
 
     key: bytes

@@ -4,12 +4,12 @@ Only what is matched is counted; nothing of it is kept or shown.
 """
 
 import os
-from dataclasses import dataclass
 
 from bson import decode
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.operations.erasing.entries import Erasure
 from lifeboat.operations.erasing.load import erased_by
 from lifeboat.sources.mongodb.any_name import collection_of
@@ -20,8 +20,7 @@ from lifeboat.sources.mongodb.meaning import in_our_words
 from lifeboat.sources.mongodb.target_server import TargetServer
 
 
-@dataclass(frozen=True, slots=True)
-class StillLive:
+class StillLive(Value):
     """What live holds of an erasure. Args: place: the collection or path; number: documents, or names for a path."""
 
     place: str

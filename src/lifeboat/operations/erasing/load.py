@@ -1,11 +1,11 @@
 """What must not come back, read from the ledger as of an instant; a ledger that cannot be read in full stops whoever asks."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.errors import RepositoryDamaged
 from lifeboat.foundation.finding import Finding, Level, any_problem
+from lifeboat.foundation.value import Value
 from lifeboat.operations.erased import NOTHING_ERASED, Erased
 from lifeboat.operations.erasing.entries import DocumentSelector, Erasure, NotUnderstood, erasures_in
 from lifeboat.operations.erasing.eraser import CollectionEraser
@@ -19,8 +19,7 @@ class ErasuresUnreadable(RepositoryDamaged):
     code = "erasures-unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class ErasedThen:
+class ErasedThen(Value):
     """What must not come back from copies of one instant.
 
     Args:

@@ -16,6 +16,7 @@ from bson import Int64, ObjectId, decode, encode, json_util
 from bson.errors import BSONError
 
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.operations.erasing.matching import canonical
 from lifeboat.sources.mongodb.catalog import EXACT, JSON_OPTIONS
 
@@ -47,8 +48,7 @@ class WantedDocuments:
     shown: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureRequest:
+class ErasureRequest(Value):
     """One person, or one thing, wherever it lies. Args: request: the organisation's own reference; it and note say nothing of the person."""
 
     documents: tuple[WantedDocuments, ...] = ()

@@ -5,9 +5,9 @@ everything stays.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lifeboat.foundation.value import Value
 from lifeboat.operations.prune.facts import Facts, StoredRecord
 from lifeboat.repository.segments import StoredSegment
 from lifeboat.retention.candidate import Candidate
@@ -16,8 +16,7 @@ from lifeboat.retention.rules import Rules
 from lifeboat.retention.window import STILL_READ, bases, begin_of_window, first_bases
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveOf:
+class ArchiveOf(Value):
     """The archive of one writer's name. Args: base: From which the window's beginning is reached; None: no snapshot is old enough."""
 
     label: str

@@ -9,6 +9,7 @@ from itertools import chain
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.repository.catalog_format import Index
 from lifeboat.repository.errors import SaidByNobody
 from lifeboat.repository.names import CATALOG, KEYS, SEGMENTS, Class, Source, is_generation, stated_digest
@@ -27,8 +28,7 @@ from lifeboat.storage.object_store import StoredObject
 AT_ONCE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
+class StoredRecord(Value):
     """A snapshot with what was said of it."""
 
     record: Record
@@ -49,8 +49,7 @@ class StoredRecord:
         return self.record.place
 
 
-@dataclass(frozen=True, slots=True)
-class StoredIndex:
+class StoredIndex(Value):
     """An index of a closed generation. A million packs are told of: their names are kept once, in all that is read here."""
 
     name: str
@@ -65,8 +64,7 @@ class StoredIndex:
         return chain.from_iterable(self.keys.values())
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPack:
+class StoredPack(Value):
     """A pack or a data key, as its name and size tell. Args: place: its name up to the hash; sha256: that hash."""
 
     place: str
@@ -79,8 +77,7 @@ class StoredPack:
         return self.place + self.sha256.hex()
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCarry:
+class StoredCarry(Value):
     """A statement of what was carried into a month, unopened."""
 
     name: str
@@ -89,8 +86,7 @@ class StoredCarry:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Front:
+class Front(Value):
     """The clear front of a pack: whose it is, and the name of its data key."""
 
     writer: str

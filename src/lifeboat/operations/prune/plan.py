@@ -5,11 +5,11 @@ pack, index and key that it needs.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.operations.prune.archive import ArchiveOf, plan_archive, window_of
 from lifeboat.operations.prune.facts import (
     Facts,
@@ -50,8 +50,7 @@ class Kind(IntEnum):
     STATEMENT = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Value):
     """One object to be removed."""
 
     generation: str
@@ -60,16 +59,14 @@ class Removal:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Value):
     """A snapshot and its verdict."""
 
     stored: StoredRecord
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class PrunePlan:
+class PrunePlan(Value):
     """All that prune will do now, and what it will be able to do later."""
 
     now: datetime

@@ -10,11 +10,11 @@ Nothing is written to the target but the bytes that its name promises, and nothi
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import StrEnum
 
 from lifeboat.foundation.byte_budget import ByteBudget
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.operations.replicate.waiting import Row
 from lifeboat.repository.errors import ObjectDamaged
 from lifeboat.repository.names import digest, stated_digest
@@ -43,8 +43,7 @@ class End(StrEnum):
     """In the target other bytes lie under its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(Value):
     """One object and what became of it."""
 
     row: Row

@@ -5,12 +5,12 @@ Needs no key: records are told by their names. The repository's records come fro
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.foundation.value import Value
 from lifeboat.operations.replicate.merge import side_by_side
 from lifeboat.operations.replicate.order import Phase, phase_of
 from lifeboat.operations.reports.replicas import ReplicaNewest, ReplicaReport, ReplicaStatus
@@ -20,8 +20,7 @@ from lifeboat.repository.record import Record, read_time, show_time
 from lifeboat.storage.object_store import ObjectStore
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Value):
     """What is known of a replica.
 
     Args:

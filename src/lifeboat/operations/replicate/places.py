@@ -4,10 +4,10 @@ Invariant: a place is written to only when it is empty, or was marked as a repli
 lies there is one.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from lifeboat.foundation.value import Value
 from lifeboat.operations.replicate.errors import (
     ReplicaIsTheSource,
     ReplicaNotMarked,
@@ -30,8 +30,7 @@ class Found(StrEnum):
     """The same repository, by its id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """A place that was looked at, and where it and the repository lie."""
 
     store: ObjectStore

@@ -1,13 +1,12 @@
 """What was carried into this month, or would be, and what that saves."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class LeftBehind:
+class LeftBehind(Value):
     """Packs that are not copied, and why."""
 
     why: str
@@ -15,8 +14,7 @@ class LeftBehind:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class CarryRow:
+class CarryRow(Value):
     """One writer's source, into one class of this month."""
 
     label: str
@@ -46,8 +44,7 @@ class CarryRow:
     """Room for what is copied along and nobody needs, for as long as it lies there."""
 
 
-@dataclass(frozen=True, slots=True)
-class CarryReport:
+class CarryReport(Value):
     """What ``carry-forward`` did, or with ``dry_run`` would do."""
 
     dry_run: bool

@@ -1,14 +1,13 @@
 """What was looked at and found: verify, doctor, init."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value, field
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(Value):
     """How far the rolling check of the packs is, on this machine."""
 
     packs: int
@@ -24,8 +23,7 @@ class Rotation:
     """How long all of it takes at the pace of the last two weeks; None when this run read everything, or nothing was ever read."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
+class VerifyReport(Value):
     """What a verification looked at and what it found."""
 
     level: str
@@ -56,8 +54,7 @@ class VerifyReport:
     resting_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LastVerify:
+class LastVerify(Value):
     """The last ``lifeboat verify`` of this machine."""
 
     level: str
@@ -69,8 +66,7 @@ class LastVerify:
     """Where the rolling check stood, of the last run that read packs."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Value):
     """One check of ``doctor`` and what it found."""
 
     check: str
@@ -90,8 +86,7 @@ class CheckResult:
         return next((level for level in worst if any(one.level is level for one in self.findings)), Level.OK)
 
 
-@dataclass(frozen=True, slots=True)
-class InitReport:
+class InitReport(Value):
     """A repository that was made."""
 
     repository: str

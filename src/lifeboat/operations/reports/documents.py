@@ -1,14 +1,12 @@
 """Single documents: which are meant, what differs, what was put back."""
 
-from dataclasses import dataclass
-
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.restores import PointRow
 from lifeboat.operations.reports.snapshots import SnapshotRow
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentsRequest:
+class DocumentsRequest(Value):
     """Which single documents to look for, and where they would go."""
 
     namespace: str
@@ -31,8 +29,7 @@ class DocumentsRequest:
         return self.at is not None or self.before_op is not None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedField:
+class ChangedField(Value):
     """A field that is not live as it was stored; values are shortened, None where there is no such field."""
 
     path: str
@@ -40,8 +37,7 @@ class ChangedField:
     stored: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
+class DocumentRow(Value):
     """One document that differs from what is live."""
 
     number: int | None
@@ -57,8 +53,7 @@ class DocumentRow:
     """Of what was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundDocuments:
+class FoundDocuments(Value):
     """What fits the filter in one collection of the snapshot, compared with what is live."""
 
     what: str
@@ -75,8 +70,7 @@ class FoundDocuments:
     """The first of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentsPlan:
+class DocumentsPlan(Value):
     """Single documents before any of them is put back; the dry run shows this and stops."""
 
     snapshot: SnapshotRow
@@ -88,8 +82,7 @@ class DocumentsPlan:
     """The instant, where it is none of a snapshot."""
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentsReport:
+class DocumentsReport(Value):
     """Single documents that were put back, or taken out again by an undo."""
 
     snapshot: SnapshotRow

@@ -1,21 +1,19 @@
 """Erasures as people and programs see them: what is covered, what may still hold it and until when."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class StillLiveRow:
+class StillLiveRow(Value):
     """Something that live still holds. Args: place: a collection or path."""
 
     place: str
     items: int
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureRow:
+class ErasureRow(Value):
     """One erasure as it stands."""
 
     id: str
@@ -37,8 +35,7 @@ class ErasureRow:
     """30 days more, where that was told."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureRecorded:
+class ErasureRecorded(Value):
     """An erasure that was recorded, or what became of it; with what live still holds."""
 
     erasure: ErasureRow
@@ -54,8 +51,7 @@ class ErasureRecorded:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CopyRow:
+class CopyRow(Value):
     """A copy that may hold it."""
 
     what: str
@@ -69,8 +65,7 @@ class CopyRow:
     """What keeps it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayedRow:
+class ReplayedRow(Value):
     """A restore of this machine that kept something from coming back."""
 
     when: datetime
@@ -79,8 +74,7 @@ class ReplayedRow:
     trimmed: int
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureStatus:
+class ErasureStatus(Value):
     """Which copies may hold it and until when."""
 
     erasure: ErasureRow
@@ -95,8 +89,7 @@ class ErasureStatus:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureList:
+class ErasureList(Value):
     """All erasures, the oldest first."""
 
     erasures: tuple[ErasureRow, ...]

@@ -1,13 +1,12 @@
 """What prune did, or would do."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class PruneVerdict:
+class PruneVerdict(Value):
     """What prune says of one snapshot, and why."""
 
     snapshot: str
@@ -27,16 +26,14 @@ class PruneVerdict:
     """When it was let go; None when it is listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class FreedLater:
+class FreedLater(Value):
     """From when on prune can remove how much more."""
 
     when: datetime
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveVerdict:
+class ArchiveVerdict(Value):
     """What prune says of the archive of one writer's name."""
 
     label: str
@@ -51,8 +48,7 @@ class ArchiveVerdict:
     going_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class PruneReport:
+class PruneReport(Value):
     """What prune did, or with ``dry_run`` would do."""
 
     dry_run: bool

@@ -1,14 +1,13 @@
 """What became of a second copy, and how one stands."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.checks import VerifyReport
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaReport:
+class ReplicaReport(Value):
     """One replica after a run, or what a run would do."""
 
     name: str
@@ -38,8 +37,7 @@ class ReplicaReport:
     verified: VerifyReport | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicateReport:
+class ReplicateReport(Value):
     """What `lifeboat replicate` did, replica by replica."""
 
     repository: str
@@ -53,16 +51,14 @@ class ReplicateReport:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class PromoteReport:
+class PromoteReport(Value):
     """A replica that became the repository. Args: marks: How many said that it was a replica; 0: none did."""
 
     repository: str
     marks: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaNewest:
+class ReplicaNewest(Value):
     """Of one source, the newest snapshot in the repository and in the replica. Args: here, there: its instant."""
 
     source: str
@@ -70,8 +66,7 @@ class ReplicaNewest:
     there: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaStatus:
+class ReplicaStatus(Value):
     """How far a replica is behind.
 
     Args:

@@ -1,15 +1,14 @@
 """What to restore, what that will do, what it did."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.retrievals import RetrievalReport
 from lifeboat.operations.reports.snapshots import SnapshotRow
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreRequest:
+class RestoreRequest(Value):
     """What to bring back, and where to."""
 
     source: str
@@ -41,8 +40,7 @@ class RestoreRequest:
         return self.at is not None or self.before_op is not None
 
 
-@dataclass(frozen=True, slots=True)
-class PointRow:
+class PointRow(Value):
     """An instant between snapshots that a restore goes to."""
 
     instant: datetime
@@ -55,8 +53,7 @@ class PointRow:
     """Of the changes that are replayed onto it, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanStep:
+class PlanStep(Value):
     """One thing a restore would do."""
 
     what: str
@@ -68,8 +65,7 @@ class PlanStep:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class RestorePlanReport:
+class RestorePlanReport(Value):
     """A restore before it is carried out; the dry run shows this and stops."""
 
     snapshots: tuple[SnapshotRow, ...]
@@ -89,8 +85,7 @@ class RestorePlanReport:
     """How many erasures of the ledger will be replayed: whom they mean does not come back."""
 
 
-@dataclass(frozen=True, slots=True)
-class RestoredPart:
+class RestoredPart(Value):
     """One collection or tree that was restored and compared."""
 
     what: str
@@ -101,8 +96,7 @@ class RestoredPart:
     """How it was compared: ``documents, options and indexes``, ``counts``, ``every file`` ..."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureReplayed:
+class ErasureReplayed(Value):
     """What one erasure of the ledger kept from coming back in one place.
 
     Args:
@@ -116,8 +110,7 @@ class ErasureReplayed:
     trimmed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreReport:
+class RestoreReport(Value):
     """A restore that was carried out."""
 
     snapshots: tuple[SnapshotRow, ...]

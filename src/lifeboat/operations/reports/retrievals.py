@@ -1,11 +1,11 @@
 """What has to be brought back from archive classes, what that takes and costs, and how it stands."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from lifeboat.foundation.value import Value
 
-@dataclass(frozen=True, slots=True)
-class AwayRow:
+
+class AwayRow(Value):
     """What lies in one archive class and was not asked for yet."""
 
     storage_class: str
@@ -14,8 +14,7 @@ class AwayRow:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Value):
     """What bringing all of it back at one tier takes and costs."""
 
     tier: str
@@ -27,8 +26,7 @@ class Offer:
     """The class that is not to be had at this tier."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetrievalReport:
+class RetrievalReport(Value):
     """How the objects that a job needs stand.
 
     Everything is readable when ``away`` and ``coming`` are empty.

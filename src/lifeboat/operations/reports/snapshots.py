@@ -1,13 +1,12 @@
 """What a backup stored, and what is stored, as people and programs read it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotReport:
+class SnapshotReport(Value):
     """One snapshot that was taken."""
 
     snapshot: str
@@ -29,8 +28,7 @@ class SnapshotReport:
     """``long``: the month's copy, which is stored whole, apart from the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackupReport:
+class BackupReport(Value):
     """The snapshots of one ``lifeboat backup``, and the head of the catalog after it."""
 
     point: str
@@ -41,8 +39,7 @@ class BackupReport:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
+class ImportReport(Value):
     """A dump that was taken in as a snapshot."""
 
     snapshot: SnapshotReport
@@ -55,8 +52,7 @@ class ImportReport:
     """How many changes its oplog added; None when none came along."""
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotRow:
+class SnapshotRow(Value):
     """A row of ``lifeboat snapshots``."""
 
     snapshot: str
@@ -89,8 +85,7 @@ class SnapshotRow:
     """How long bringing it back takes at most, at the tier ``standard``; of one that is archived."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContentRow:
+class ContentRow(Value):
     """A collection or a path inside a snapshot."""
 
     name: str
@@ -100,8 +95,7 @@ class ContentRow:
     modified: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExportReport:
+class ExportReport(Value):
     """A snapshot that was written out in another tool's form."""
 
     snapshot: SnapshotRow

@@ -1,16 +1,15 @@
 """The answer to "am I safe?"."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.checks import LastVerify
 from lifeboat.operations.reports.replicas import ReplicaStatus
 from lifeboat.operations.reports.snapshots import SnapshotRow
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveStatus:
+class ArchiveStatus(Value):
     """How the continuous archive of one writer's name stands.
 
     Args:
@@ -32,8 +31,7 @@ class ArchiveStatus:
     by_memory: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
+class SourceStatus(Value):
     """How one source stands."""
 
     source: str
@@ -52,8 +50,7 @@ class SourceStatus:
     """The age is that of the archive, which is younger than the newest snapshot."""
 
 
-@dataclass(frozen=True, slots=True)
-class DrillDue:
+class DrillDue(Value):
     """One of the three of the calendar. Args: due: None where there was nothing to drill yet."""
 
     what: str
@@ -61,8 +58,7 @@ class DrillDue:
     is_overdue: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DrillStanding:
+class DrillStanding(Value):
     """What drills say about the time to be back.
 
     Args:
@@ -91,8 +87,7 @@ class DrillStanding:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReport:
+class StatusReport(Value):
     """The answer to "am I safe?"."""
 
     repository: str

@@ -7,11 +7,11 @@ a request shows in a listing. Lost, nothing is asked for twice all the same.
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.record import read_time, show_time
 from lifeboat.storage.archive import Tier
 
@@ -22,8 +22,7 @@ LARGEST_BYTES = 16 * 1024 * 1024
 """Above this, lines older than ``KEPT`` are left out when the next is added."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Value):
     """One object that was asked for."""
 
     tier: Tier

@@ -12,6 +12,7 @@ from datetime import datetime
 from lifeboat.crypto.sealing import Kind
 from lifeboat.foundation.clock import Clock, SystemClock
 from lifeboat.foundation.cluster_time import ClusterTime
+from lifeboat.foundation.value import Value
 from lifeboat.repository.chunk_table import ChunkTable
 from lifeboat.repository.names import KEYS, SEGMENTS, Class, Source, pack_name, packs_prefix
 from lifeboat.repository.open_repository import Repository
@@ -32,8 +33,7 @@ Chosen = Callable[[SnapshotReader], Iterable[bytes]]
 """The chunks of content that a part of a snapshot needs, read from its lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Value):
     """One snapshot that a job reads, whole or in part.
 
     Args:
@@ -44,8 +44,7 @@ class Wanted:
     chosen: Chosen | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WantedChanges:
+class WantedChanges(Value):
     """A stretch of the archive of changes. Args: after, until: None where it is not known."""
 
     after: ClusterTime | None

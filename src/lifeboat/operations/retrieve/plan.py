@@ -4,11 +4,11 @@ Invariant: nothing is asked for that is coming already, unless a faster tier is 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lifeboat.cloud.prices.prices import Prices
 from lifeboat.cloud.prices.retrieval import Held, retrieval_cost
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.retrievals import AwayRow, Offer
 from lifeboat.operations.retrieve.journal import Asked
 from lifeboat.storage.archive import ARCHIVE_CLASSES, ArchivedObject, Tier
@@ -19,8 +19,7 @@ LASTS_AT_LEAST = timedelta(days=2)
 """A copy that goes sooner than this is made to last longer before a restore begins: none takes that long."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetrievalPlan:
+class RetrievalPlan(Value):
     """How each of the objects that a job needs stands, all of them in an archive class."""
 
     away: tuple[ArchivedObject, ...]

@@ -5,7 +5,7 @@ Invariant: killed at any moment, the next run asks for nothing twice: the store 
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from lifeboat.cloud.prices.prices import Prices
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.retrievals import Offer, RetrievalReport
 from lifeboat.operations.retrieve.journal import NAME, RetrievalJournal
 from lifeboat.operations.retrieve.needs import Needed, Wanted, WantedChanges, needed_objects
@@ -46,8 +47,7 @@ class TierRefused(SettingsError):
     code = "tier-refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Value):
     """How things stand between two looks."""
 
     ready: int

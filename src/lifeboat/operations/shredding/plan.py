@@ -4,10 +4,10 @@ Packs that were carried into later months took their keys along: those copies go
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value, field
 from lifeboat.repository.catalog_format import Index
 from lifeboat.repository.granting import list_keys
 from lifeboat.repository.names import KEYS, SEGMENTS, key_name
@@ -27,8 +27,7 @@ class ShredRefused(LifeboatError):
     code = "shred-refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """One copy of the repository. Args: name: empty for the repository itself, else the replica's."""
 
     name: str
@@ -44,8 +43,7 @@ class Place:
         return len(self.versions) if self.keeps_versions else len(self.keys)
 
 
-@dataclass(frozen=True, slots=True)
-class ShredPlan:
+class ShredPlan(Value):
     """What would be destroyed, and what dies of it.
 
     Args:

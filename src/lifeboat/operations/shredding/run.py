@@ -6,12 +6,12 @@ anywhere, the next run goes on with what is left. Whoever reads the bucket meanw
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.operations.shredding.plan import Place, ShredPlan
 from lifeboat.repository.ledger import Kind, Ledger
 from lifeboat.repository.open_repository import Repository
@@ -23,8 +23,7 @@ AT_ONCE = 8
 TOLD_AT_MOST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Shredded:
+class Shredded(Value):
     """What one place came to. Args: destroyed, left: objects, or versions of objects."""
 
     place: str

@@ -6,13 +6,13 @@ newest snapshot of one instant, if the oplog reaches back to it, because then th
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bson import Timestamp
 
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.value import Value
 from lifeboat.operations.last_instant import last_instant
 from lifeboat.operations.segment_summary import read_summary
 from lifeboat.operations.stream.filling import edge_of
@@ -29,8 +29,7 @@ from lifeboat.sources.mongodb.oplog.read import entry_at, majority_point
 FIRST = "the archive begins here"
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(Value):
     """Args:
     because: Why a new chain begins; None where an earlier one goes on.
     snapshot_after: See ``Remembered``.

@@ -4,13 +4,13 @@ Limits: no server, no store. Memory: one segment, and the changes of one entry a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bson import Timestamp
 
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.operations.segment_summary import SummaryBuilder
 from lifeboat.repository.segment_format import Edge
 from lifeboat.sources.mongodb.oplog.change import Element
@@ -23,8 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATETIME = 0x09
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Value):
     """A segment, or a part of one, that is ready to be stored.
 
     Args:

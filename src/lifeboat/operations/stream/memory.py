@@ -8,13 +8,13 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lifeboat.crypto.identity import from_base64, to_base64
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import SettingsError
+from lifeboat.foundation.value import Value
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.record import read_time, show_time
 from lifeboat.repository.segment_format import Edge
@@ -30,8 +30,7 @@ class StreamRuns(SettingsError):
     code = "stream-runs"
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Value):
     """Where the archive ends.
 
     Args:

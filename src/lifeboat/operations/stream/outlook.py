@@ -1,7 +1,6 @@
 """How far behind the archive is, how fast it goes, and how long the server's oplog still holds what is not stored."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bson import Timestamp
 
@@ -9,6 +8,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.sizes import show_seconds
+from lifeboat.foundation.value import Value
 from lifeboat.operations.doctor.database import TELLING_SECONDS, check_oplog
 from lifeboat.operations.stream.memory import StreamMemory
 from lifeboat.operations.stream.report import StreamStatus, Watcher
@@ -140,8 +140,7 @@ class Outlook:
             self._say(Finding(Level.PROBLEM, "stream-oplog-ends-soon", "oplog", words, hint))
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Value):
     """What the stream itself knows, for a status.
 
     Args:

@@ -1,15 +1,14 @@
 """How a stream does, for whoever watches it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.finding import Finding
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class StreamStatus:
+class StreamStatus(Value):
     """Args:
     through: The archive holds every change up to here; None before the first segment.
     lag_seconds: From there to the newest change that a majority has; 0 when everything is stored. None while the server is away.
@@ -35,8 +34,7 @@ class StreamStatus:
     gap: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StreamReport:
+class StreamReport(Value):
     """What a stream came to when it ended.
 
     Args:
@@ -62,8 +60,7 @@ class Watcher(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Value):
     """How taking a snapshot ended. Args: message: Why it failed; empty when it did not."""
 
     message: str

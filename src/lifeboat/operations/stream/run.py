@@ -9,7 +9,6 @@ instant loses nothing that the server's oplog still holds.
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bson import Timestamp
 
@@ -17,6 +16,7 @@ from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.cluster_time import ClusterTime
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.operations.stream.beginning import FIRST, Beginning, begin_anew, begin_at, differences, go_on, own_newest
 from lifeboat.operations.stream.catalog_watch import CatalogWatch
 from lifeboat.operations.stream.filling import SEGMENT_BYTES, Filled, cluster_time, edge_of
@@ -62,8 +62,7 @@ RESTORE_QUIET_SECONDS = 30.0
 """A restore brings its collections into place one by one: the snapshot waits until no more come."""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamOptions:
+class StreamOptions(Value):
     """Args:
     every_seconds: A change is on its way to the store this long after it was read.
     outage_seconds: How long an outage the oplog should outlast.

@@ -6,10 +6,10 @@ there is more than one to choose from.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.repository.names import CATALOG, CONFIG, KEYS, LEDGER, PROBES, digest, stated_digest
 from lifeboat.repository.objects import SMALL_OBJECT_BYTES
 from lifeboat.storage.errors import ObjectArchived, ObjectMissing, StorageDenied
@@ -19,8 +19,7 @@ AT_ONCE = 8
 BATCH = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Value):
     """A name whose object readers do not get.
 
     Args:
@@ -39,8 +38,7 @@ class Lost:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class UndeletePlan:
+class UndeletePlan(Value):
     """All that would be brought back, in this order: what is named comes before what names it."""
 
     lost: tuple[Lost, ...]

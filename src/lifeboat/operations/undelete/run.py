@@ -7,12 +7,12 @@ anyway. Killed at any moment, the next run goes on: it looks at what is there.
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.operations.undelete.plan import AT_ONCE, Lost, UndeletePlan
 from lifeboat.storage.errors import StorageDenied
 from lifeboat.storage.versions import KeepsVersions
@@ -20,8 +20,7 @@ from lifeboat.storage.versions import KeepsVersions
 TOLD_AT_MOST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class LostThen:
+class LostThen(Value):
     """What was lost in one hour, by the store's clock."""
 
     hour: datetime
@@ -32,8 +31,7 @@ class LostThen:
     """Of which no version is left that is right."""
 
 
-@dataclass(frozen=True, slots=True)
-class UndeleteReport:
+class UndeleteReport(Value):
     """What was brought back, or with ``dry_run`` would be."""
 
     dry_run: bool

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -17,6 +16,7 @@ from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress
 from lifeboat.foundation.sizes import KIB
+from lifeboat.foundation.value import Value
 from lifeboat.operations.recovery_points import Base, base_of
 from lifeboat.operations.verify.found import DAMAGE, Structure, damaged
 from lifeboat.repository.names import KEYS, SEGMENTS, key_name
@@ -40,8 +40,7 @@ LOOK_FOR_COPY = "is there an older version or a replica of it? Else `lifeboat ba
 PLANTED = "did somebody plant it? Once that is clear, delete it: a restore may take it for a part of the archive"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Value):
     """What a segment's statement says, as far as its neighbours need it."""
 
     stored: StoredSegment
@@ -78,14 +77,12 @@ def check_archive(repository: Repository, found: Structure, rules: Rules, progre
     found.findings[:] = _capped(found.findings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chain:
+class _Chain(Value):
     first: Said
     through: ClusterTime
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Value):
     """At the archive of one writer's name.
 
     Args:

@@ -5,10 +5,10 @@ looked at again before all that, but only every other turn: however much is dama
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
 
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.checks import Rotation
 from lifeboat.operations.verify.memory import NEVER, NEVER_OPENED, Checked, key_of
 from lifeboat.operations.verify.told_packs import ToldPack
@@ -20,8 +20,7 @@ RATE_WINDOW_SECONDS = 14 * DAY_SECONDS
 """The pace is what was read in this long: two weeks even out a missed night and a slow one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Value):
     """How much one run may read. None: everything."""
 
     max_bytes: int | None = None
@@ -31,8 +30,7 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Value):
     """One stored object to be looked at."""
 
     name: str

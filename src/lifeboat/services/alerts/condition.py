@@ -1,9 +1,10 @@
 """Something that is not as it should be, as long as it is so."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from lifeboat.foundation.value import Value, field
 
 
 class Severity(StrEnum):
@@ -19,8 +20,7 @@ class Severity(StrEnum):
         return {"critical": 2, "warning": 1, "info": 0}[self]
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Value):
     """Args:
     rule: Its permanent name. subject: What it is about: a source, a job, a place. Together they tell it from others.
     happened, means, to_do: In words: what it is, what it means for a recovery, what to type.

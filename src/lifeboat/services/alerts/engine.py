@@ -5,11 +5,11 @@ Whatever dies between sending and remembering is told twice, never not at all.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from lifeboat.foundation.value import Value
 from lifeboat.journal.alerts import Alerts
 from lifeboat.journal.rows import AlertRow
 from lifeboat.services.alerts.condition import Condition, Severity
@@ -28,8 +28,7 @@ class Step(StrEnum):
     OVER = "over"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Value):
     """One thing to tell. Args: condition: None when it is over. row: As the journal has it; None before it has."""
 
     step: Step

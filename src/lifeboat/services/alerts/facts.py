@@ -1,12 +1,12 @@
 """What the rules look at: gathered by ``app/alerting.py``, nothing of it asked for here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from lifeboat.foundation.value import Value, field
 
-@dataclass(frozen=True, slots=True)
-class SourceFacts:
+
+class SourceFacts(Value):
     """Args:
     name: As people type it: ``db``.
     newest, newest_point: Of the newest snapshot; of the newest restorable moment, the archive's among them. None: there is none.
@@ -24,8 +24,7 @@ class SourceFacts:
     incomplete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(Value):
     """Args: ended: None while it runs. ok: None while it runs; an exit with findings only is ok for all but a verification."""
 
     job: str
@@ -37,8 +36,7 @@ class RunFacts:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveFacts:
+class ArchiveFacts(Value):
     """Args: gaps: That touch the last seven days; None where they cannot be seen. waiting_for: What keeps it from storing, in words."""
 
     label: str
@@ -49,8 +47,7 @@ class ArchiveFacts:
     waiting_for: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaFacts:
+class ReplicaFacts(Value):
     """Args: behind_seconds: how far the second copy is behind; None: not known. problems: that the last run found."""
 
     name: str
@@ -58,8 +55,7 @@ class ReplicaFacts:
     problems: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DrillFacts:
+class DrillFacts(Value):
     """Args: overdue: What of the calendar is, and since when. rto_seconds: Of the last drill. predicted_seconds: For today's size."""
 
     overdue: Sequence[tuple[str, datetime]]
@@ -70,8 +66,7 @@ class DrillFacts:
     """Id of the last drill, where it did not pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class SaidFinding:
+class SaidFinding(Value):
     """A problem or warning that ``status``, ``doctor`` or ``verify`` found."""
 
     code: str
@@ -81,8 +76,7 @@ class SaidFinding:
     is_problem: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Value):
     """Args:
     expected_jobs: By name, how many seconds may pass between the ends of two runs that went well.
     last_good: By job. installed: Since when the jobs are expected.

@@ -1,11 +1,11 @@
 """The hours in which people sleep."""
 
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from lifeboat.foundation.value import Value
 
-@dataclass(frozen=True, slots=True)
-class QuietHours:
+
+class QuietHours(Value):
     """Only what is critical is told in them. Args: begin, end: Minutes of the day in ``zone``; equal: none. May go over midnight."""
 
     begin: int = 0

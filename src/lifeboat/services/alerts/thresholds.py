@@ -1,10 +1,9 @@
 """How much is too much: what the settings say to the rules of ``rules.py``."""
 
-from dataclasses import dataclass
+from lifeboat.foundation.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Value):
     """When a rule speaks; the defaults are those of the mission."""
 
     newest_seconds: float = 86_400

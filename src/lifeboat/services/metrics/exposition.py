@@ -5,18 +5,18 @@ sample, so that an age never seems to be that of 1970.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from prometheus_client.core import CollectorRegistry, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from lifeboat.foundation.value import Value, field
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 Table = Sequence[tuple[str, str, Sequence[float | int | None]]]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceMetrics:
+class SourceMetrics(Value):
     """One source; times are None where there is none."""
 
     name: str
@@ -30,8 +30,7 @@ class SourceMetrics:
     items: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class JobMetrics:
+class JobMetrics(Value):
     """The newest run of one job that ended. Args: good: When one last ended well."""
 
     name: str
@@ -41,8 +40,7 @@ class JobMetrics:
     good: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveMetrics:
+class ArchiveMetrics(Value):
     label: str
     newest: datetime | None
     lag_seconds: float | None
@@ -50,8 +48,7 @@ class ArchiveMetrics:
     gaps: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaMetrics:
+class ReplicaMetrics(Value):
     """A second copy. Args: as_of: the last run of this machine that went to its end."""
 
     name: str
@@ -61,8 +58,7 @@ class ReplicaMetrics:
     problems: int
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsFacts:
+class MetricsFacts(Value):
     """Args: up: Whether the repository could be looked at; else most is empty. alerts: Open ones by severity."""
 
     up: bool

@@ -1,16 +1,15 @@
 """How e-mail is sent, as somebody said it; apart from ``mail.py``, which loads what it takes."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value
 
 Security = Literal["starttls", "tls", "none"]
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True, slots=True)
-class MailSettings:
+class MailSettings(Value):
     """Args: security: None chooses: ``tls`` on port 465, ``none`` on the loopback, else ``starttls``. sender: None makes one up."""
 
     to: tuple[str, ...]

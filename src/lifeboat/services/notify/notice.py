@@ -3,9 +3,10 @@
 Invariant: plain text without control characters, without secrets: what comes from elsewhere was scrubbed before it got here.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from lifeboat.foundation.value import Value
 
 
 class Kind(StrEnum):
@@ -19,8 +20,7 @@ class Kind(StrEnum):
 _HEADINGS = ("What happened", "What it means", "What to do")
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Value):
     """Args: about: The application and machine, ``"shop on app-1"``. title: What, in a few words: ``"backup db failed"``."""
 
     kind: Kind

@@ -1,8 +1,7 @@
 """Notices to an Amazon SNS topic, which passes them on: e-mail, SMS, chat, whatever subscribes to it."""
 
-from dataclasses import dataclass
-
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value
 from lifeboat.services.notify.channel import NoticeNotSent
 from lifeboat.services.notify.notice import Notice
 
@@ -10,8 +9,7 @@ SUBJECT_AT_MOST = 100
 PATIENCE_SECONDS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class SnsSettings:
+class SnsSettings(Value):
     """Args: topic: Its ARN. Without keys, those that AWS tools find are used."""
 
     topic: str

@@ -4,11 +4,11 @@ Invariant: what could not be sent is returned, never swallowed; trouble that was
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.value import Value
 from lifeboat.services.notify.channel import Channel, NoticeNotSent
 from lifeboat.services.notify.notice import Notice
 
@@ -18,8 +18,7 @@ AGAIN_AFTER = timedelta(hours=1)
 """The same trouble is told once in this time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Value):
     """Where a notice went, and what stood in the way elsewhere."""
 
     reached: tuple[str, ...]

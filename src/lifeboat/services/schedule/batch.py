@@ -7,9 +7,9 @@ Source: https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDef
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from lifeboat.foundation.value import Value
 from lifeboat.services.schedule.jobs import DAY, SharedJob
 from lifeboat.services.schedule.kubernetes import (
     FOUND_SOMETHING,
@@ -26,8 +26,7 @@ ATTEMPTS = 7
 """Of each shard; Batch takes ten at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(Value):
     """Args:
     name: Of the application, such as ``shop``.
     secret: Path in the Parameter Store under which the variables named in ``secrets`` lie.

@@ -7,11 +7,11 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from lifeboat.foundation.value import Value
 from lifeboat.services.schedule.process import begin_lifeboat
 
 BEGUN_BY = "LIFEBOAT_BEGUN_BY"
@@ -31,8 +31,7 @@ NAMED_AT_MOST = 5
 _STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Value):
     """Args: code: Permanent, as in docs/errors.md. message: What went wrong. hint: What to type; may be empty."""
 
     code: str
@@ -40,8 +39,7 @@ class Trouble:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Value):
     """How a command ended. Args: status: Its exit status; 130 when a signal ended it. report: What ``--json`` printed, if it did."""
 
     status: int

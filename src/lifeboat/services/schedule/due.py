@@ -12,9 +12,10 @@ Invariant: a slot once begun is never begun again but as a counted try.
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from lifeboat.foundation.value import Value
 from lifeboat.services.schedule.slots import Slots
 
 TRIES_AT_MOST = 5
@@ -25,8 +26,7 @@ SET_BACK_LITTLE = timedelta(minutes=5)
 MOST_JITTER = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
+class Timed(Value):
     """A job and when it is due; those named first are started first.
 
     Args:
@@ -44,8 +44,7 @@ class Timed:
     jitter: timedelta = timedelta()
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(Value):
     """What is known of a job.
 
     Args:
@@ -66,8 +65,7 @@ class Past:
     behind: timedelta = timedelta()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Value):
     """How a job stands.
 
     Args:

@@ -1,14 +1,13 @@
 """What has to be known to write the jobs down for systemd or cron."""
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from lifeboat.foundation.value import Value, field
 from lifeboat.services.schedule.jobs import Job
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(Value):
     """Where the jobs run, as whom, with what.
 
     Args:

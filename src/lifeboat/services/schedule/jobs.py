@@ -5,7 +5,7 @@ at 04:30 second copies, if any are set; at 08:00 a verification of its structure
 moves the first; one of the files that is shorter than a day gives them a job of their own. A machine without a key can do no more than look at ages.
 """
 
-from dataclasses import dataclass
+from lifeboat.foundation.value import Value
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86_400, 604_800
 STEPS_SECONDS = tuple(
@@ -16,8 +16,7 @@ SCRUB_MINUTES = 60
 """A night's share of a rolling verification."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Value):
     """Args: name: Also that of its lock and its unit. every_seconds: From one run to the next."""
 
     name: str
@@ -47,8 +46,7 @@ ARGUMENTS = {
 """What each job types; a unit or a crontab names the job only, so that a newer Lifeboat may type something better."""
 
 
-@dataclass(frozen=True, slots=True)
-class SharedJob:
+class SharedJob(Value):
     """A job that several processes do together, each with a number. Args: arguments: What each types, before ``--shard``."""
 
     name: str

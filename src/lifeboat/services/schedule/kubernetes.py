@@ -9,9 +9,9 @@ Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/; Po
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from lifeboat.foundation.value import Value
 from lifeboat.services.schedule.jobs import DAY, HOUR, MINUTE, Job, SharedJob
 
 MARK = "# Written by `lifeboat schedule install kubernetes`: write it again, and `kubectl apply` it again, when settings change."
@@ -28,8 +28,7 @@ FOUND_SOMETHING, NEVER_BETTER = (3, 4), (2, 11)
 """Exit statuses: done, with something to act on; and a command line or a key that is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Value):
     """Args:
     name: Of the application, such as ``shop``.
     image: Holds the command ``lifeboat``.

@@ -5,11 +5,11 @@ further away than ``LONGEST_WAIT_SECONDS``. A machine that slept looks within th
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from lifeboat.foundation.clock import Clock
+from lifeboat.foundation.value import Value
 from lifeboat.services.schedule.due import Past, Timed, Verdict, decide
 
 LONGEST_WAIT_SECONDS = 20.0
@@ -40,8 +40,7 @@ class Runs(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(Value):
     """The wall clock moved otherwise than time did. Args: by: Positive: it was set ahead, or the machine slept."""
 
     at: datetime

@@ -1,18 +1,17 @@
 """What the pages show: gathered by ``app/dashboard.py``, nothing of it asked for here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from lifeboat.foundation.value import Value
 from lifeboat.journal.rows import AlertRow, RunRow, SizeRow
 from lifeboat.operations.reports.snapshots import SnapshotRow
 from lifeboat.operations.reports.standing import StatusReport
 from lifeboat.operations.timeline_report import TimelineReport
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Value):
     """What was seen in the repository, at one time.
 
     Args:
@@ -30,8 +29,7 @@ class Seen:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JobView:
+class JobView(Value):
     """One job of the installation.
 
     Args:
@@ -58,8 +56,7 @@ class JobView:
     share: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(Value):
     """What this machine knows without asking anybody: as of now.
 
     Args:
@@ -74,8 +71,7 @@ class Local:
     last_restore: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Value):
     """As last projected.
 
     Args:
@@ -95,8 +91,7 @@ class Cost:
     is_folder: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Acts:
+class Acts(Value):
     """Of the audit log, newest first. Args: rows: Time, who, what, result. trouble: Why there is nothing to see."""
 
     rows: Sequence[tuple[str, str, str, str]]

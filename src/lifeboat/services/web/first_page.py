@@ -1,12 +1,12 @@
 """The first page: the verdict, and beneath it what it rests on. Pure but for asking ``Facts``."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.snapshots import SnapshotRow
 from lifeboat.operations.reports.standing import ArchiveStatus, SourceStatus
 from lifeboat.operations.timeline_report import GapRow, HistoryRow
@@ -19,8 +19,7 @@ from lifeboat.services.web.words import span
 TITLES = {"db": "Database", "files": "Files", "config": "Configuration"}
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Value):
     """One picture. Args: words: What it shows, for who cannot see it."""
 
     name: str
@@ -28,8 +27,7 @@ class Line:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceCard:
+class SourceCard(Value):
     """One source: measured against its goal.
 
     Args:

@@ -1,12 +1,12 @@
 """How much there is of each source, and how much storing it took, over time. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
 from lifeboat.foundation.sizes import show_bytes
+from lifeboat.foundation.value import Value
 from lifeboat.journal.rows import SizeRow
 from lifeboat.operations.reports.snapshots import SnapshotRow
 from lifeboat.repository.names import typed
@@ -16,8 +16,7 @@ MONTH = timedelta(days=30)
 ORDER = ("db", "files", "config")
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(Value):
     """One source. Args: stored_month: Bytes written for it in the last 30 days. change: Of its size in them; None: not known."""
 
     name: str

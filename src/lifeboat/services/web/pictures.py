@@ -5,10 +5,11 @@ Invariant: whatever the number of snapshots, a picture has a bounded number of p
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from markupsafe import Markup, escape
+
+from lifeboat.foundation.value import Value
 
 WIDTH = 1000
 COLUMNS = 500
@@ -23,8 +24,7 @@ LEAST = 2.0
 PARTS_AT_MOST = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Value):
     """Args: marks: Where its equal columns begin, by this machine's clock. by_days: Each column is a day; else three hours."""
 
     since: datetime

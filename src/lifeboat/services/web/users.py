@@ -13,7 +13,7 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ from pathlib import Path
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.replace_file import replace_file
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value
 
 NAME = "dashboard-users.json"
 PASSWORD_AT_LEAST = 12
@@ -52,8 +53,7 @@ class DashboardUsersUnreadable(SettingsError):
     code = "dashboard-users-unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Value):
     """Args: stamp: Changes with the password: sessions that began before it are over."""
 
     name: str
@@ -62,8 +62,7 @@ class User:
     stamp: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(Value):
     role: str
     added: str
     salt: str

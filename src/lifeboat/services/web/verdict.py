@@ -1,11 +1,11 @@
 """Am I safe? One sentence. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from lifeboat.foundation.finding import Level
+from lifeboat.foundation.value import Value
 from lifeboat.journal.rows import AlertRow
 from lifeboat.operations.reports.standing import SourceStatus
 from lifeboat.repository.names import typed
@@ -24,8 +24,7 @@ class Mood(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Value):
     """Args: answer: One or two words. sentence: Why. act: What to type; may be empty."""
 
     mood: Mood

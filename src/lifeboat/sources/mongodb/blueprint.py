@@ -6,11 +6,11 @@ documents are made without their expiry and armed afterwards; the resulting spec
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bson import SON
 
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.catalog import CollectionEntry, Document
 
 NOT_FOR_CREATE = frozenset({"uuid", "temp", "autoIndexId", "flags", "recordIdsReplicated"})
@@ -22,8 +22,7 @@ EXPIRY_AT_MOST_SECONDS = 2**31 - 1
 SPARE_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Arming:
+class Arming(Value):
     """One ``collMod``, as its arguments."""
 
     arguments: Document

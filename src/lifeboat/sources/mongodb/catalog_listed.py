@@ -5,10 +5,10 @@ Invariant: what is left out is left out by a rule below, and whatever a user cou
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, describe, describe_series
 from lifeboat.sources.mongodb.errors import ROLE_HINT
 from lifeboat.sources.mongodb.landing_names import is_ours
@@ -17,8 +17,7 @@ NEVER_CAPTURED = ("admin", "local", "config")
 """Their users and roles are read apart; the rest belongs to the server, not to the application."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Value):
     """One collection as the server describes it, whichever way it was asked.
 
     Args:

@@ -8,13 +8,14 @@ Invariant: what is left out is left out by a rule below, and whatever a user cou
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bson import Timestamp
 from pymongo.errors import OperationFailure
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.catalog import EXACT, CollectionEntry
 from lifeboat.sources.mongodb.catalog_listed import Listed, is_captured, left_out_because, sort_out
@@ -28,8 +29,7 @@ LISTINGS_AT_MOST = 5
 STAGE_NOT_ENABLED = 224
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogRead:
+class CatalogRead(Value):
     """Args: time: T; None on a standalone."""
 
     entries: tuple[CollectionEntry, ...]

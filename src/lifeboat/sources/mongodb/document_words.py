@@ -6,13 +6,13 @@ shortened: this is read by a person who decides, not by a program.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import bson
 from bson import CodecOptions, json_util
 from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.by_id import id_of
 from lifeboat.sources.mongodb.empty_timestamps import end_of_value
 from lifeboat.sources.mongodb.errors import BlockUnreadable
@@ -27,8 +27,7 @@ _LENIENT: CodecOptions[dict[str, object]] = CodecOptions(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(Value):
     """A field that is not live as it was stored. Args: live, stored: shortened; None where there is no such field."""
 
     path: str

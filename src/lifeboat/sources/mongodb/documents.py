@@ -7,8 +7,8 @@ blocks may be cut and ordered as they like, and a document that is missing, doub
 import hashlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.errors import BlockUnreadable
 
 SMALLEST_DOCUMENT_BYTES = 5
@@ -34,8 +34,7 @@ def spans_of(block: bytes | memoryview) -> Iterator[tuple[int, int]]:
         begin = end
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Value):
     """How many documents, how many bytes, and their digest. Add tallies of parts to have that of the whole."""
 
     documents: int = 0

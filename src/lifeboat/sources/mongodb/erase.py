@@ -8,13 +8,13 @@ Limits: a time-series collection is known by its buckets: only what its ``metaFi
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import bson
 from bson import SON
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.by_id import with_id
 from lifeboat.sources.mongodb.catalog import LENIENT, Document
@@ -51,8 +51,7 @@ class Chooses(Protocol):
     def without(self, document: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, ...]]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ErasedThere:
+class ErasedThere(Value):
     """What one erasure took out of one collection. Args: trimmed: documents of which only fields went."""
 
     erasure: str

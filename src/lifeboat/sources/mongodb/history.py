@@ -3,10 +3,9 @@
 Each answer is None where the user may not ask, or the server has no such thing.
 """
 
-from dataclasses import dataclass
-
 from pymongo.errors import OperationFailure
 
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.meaning import UNAUTHORIZED, in_our_words
 
@@ -15,8 +14,7 @@ NEARLY_FULL = 0.9
 """From here on the oplog drops old entries, and its window is what it is; before, it still grows."""
 
 
-@dataclass(frozen=True, slots=True)
-class OplogWindow:
+class OplogWindow(Value):
     """Args: seconds: From its first entry to its last. full_seconds: Once it is full, at the present pace; None if unknown."""
 
     seconds: float

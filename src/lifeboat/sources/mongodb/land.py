@@ -12,6 +12,7 @@ from typing import Any
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.progress import Progress, Silent
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.blueprint import (
     cap_change,
@@ -38,8 +39,7 @@ LANDINGS_AT_MOST = 3
 RUN_IT_AGAIN = "nothing live was touched; run the restore again, and if it says so again, do not trust this target"
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(Value):
     """Args: full: compare every byte, not counts alone; threads: inserting at once (one for capped collections)."""
 
     full: bool
@@ -47,8 +47,7 @@ class How:
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(Value):
     """What lies beside the live data now, compared. Args: uuid: of the landed collection, as hex."""
 
     uuid: str

@@ -7,10 +7,11 @@ keeps the documents of that in an order of its own, and after an election the or
 
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from bson import SON, Timestamp
 
+from lifeboat.foundation.value import Value, field
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.catalog import CollectionEntry, describe
 from lifeboat.sources.mongodb.land import How, Landed, finish_landing, land
@@ -23,8 +24,7 @@ REPLAYS_AT_MOST = 10
 LARGEST_CAP_BYTES = 1 << 50
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Value):
     """What happened since the documents were read.
 
     Args:

@@ -1,8 +1,8 @@
 """One collection or view of a restore: where it goes, what is there, and under which names it comes there."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry
 from lifeboat.sources.mongodb.landing_names import aside_name, landing_name, note_name
 
@@ -30,8 +30,7 @@ class Found(StrEnum):
     RESTORED = "already restored"
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(Value):
     """One collection or view, and where it goes.
 
     Args:

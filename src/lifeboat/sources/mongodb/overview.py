@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from pymongo.errors import OperationFailure
 
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.catalog_listed import is_captured, is_server_s_own
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.landing_names import is_ours
@@ -15,8 +15,7 @@ COUNTED_AT_MOST = 300
 """Collections whose size is asked for, to find the largest: one short command each."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedCollection:
+class ListedCollection(Value):
     """Args: kind: ``collection``, ``capped``, ``timeseries``, ``view``; documents: by the server's own count; None: not asked."""
 
     namespace: str
@@ -24,8 +23,7 @@ class ListedCollection:
     documents: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(Value):
     """Args: meant, others: databases by name, those that are backed up and those that are not."""
 
     meant: tuple[str, ...]

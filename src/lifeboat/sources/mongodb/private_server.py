@@ -18,7 +18,6 @@ import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +27,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from lifeboat.foundation.clock import Clock, SystemClock
+from lifeboat.foundation.value import Value, field
 from lifeboat.foundation.vanishing_folder import vanishing_folder
 from lifeboat.sources.mongodb.errors import MongodFailed, MongodMissing
 
@@ -62,16 +62,14 @@ def find_mongod(explicit: str | None) -> Path:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
+class TlsFiles(Value):
     """Certificates in PEM; the server's holds its private key too."""
 
     server: Path
     authority: Path
 
 
-@dataclass(frozen=True, slots=True)
-class ServerOptions:
+class ServerOptions(Value):
     """What kind of server.
 
     Args:

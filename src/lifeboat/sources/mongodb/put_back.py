@@ -5,7 +5,6 @@ compared as bytes. Each act may be repeated. The one narrow place: a document an
 command are compared just before the write, not within it.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -14,6 +13,7 @@ from bson import json_util
 
 from lifeboat.foundation.errors import LifeboatError
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.by_id import with_id, with_id_and_absent, with_id_and_content
 from lifeboat.sources.mongodb.document_words import id_text
 from lifeboat.sources.mongodb.live_documents import LiveCollection, raw
@@ -38,8 +38,7 @@ class End(StrEnum):
     """The server did not take it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PutBack:
+class PutBack(Value):
     """Args: why: for people, where it was not done."""
 
     end: End

@@ -10,12 +10,13 @@ it had marked. Marks (``mark(step, namespace)``, given back as ``finished`` in t
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Literal
 
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.finding import Finding
 from lifeboat.foundation.progress import Progress, Silent
+from lifeboat.foundation.value import Value, field
 from lifeboat.sources.mongodb.any_name import collection_of
 from lifeboat.sources.mongodb.arm import arm
 from lifeboat.sources.mongodb.connect import Client
@@ -40,8 +41,7 @@ THREADS = 2
 """Two saturate a server that shares two cores with us (120 MB/s; one 79, three 115)."""
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionReport:
+class CollectionReport(Value):
     """Args: result: ``"new"``, ``"replaced"`` or ``"already restored"``; documents and bytes are those compared."""
 
     namespace: str
@@ -53,8 +53,7 @@ class CollectionReport:
     """How many were replayed after the comparison; None where none were to be."""
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreReport:
+class RestoreReport(Value):
     """What was done. Args: untouched: live collections that the snapshot does not have."""
 
     collections: tuple[CollectionReport, ...]

@@ -6,10 +6,10 @@ Invariant: planning changes nothing on the server. A plan with refusals is never
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.near_names import did_you_mean
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.catalog import BUCKETS, CollectionEntry, Document
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import RestorePlanInvalid
@@ -22,8 +22,7 @@ from lifeboat.sources.mongodb.server_facts import look_at_server
 from lifeboat.sources.mongodb.target_server import TargetServer
 
 
-@dataclass(frozen=True, slots=True)
-class RestorePlan:
+class RestorePlan(Value):
     """All of a restore.
 
     Args:

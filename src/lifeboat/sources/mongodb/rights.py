@@ -8,9 +8,9 @@ Limits: a privilege on one collection is not counted for its database; who grant
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.meaning import in_our_words
 
@@ -76,8 +76,7 @@ def restore_one(database: str) -> tuple[Privilege, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Value):
     """Actions that are lacking on one resource."""
 
     resource: Resource
@@ -87,8 +86,7 @@ class Missing:
         return f"{', '.join(self.actions)} on {name_of(self.resource)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Value):
     """Who we are to the server. Args: names: As ``user@database``; empty where nobody signed in."""
 
     names: tuple[str, ...]

@@ -3,12 +3,12 @@
 Tried on 6.0 alone; 5.0, 7.0 and 8.0 are kept to by design; older and sharded ones are refused.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from pymongo.errors import OperationFailure
 
 from lifeboat.foundation.finding import Finding, Level
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.errors import DatabaseUnsupported
 from lifeboat.sources.mongodb.meaning import in_our_words
@@ -25,8 +25,7 @@ MAKE_A_SET = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
+class ServerFacts(Value):
     """Args: set_name: None on a standalone; feature_version: None when the user may not ask for it."""
 
     version: str

@@ -7,11 +7,11 @@ they are; the suite makes findings of them.
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 from lifeboat.foundation.finding import Level
 from lifeboat.foundation.sizes import MIB, show_seconds
+from lifeboat.foundation.value import Value
 from lifeboat.storage.conformance.bench import Bench, Misbehaves
 from lifeboat.storage.conformance.hooks import SendsHash, unwrapped
 from lifeboat.storage.errors import ContentRefused, ObjectExists, ObjectMissing, ObjectTooShort, StorageBusy
@@ -30,8 +30,7 @@ _HOLE = "a repository here would have holes: use another store, or report this t
 _ONCE = "two writers can overwrite each other here: readers pick the bytes that match the name, and nothing else helps"
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Value):
     """A promise and how to try it."""
 
     code: str

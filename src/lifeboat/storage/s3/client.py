@@ -4,7 +4,6 @@ Invariant: the client never repeats a request by itself. A repeated write that h
 name, and only ``RetryingStore``, which knows how often it tried, can tell the two apart.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
@@ -13,6 +12,7 @@ from botocore.exceptions import BotoCoreError
 
 from lifeboat.foundation.errors import SettingsError
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value
 from lifeboat.storage.object_lock import ObjectLock
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ SENT_AT_ONCE_BYTES = 1024 * 1024
 ChecksumMode = Literal["when_required", "when_supported"]
 
 
-@dataclass(frozen=True, slots=True)
-class S3Settings:
+class S3Settings(Value):
     """Everything needed to reach one prefix of one bucket.
 
     Args:

@@ -6,10 +6,10 @@ sentence: whoever copies it without writing the right thing there is refused by 
 
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from lifeboat.evidence.plan.facts import PlanFacts
 from lifeboat.foundation.sizes import show_bytes, show_seconds
+from lifeboat.foundation.value import Value
 
 MOMENT = "BEFORE='a moment before it happened, such as 2026-11-26T14:03:00+03:00'"
 OPERATION = "OP='the number in front of the operation, as timeline --suspects shows it'"
@@ -29,16 +29,14 @@ NEW_MACHINE = "the first steps of procedure C, until it lists the copies"
 SNAPSHOT = "SNAPSHOT='the first 8 letters of a snapshot of that list'"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Value):
     """Something to do, and what to type for it."""
 
     text: str
     lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Procedure:
+class Procedure(Value):
     """One procedure.
 
     Args:

@@ -1,17 +1,16 @@
 """What can be asked of the application on restored data, as the settings say it (``[[drills.check]]``); and what there is to ask it of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lifeboat.foundation.secret import Secret
+from lifeboat.foundation.value import Value, field
 from lifeboat.operations.erased import NOTHING_ERASED, Erased
 
 SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Value):
     """A program that says by its exit status whether it is content. Args: expect_text: Must stand in what it says."""
 
     name: str
@@ -23,8 +22,7 @@ class Command:
     kind: str = "command"
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Value):
     """The application itself, started on the restored data for the checks that follow.
 
     Args:
@@ -41,8 +39,7 @@ class Service:
     kind: str = "service"
 
 
-@dataclass(frozen=True, slots=True)
-class Http:
+class Http(Value):
     """A request and what must come back.
 
     Args:
@@ -63,8 +60,7 @@ class Http:
     kind: str = "http"
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
+class SignIn(Value):
     """A test user signs in, and what he got opens a second address.
 
     Args:
@@ -87,8 +83,7 @@ class SignIn:
     kind: str = "sign-in"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Value):
     """How many documents fit a filter. Args: collection: as it is stored; filter: Extended JSON."""
 
     name: str
@@ -101,8 +96,7 @@ class Query:
     kind: str = "query"
 
 
-@dataclass(frozen=True, slots=True)
-class References:
+class References(Value):
     """Every file that documents name is there.
 
     Args:
@@ -121,8 +115,7 @@ class References:
 AppCheck = Command | Service | Http | SignIn | Query | References
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Value):
     """What was restored, and where.
 
     Args:

@@ -6,8 +6,9 @@ Sources: mongo-tools 100.x, common/archive and mongorestore (names, order, types
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from urllib.parse import quote_plus
+
+from lifeboat.foundation.value import Value
 
 NAME_AT_MOST = 238
 """An escaped name longer than this is cut and ends in a hash: with ``.metadata.json.gz`` it must stay below 255 bytes."""
@@ -19,8 +20,7 @@ OPLOG = ("", "oplog")
 """Database and name under which an oplog travels in an archive."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dumped:
+class Dumped(Value):
     """One collection or view of a dump.
 
     Args:
@@ -41,8 +41,7 @@ class Dumped:
         return f"system.buckets.{self.name}" if self.kind == "timeseries" else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Dump:
+class Dump(Value):
     """All of it, in the order in which mongorestore wants it: accounts first, the oplog last.
 
     Args:

@@ -5,10 +5,10 @@ becomes a path on this machine.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from lifeboat.foundation.sizes import MIB
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.dump.dumped import OPLOG
 from lifeboat.sources.mongodb.errors import DumpUnreadable
 
@@ -22,8 +22,7 @@ Passed = Callable[[int], None]
 """Told how many bytes of the dump, as it lies there, have been read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Value):
     """A collection, view or time-series collection that the dump names.
 
     Args:
@@ -35,8 +34,7 @@ class Found:
     metadata: str
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Value):
     """Some whole documents, of the collection that holds them (``system.buckets.X`` of a time-series), or its end."""
 
     database: str

@@ -1,10 +1,10 @@
 """One command that changed the catalog, as the oplog tells it and as it is stored (docs/format.md, segments)."""
 
 import struct
-from dataclasses import dataclass
 
 from bson import Timestamp
 
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.errors import BlockUnreadable
 from lifeboat.sources.mongodb.oplog.change import (
     Change,
@@ -21,8 +21,7 @@ _LENGTH = struct.Struct("<i")
 _VERSION = b"\x12v\0" + (2).to_bytes(8, "little")
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Value):
     """``create``, ``drop``, ``renameCollection``, ``collMod``, index builds and the like.
 
     Args:

@@ -12,11 +12,11 @@ Any other command is refused rather than believed. Who needs the catalog of each
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from bson import Timestamp
 
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.errors import OplogGap, OplogNotFollowed
 from lifeboat.sources.mongodb.oplog.change import (
     ARRAY,
@@ -83,8 +83,7 @@ def position_in(fields: dict[bytes, Element]) -> Position:
     return Position(read_timestamp(value_of(fields, b"ts")), fields[b"t"][1] if b"t" in fields else bytes(8))
 
 
-@dataclass(frozen=True, slots=True)
-class Flattener:
+class Flattener(Value):
     """Args:
     is_wanted: Whether a database is followed; what is said of others is passed over.
     read_entry: For the earlier entries of a transaction.

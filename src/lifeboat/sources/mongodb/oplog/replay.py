@@ -7,12 +7,12 @@ a place whose cap is never reached: else it would push out documents of its own 
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from bson import Timestamp
 
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.ahead import one_ahead
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.empty_timestamps import has_empty_timestamp
@@ -29,8 +29,7 @@ ID_ALTERED = 66
 """The document that is there has an ``_id`` that is equal to the server and written differently, as ``a`` and ``A`` under a collation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """Where the changes of a collection go.
 
     Args:

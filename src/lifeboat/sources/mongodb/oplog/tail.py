@@ -9,13 +9,13 @@ thousand times. A look every so often takes them by the thousand (docs/performan
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bson import Timestamp
 from pymongo.collection import Collection
 from pymongo.read_concern import ReadConcern
 
+from lifeboat.foundation.value import Value
 from lifeboat.sources.mongodb.connect import Client
 from lifeboat.sources.mongodb.documents import spans_of
 from lifeboat.sources.mongodb.errors import CaptureMoved, DatabaseBusy, OplogRolledBack, OplogRolledOver
@@ -31,8 +31,7 @@ BATCH_ENTRIES = 10_000
 DOING = "reading the oplog"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """The last entry taken.
 
     Args:
