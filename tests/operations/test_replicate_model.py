@@ -35,7 +35,7 @@ ACTS = {
 STEPS = 45
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(one, marks=pytest.mark.long) for one in range(1, 8))])
 def test_whatever_happens_the_replica_is_whole_and_in_the_end_has_all(seed: int, tmp_path: Path) -> None:
     chance, world = random.Random(seed), World(tmp_path)
     store_rescue_kit(world.store, rescue_script(), README)

@@ -32,7 +32,7 @@ from moto_aws import MotoAws
 Tried = Callable[[str, int], None]
 BUCKET = "faulty"
 KEY = "5e" * 32
-IN_SHORT = 3
+IN_SHORT = 2
 SLOW = frozenset({Fault.SILENCE, Fault.TRICKLE})
 HARMLESS = {"same-machine", "no-snapshot", "snapshot-too-old", "clock-differs"}
 

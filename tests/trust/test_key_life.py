@@ -183,8 +183,15 @@ def test_names_and_keys_are_not_mixed_up_and_the_last_one_stays(world: World) ->
     assert world.open(world.owner).description.revision == 1
 
 
-@pytest.mark.parametrize("when", list(When))
-@pytest.mark.parametrize("act", ["add", "remove"])
+@pytest.mark.parametrize(
+    ("act", "when"),
+    [
+        ("add", When.AFTER),
+        ("remove", When.BEFORE),
+        pytest.param("add", When.BEFORE, marks=pytest.mark.long),
+        pytest.param("remove", When.AFTER, marks=pytest.mark.long),
+    ],
+)
 def test_killed_anywhere_everybody_who_stays_reads_everything_and_it_goes_on(
     world: World, act: str, when: When, tried: Tried
 ) -> None:

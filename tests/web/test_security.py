@@ -279,7 +279,8 @@ def test_large_bodies_and_addresses_are_refused(client: httpx.Client) -> None:
 
 
 def test_a_password_is_stored_as_a_slow_hash_in_a_private_file(tmp_path: Path) -> None:
-    users = users_in(tmp_path)
+    users = Users(tmp_path)
+    users.add("alice", Role.OPERATOR, PASSWORD, NOW)
     assert stat.S_IMODE(users.path.stat().st_mode) == 0o600
     text = users.path.read_text()
     assert PASSWORD.reveal() not in text

@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -45,9 +47,19 @@ class Steps:
 def users_in(state: Path) -> Users:
     """Alice may begin backups, Bob only looks."""
     users = Users(state)
-    users.add("alice", Role.OPERATOR, PASSWORD, NOW)
-    users.add("bob", Role.READER, PASSWORD, NOW)
+    users.path.write_bytes(_alice_and_bob())
+    users.path.chmod(0o600)
     return users
+
+
+@cache
+def _alice_and_bob() -> bytes:
+    """Their file: to make it is slow on purpose."""
+    with TemporaryDirectory() as folder:
+        users = Users(Path(folder))
+        users.add("alice", Role.OPERATOR, PASSWORD, NOW)
+        users.add("bob", Role.READER, PASSWORD, NOW)
+        return users.path.read_bytes()
 
 
 def client_for(facts: Facts, users: Users, clock: Any, **more: Any) -> httpx.Client:
