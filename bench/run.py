@@ -1,6 +1,6 @@
 """Compare Lifeboat with other tools in one run: files with restic, kopia, rustic and borg, a database with mongodump, mongorestore and PBM.
 
-``python bench/run.py [--only SHAPE] [--size small|full|huge] [--repeats 3] [--no-build] [--work FOLDER]``
+``python bench/run.py [--only SHAPE] [--size small|full|huge] [--repeats 3] [--no-build] [--without STEP] [--work FOLDER]``
 
 The data is made first (files once, kept in the work folder), then the tools take turns. Each shape leaves its figures in ``bench/out/``,
 and all that lie there go into ``bench/out/table.md``, with the goals. Huge is 10 GB of documents, for ``--only database``.
@@ -40,7 +40,7 @@ def main() -> None:
             _measure(shape, arguments.work, arguments.size)
             continue
         try:
-            found = _compare(shape, arguments.work, arguments.size, arguments.repeats)
+            found = _compare(shape, arguments.work, arguments.size, arguments.repeats, arguments.without)
             print(write(found, OUT, f"{shape}-{arguments.size}"), flush=True)
             write_table(arguments.size)
         finally:
@@ -49,7 +49,7 @@ def main() -> None:
         print(write_table(arguments.size))
 
 
-def _compare(shape: str, work: Path, size: str, repeats: int) -> Sequence[Comparison]:
+def _compare(shape: str, work: Path, size: str, repeats: int, left_out: Sequence[str]) -> Sequence[Comparison]:
     if shape == "files":
         return [compare_files(work, size, repeats)]
     if shape == "million":
@@ -57,7 +57,7 @@ def _compare(shape: str, work: Path, size: str, repeats: int) -> Sequence[Compar
     if shape == "s3":
         return compare_s3(work, size, repeats)
     if shape == "database":
-        return [compare_databases(work, size, repeats)]
+        return [compare_databases(work, size, repeats, left_out)]
     return [replay.compare(work, size, CHANGES[size], repeats)]
 
 
@@ -76,10 +76,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--size", choices=["small", "full", "huge"], default="full")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--no-build", action="store_true", help="tools that are not built yet are left out")
+    parser.add_argument(
+        "--without",
+        metavar="STEP",
+        action="append",
+        default=[],
+        help='of the database: "restore", "restore, all compared"',
+    )
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "lifeboat-bench")
     given = parser.parse_args()
     if given.size == "huge" and given.only != "database":
         parser.error("only the database has a huge form: --only database --size huge")
+    if given.without and given.only != "database":
+        parser.error("steps are left out of the database only: --only database --without restore")
     return given
 
 
