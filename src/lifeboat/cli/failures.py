@@ -13,7 +13,7 @@ import click
 
 from lifeboat import __version__
 from lifeboat.cli.exit_status import ExitStatus, status_of
-from lifeboat.cli.run import Run
+from lifeboat.cli.run import OutputUnwritable, Run
 from lifeboat.cli.scrub import hidden_around, scrub
 from lifeboat.foundation.errors import LifeboatError
 
@@ -29,6 +29,8 @@ class CannotAsk(click.UsageError):
 def report_failure(run: Run, error: BaseException, arguments: list[str]) -> ExitStatus:
     """Tell what happened and return how the process should end."""
     hidden = run.hidden | hidden_around(run.environment, run.folder, arguments)
+    if isinstance(error, OutputUnwritable):
+        run.json = False  # nobody would read it there
     if isinstance(error, LifeboatError):
         return _tell(run, error.code, error.message, error.hint, status_of(type(error)), hidden)
     if isinstance(error, CannotAsk):

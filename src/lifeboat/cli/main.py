@@ -4,6 +4,7 @@ Limits: importing this imports click and nothing heavier. msgspec, rich, pymongo
 command needs them, so that ``lifeboat --help`` answers at once.
 """
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -183,8 +184,26 @@ def main() -> NoReturn:
             signal.signal(number, _stop)
     # Loading makes a hundred thousand objects that stay; looking for rubbish among them each 700 took a twentieth of a short command's time.
     gc.set_threshold(20_000, 20, 20)
-    run = Run(os.environ, Path.cwd(), SystemClock())
-    sys.exit(int(carry_out(run, sys.argv[1:])))
+    ended: list[int] = []
+    atexit.register(_leave, ended)  # the first to be registered is the last to be called
+    ended.append(int(carry_out(Run(os.environ, Path.cwd(), SystemClock()), sys.argv[1:])))
+    sys.exit(ended[0])
+
+
+def _leave(ended: list[int]) -> None:
+    """End now, when threads have ended and all who asked for it were called: Python would take every module and object apart (docs/decisions/0313).
+
+    Args:
+        ended: The exit status; empty when there is none, and then Python ends as it always does.
+    """
+    if not ended:
+        return
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except (AttributeError, OSError, ValueError):
+        return  # what could not be written is Python's to say, with a status of its own
+    os._exit(ended[0])
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -17,7 +17,7 @@ from lifeboat.cli.accounting import begin_account, end_account
 from lifeboat.cli.facade import Facade, OpenLifeboat, open_lifeboat
 from lifeboat.cli.fold import fold
 from lifeboat.cli.log_lines import FORMS, JSON, said_as_json
-from lifeboat.foundation.errors import LifeboatError
+from lifeboat.foundation.errors import LifeboatError, SettingsError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,6 +31,12 @@ LINE_IN_A_PIPE = 10_000
 
 NOT_IN_A_REPLICA = ("init", "serve", "schedule", "stream", "dashboard", "aws", "demo", "alerts")
 NOTHING_LOST = "nothing is lost: what was stored is whole, and the same command goes on from where it was"
+
+
+class OutputUnwritable(SettingsError):
+    """Standard output does not take what is to be shown; what the command did is done."""
+
+    code = "output-unwritable"
 
 
 class Run:
@@ -168,14 +174,31 @@ class Run:
         except OSError:
             return 80
 
-    def write(self, stream: TextIO, text: str) -> None:
+    def write(self, stream: TextIO | None, text: str) -> None:
+        """Write and flush; a stream that was closed before we began, or that nobody reads any more, takes nothing.
+
+        Raises:
+            OutputUnwritable: Standard output is a file on a full disk, or the like. Standard error may be one in silence.
+        """
+        if stream is None:
+            return
         try:
             stream.write(text)
             stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
             # Point the dead descriptor elsewhere, or the interpreter complains once more at its own end.
             with open(os.devnull, "w") as nowhere:
                 os.dup2(nowhere.fileno(), stream.fileno())
+            if stream is self.out and not isinstance(error, BrokenPipeError):
+                raise OutputUnwritable(
+                    f"standard output does not take what is to be shown: {(error.strerror or str(error)).lower()}",
+                    "what the command did is done; make room where its output goes, and see `lifeboat status`",
+                ) from error
+
+    def tell(self, text: str) -> None:
+        """Write a line of one who goes on for days: that nobody takes it must not end it."""
+        with suppress(OutputUnwritable):
+            self.write(self.out, text)
 
 
 def _refuse_in_replica(name: str) -> None:

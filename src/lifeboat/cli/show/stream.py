@@ -55,7 +55,7 @@ class StreamShow:
             if self._moves:
                 self._draw(status_line(status)[: self._run.width(self._run.out) - 1])
             else:
-                self._run.write(self._run.out, f"{status.at:%Y-%m-%d %H:%M:%SZ} {status_line(status)}\n")
+                self._run.tell(f"{status.at:%Y-%m-%d %H:%M:%SZ} {status_line(status)}\n")
 
     def close(self) -> None:
         with self._mutex:
@@ -72,17 +72,17 @@ class StreamShow:
     def _draw(self, line: str) -> None:
         if self._moves and line:
             self._drawn = line
-            self._run.write(self._run.out, f"{_CLEAR_LINE}{line}")
+            self._run.tell(f"{_CLEAR_LINE}{line}")
 
     def _clear(self) -> None:
         if self._moves and self._drawn:
-            self._run.write(self._run.out, _CLEAR_LINE)
+            self._run.tell(_CLEAR_LINE)
 
     def _write_json(self, kind: str, what: object) -> None:
         at = self._run.clock.now().isoformat()
         line = json.dumps({"kind": kind, "at": at, **plain(what)})
         with self._mutex:
-            self._run.write(self._run.out, line + "\n")
+            self._run.tell(line + "\n")
 
 
 def status_line(status: StreamStatus) -> str:
