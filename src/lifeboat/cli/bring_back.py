@@ -3,7 +3,7 @@
 Invariant: nothing is asked for that costs money before somebody said yes; nothing waits unless somebody watches or said so.
 """
 
-from dataclasses import replace
+from typing import NamedTuple
 
 from lifeboat.cli.accounting import words_as_typed
 from lifeboat.cli.ask import ask_text, confirm
@@ -11,7 +11,6 @@ from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.facade import Retrieves
 from lifeboat.cli.failures import CannotAsk
 from lifeboat.cli.run import Run, is_terminal
-from lifeboat.foundation.value import Value
 from lifeboat.operations.reports.retrievals import RetrievalReport
 
 TIERS = ("bulk", "standard", "expedited")
@@ -20,7 +19,7 @@ SAY_SECONDS = 600.0
 """In a log a line that says nothing new comes no oftener."""
 
 
-class HowToRetrieve(Value):
+class HowToRetrieve(NamedTuple):
     """What the options say. Args: tier, wait: None where nothing was said."""
 
     tier: str | None
@@ -67,7 +66,7 @@ def bring_back(run: Run, retrieval: Retrieves, report: RetrievalReport, how: How
             from lifeboat.cli.show.retrieve import say_short
 
             run.say(f"something did not come, or has gone again: {say_short(report)}")
-            how = replace(how, yes=False)  # it was paid for once already
+            how = how._replace(yes=False)  # it was paid for once already
     return None
 
 

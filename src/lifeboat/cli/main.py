@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import click
 
@@ -25,10 +25,9 @@ from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.failures import report_failure
 from lifeboat.cli.run import Run
 from lifeboat.foundation.clock import SystemClock
-from lifeboat.foundation.value import Value
 
 
-class Row(Value):
+class Row(NamedTuple):
     """A command as the overview shows it; its code is ``commands/<name>.py``, with ``_`` for ``-``."""
 
     group: str
