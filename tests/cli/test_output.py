@@ -62,6 +62,24 @@ def test_a_closed_output_and_a_reader_that_goes_away_change_nothing(
     assert len(json.loads(typed("snapshots --json", environment, tmp_path).stdout)["snapshots"]) == 2
 
 
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this machine")
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("--help", 10), ("--version", 10), ("audit export -", 10), ("export files -", 15), ("keygen --recipient", 10)],
+)
+def test_whatever_is_written_there_is_never_called_a_bug(
+    environment: dict[str, str], tmp_path: Path, line: str, status: int
+) -> None:
+    assert typed("init --yes", environment, tmp_path).returncode == 0
+    assert typed("backup files", environment, tmp_path).returncode == 0
+    full = typed(f"{line} >/dev/full", environment, tmp_path)
+    assert full.returncode == status and "no space left" in full.stderr, full.stderr
+    for elsewhere in (" >/dev/full", " >&-", " | true", " | head -c 1"):
+        said = typed(line + elsewhere, environment, tmp_path)
+        assert "Traceback" not in said.stderr and "Exception ignored" not in said.stderr, said.stderr
+    assert typed(line, environment, tmp_path).stdout
+
+
 AT_THE_END = """
 import atexit, os, sys, threading, time
 from lifeboat.cli import main

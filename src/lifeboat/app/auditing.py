@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from lifeboat.app.build import build_repository, build_state
 from lifeboat.app.settings import Settings
 from lifeboat.foundation.clock import Clock
 from lifeboat.foundation.errors import LifeboatError, SettingsError
+from lifeboat.foundation.standard_output import standard_output
 from lifeboat.operations.audit import Audit
 from lifeboat.operations.audit_reports import AuditExport, AuditReport, AuditRows
 from lifeboat.operations.moments import read_moment
@@ -36,7 +36,14 @@ class Auditing:
         """Write everything to a new file, 0600, or ``-`` for standard output."""
         audit = self._open()
         if out == "-":
-            return audit.export(sys.stdout.buffer, out)
+            try:
+                with standard_output() as file:
+                    return audit.export(file, out)
+            except OSError as error:
+                raise SettingsError(
+                    f"standard output did not take all of it: {(error.strerror or str(error)).lower()}",
+                    "what came out is not whole: is there room where it goes?",
+                ) from error
         path = Path(out)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,8 +24,9 @@ from lifeboat import __version__
 from lifeboat.cli.command import common_options
 from lifeboat.cli.exit_status import ExitStatus
 from lifeboat.cli.failures import report_failure
-from lifeboat.cli.run import Run
+from lifeboat.cli.run import Run, not_taken
 from lifeboat.foundation.clock import SystemClock
+from lifeboat.foundation.standard_output import forget_what_is_unwritten
 
 
 class Row(NamedTuple):
@@ -169,8 +171,19 @@ def _carry_out(run: Run, arguments: Sequence[str]) -> ExitStatus:
     except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
             error = error.__cause__
+        if isinstance(error, OSError) and _is_about_help(error):
+            forget_what_is_unwritten(1)
+            if isinstance(error, BrokenPipeError):
+                return ExitStatus.DONE
+            error = not_taken(error)
         return report_failure(run, error, list(arguments))
     return ExitStatus(status or 0)
+
+
+def _is_about_help(error: OSError) -> bool:
+    """Help and version are click's to write."""
+    frames = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return frames[-1] == "click.utils"
 
 
 def main() -> NoReturn:

@@ -18,6 +18,7 @@ from lifeboat.cli.facade import Facade, OpenLifeboat, open_lifeboat
 from lifeboat.cli.fold import fold
 from lifeboat.cli.log_lines import FORMS, JSON, said_as_json
 from lifeboat.foundation.errors import LifeboatError, SettingsError
+from lifeboat.foundation.standard_output import forget_what_is_unwritten
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,6 +38,13 @@ class OutputUnwritable(SettingsError):
     """Standard output does not take what is to be shown; what the command did is done."""
 
     code = "output-unwritable"
+
+
+def not_taken(error: OSError) -> OutputUnwritable:
+    return OutputUnwritable(
+        f"standard output does not take what is to be shown: {(error.strerror or str(error)).lower()}",
+        "what the command did is done; make room where its output goes, and see `lifeboat status`",
+    )
 
 
 class Run:
@@ -186,14 +194,9 @@ class Run:
             stream.write(text)
             stream.flush()
         except OSError as error:
-            # Point the dead descriptor elsewhere, or the interpreter complains once more at its own end.
-            with open(os.devnull, "w") as nowhere:
-                os.dup2(nowhere.fileno(), stream.fileno())
+            forget_what_is_unwritten(stream.fileno())
             if stream is self.out and not isinstance(error, BrokenPipeError):
-                raise OutputUnwritable(
-                    f"standard output does not take what is to be shown: {(error.strerror or str(error)).lower()}",
-                    "what the command did is done; make room where its output goes, and see `lifeboat status`",
-                ) from error
+                raise not_taken(error) from error
 
     def tell(self, text: str) -> None:
         """Write a line of one who goes on for days: that nobody takes it must not end it."""

@@ -6,7 +6,6 @@ What comes out is plain text: nothing in it is encrypted any more.
 
 import gzip
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from bson import decode, encode
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.near_names import did_you_mean
 from lifeboat.foundation.progress import Progress
+from lifeboat.foundation.standard_output import standard_output
 from lifeboat.operations.database_point import DatabasePoint, StoredCollection
 from lifeboat.operations.erased import NOTHING_ERASED, Erased, Eraser
 from lifeboat.operations.erasing.names import ErasedNames
@@ -209,9 +209,14 @@ def _write_tar(
 def _file_at(out: str, compress: bool) -> Iterator[BinaryIO]:
     """The file to write into: standard output, or a temporary name that becomes the wanted one at the end."""
     if out == STANDARD_OUTPUT:
-        with _packed(sys.stdout.buffer, compress) as file:
-            yield file
-        sys.stdout.buffer.flush()
+        try:
+            with standard_output() as raw, _packed(raw, compress) as file:
+                yield file
+        except OSError as error:
+            raise ExportRefused(
+                f"standard output did not take all of it: {(error.strerror or str(error)).lower()}",
+                "what came out is not whole: is there room where it goes, and does somebody read it to its end?",
+            ) from error
         return
     final = Path(out)
     partial = final.with_name(final.name + PARTIAL)
