@@ -1,10 +1,11 @@
 """The table of examples is the manual: what each pattern takes out, and what it leaves."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lifeboat.sources.files.entry import Entry
@@ -97,6 +98,8 @@ def test_git_takes_out_the_same_names(
     tmp_path_factory: pytest.TempPathFactory, wanted: list[tuple[bool, list[str]]]
 ) -> None:
     lines = [("!" if back else "") + "".join(parts) for back, parts in wanted]
+    # After anything but a slash, two stars are one; git before 2.41 took that, now and then, from how its memory lay.
+    assume(not any(re.search(r"[^/!]\*\*|[^/]!\*\*", line) for line in lines))
     try:
         patterns = Patterns(exclude=lines)
     except PatternInvalid:

@@ -21,7 +21,7 @@ from lifeboat.sources.files.read_ahead import (
     ReadAhead,
     question_bytes,
 )
-from lifeboat.sources.files.walk import walk
+from lifeboat.sources.files.walk_beside import one_by_one, walk_beside
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def from_the_first_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def walked(root: Path) -> list[Entry]:
     told: list[Finding] = []
-    return [entry for entry in walk(root, on_trouble=told.append, attributes_of_files=False) if entry.kind == "file"]
+    return [entry for entry in one_by_one(walk_beside(root, on_trouble=told.append)) if entry.kind == "file"]
 
 
 def contents(answers: list[read_ahead.Read | None]) -> list[bytes | None]:

@@ -25,7 +25,7 @@ from lifeboat.repository.names import Source
 from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.writing import WriteLimits
-from lifeboat.sources.files.entry import Entry
+from lifeboat.sources.files.entry import STAMP, Entry
 from lifeboat.sources.files.read_ahead import ReadAhead
 from lifeboat.storage.memory import MemoryStore
 
@@ -392,4 +392,4 @@ def test_a_file_that_processes_read_right_after_it_was_written_is_read_again(kit
     path.write_bytes(b"pay 900")
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     kept = next(iter(_read(next(kit.repository.state.directory.glob("tree-*")))))
-    assert (kept.path, kept.stamp) == (b"fresh", b"")
+    assert (kept.names, kept.stamps) == (b"fresh", bytes(STAMP.size))

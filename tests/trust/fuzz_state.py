@@ -49,7 +49,7 @@ from lifeboat.operations.retrieve.journal import NAME as RETRIEVALS
 from lifeboat.operations.retrieve.journal import RetrievalJournal
 from lifeboat.operations.stream.memory import FILE as STREAM
 from lifeboat.operations.stream.memory import TOLD_FILE, StreamMemory
-from lifeboat.operations.tree_memory import _HEAD, _MAGIC, TreeMemory
+from lifeboat.operations.tree_memory import _MAGIC, Remembered, TreeMemory, to_row
 from lifeboat.operations.verify.memory import FILE as SCRUB
 from lifeboat.operations.verify.memory import ScrubMemory, key_of
 from lifeboat.operations.verify.run import VERIFIED, last_verify
@@ -61,6 +61,8 @@ from lifeboat.repository.quarantine import FILE as QUARANTINE
 from lifeboat.repository.quarantine import quarantined
 from lifeboat.repository.record import show_time
 from lifeboat.retention.rules import Rules
+from lifeboat.sources.files.entry import STAMP
+from lifeboat.sources.files.siblings import Siblings
 
 Read = Callable[[], object]
 
@@ -231,14 +233,14 @@ def _own_forms(scene: Scene) -> Iterable[Target]:
 
     def trees(raw: bytes) -> None:
         tree.write_bytes(raw)
-        memory = TreeMemory(tree, lambda path: path.replace(b"/", b"\0"))
+        memory = TreeMemory(tree)
         try:
-            memory.recall(b"a/b", b"stamp"), memory.recall(b"z", b"stamp")
+            memory.recall(Siblings(b"a", [b"b"], bytes(STAMP.size)))
+            memory.recall_one(b"a/b", bytes(STAMP.size)), memory.recall_one(b"z", bytes(STAMP.size))
         finally:
             memory.close()
 
-    parts = (b"stamp", b"a/b", b"c" * 32, b'{"path":"a/b"}\n')
-    plain = _MAGIC + (_HEAD.pack(*map(len, parts)) + b"".join(parts)) * 3
+    plain = _MAGIC + to_row(Remembered(b"a", b"b", bytes(STAMP.size), b"c" * 32, b'{"path":"a/b"}\n', 5)) * 3
     packed = zstandard.ZstdCompressor(level=1).compress(plain)
     yield Target("tree memory", trees, [packed], share=0.2)
     yield Target(

@@ -202,7 +202,7 @@ def _forged(there: Installation) -> Iterable[Target]:
             now = repository.store.time_there
             with Run(repository, repository.writer(now()), Source.FILES, now=now(), clock=SystemClock()) as run:
                 for one in chunks:
-                    run.knows(one)
+                    run.knows([one])
                 plain = raw
                 if kind == "lines":
                     stream = StreamWriter(run, lines_of(root)["name"], Kind.LINES)

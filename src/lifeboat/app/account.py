@@ -8,7 +8,6 @@ content of a document is noted: words come scrubbed, filters are left out, repor
 
 import os
 import pwd
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -27,7 +26,7 @@ from lifeboat.operations.reports.snapshots import BackupReport, ImportReport, Sn
 from lifeboat.repository.local_state import LocalState
 from lifeboat.repository.names import typed
 from lifeboat.repository.record import read_time, show_time
-from lifeboat.services.schedule.child import BEGUN_BY, ON_BEHALF, SLOT
+from lifeboat.services.schedule.told import BEGUN_BY, ON_BEHALF, SLOT
 
 ACTS = (
     *(
@@ -314,7 +313,7 @@ def who(environment: Mapping[str, str]) -> dict[str, str]:
 
 def origin(environment: Mapping[str, str]) -> dict[str, str]:
     """From where: host, terminal, the address of an SSH session."""
-    found = {"host": socket.gethostname()}
+    found = {"host": os.uname().nodename}
     for stream in (sys.stdin, sys.stderr):
         try:
             found["tty"] = os.ttyname(stream.fileno())

@@ -5,7 +5,6 @@ Another source is one function here and one folder in ``sources``; another kind 
 
 import hashlib
 import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,7 +123,7 @@ def build_limits(settings: Settings) -> WriteLimits:
 
 def label(settings: Settings) -> str:
     """What people call this installation: as they said, else its host's name."""
-    return settings.repository.label or socket.gethostname() or "unnamed"
+    return settings.repository.label or os.uname().nodename or "unnamed"
 
 
 def machine(settings: Settings) -> str | None:

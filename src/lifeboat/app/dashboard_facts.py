@@ -34,8 +34,8 @@ from lifeboat.operations.reports.standing import StatusReport
 from lifeboat.operations.timeline_report import TimelineReport
 from lifeboat.repository.record import show_time
 from lifeboat.repository.roles import Role
-from lifeboat.services.schedule.child import BEGUN_BY, ON_BEHALF
 from lifeboat.services.schedule.memory import JobMemory, ScheduleMemory
+from lifeboat.services.schedule.told import BEGUN_BY, ON_BEHALF
 from lifeboat.services.web.facts import Acts, Cost, JobView, Local, Seen
 from lifeboat.services.web.pictures import window_of
 

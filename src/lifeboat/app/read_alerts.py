@@ -1,7 +1,5 @@
 """What ``[alerts]`` in lifeboat.toml says: how much is too much, and when nobody is to be woken."""
 
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
 from lifeboat.app.settings import AlertSettings
 from lifeboat.app.settings_file import SettingsFileInvalid
 from lifeboat.app.settings_tables import AlertsTable
@@ -23,6 +21,8 @@ def read_alerts(table: AlertsTable) -> AlertSettings:
     )
     if table.quiet_from is None or table.quiet_until is None:
         return AlertSettings(thresholds)
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         zone = ZoneInfo(table.quiet_zone) if table.quiet_zone else None
     except (ZoneInfoNotFoundError, ValueError) as error:

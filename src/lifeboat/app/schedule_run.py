@@ -22,9 +22,10 @@ from lifeboat.services.notify.channel import NoticeNotSent
 from lifeboat.services.notify.healthcheck import Healthcheck
 from lifeboat.services.notify.notice import Kind, Notice
 from lifeboat.services.notify.telling import Told, Troubles, send
-from lifeboat.services.schedule.child import BEGUN_BY, INTERRUPTED, PROGRESS, STOPPED, Ended, Trouble, run_command
+from lifeboat.services.schedule.child import INTERRUPTED, STOPPED, Ended, Trouble, run_command
 from lifeboat.services.schedule.jobs import ARGUMENTS
 from lifeboat.services.schedule.memory import JobMemory, JobStillRuns, ScheduleMemory, is_silent
+from lifeboat.services.schedule.told import BEGUN_BY, PROGRESS
 
 Say = Callable[[str], None]
 _TYPED = {"mongodb": "the database", "files": "the files", "config": "the configuration"}

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from lifeboat.foundation.clock import Clock
-from lifeboat.services.schedule.child import SLOT
 from lifeboat.services.schedule.due import Past, Timed
 from lifeboat.services.schedule.memory import JobMemory, JobStillRuns, ScheduleMemory
 from lifeboat.services.schedule.process import ask_to_end, begin_lifeboat, kill_group
+from lifeboat.services.schedule.told import SLOT
 
 DONE = (0, 3, 4)
 """Exit statuses after which a slot is done: findings and what is missing are told, and would be the same a minute later."""

@@ -13,7 +13,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, NoReturn
@@ -109,6 +108,8 @@ class Overview(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
             near = get_close_matches(args[0], COMMANDS, 1)
             question = f"did you mean `lifeboat {near[0]}`? " if near else ""
             error = click.UsageError(f"there is no command {args[0]!r}", ctx)

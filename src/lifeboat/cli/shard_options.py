@@ -36,14 +36,14 @@ def read_sharing(
     shard: str | None, shard_run: str | None, shard_wait: str | None, environment: Mapping[str, str]
 ) -> "Sharing | None":
     """What was asked for; None: one process does all. Raises ``ShardRefused``."""
-    from lifeboat.operations.shards import WAIT_SECONDS, Shard, Sharing
-
     if shard is None:
         if shard_run or shard_wait:
             raise click.UsageError(
                 "--shard-run and --shard-wait are said with --shard: which part is this process to do?"
             )
         return None
+    from lifeboat.operations.shards import WAIT_SECONDS, Shard, Sharing
+
     seconds = WAIT_SECONDS if shard_wait is None else _seconds(shard_wait)
     # The array's own id is the same for all of its children, and for a child that is tried again.
     batch = environment.get(BATCH_JOB, "").partition(":")[0] if shard.startswith("auto/") else ""

@@ -13,7 +13,6 @@ import marshal
 import os
 import select
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,6 +35,8 @@ class HelperProcess:
     """One process. Args: module: what it runs, which calls ``serve``; folder: what it is told at the start."""
 
     def __init__(self, module: str, folder: Path) -> None:
+        import subprocess  # a command that starts none does not wait for its loading
+
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, folder],
             stdin=subprocess.PIPE,

@@ -6,7 +6,6 @@ Hints, all of it: a backup, a restore and ``status`` are right without it, and w
 
 import json
 import os
-import socket
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -221,13 +220,13 @@ class Journal:
 
 def this_process() -> str:
     """Host, process id and when that process began: an id alone comes back, and containers share them."""
-    return f"{socket.gethostname()} {os.getpid()} {_began(os.getpid())}"
+    return f"{os.uname().nodename} {os.getpid()} {_began(os.getpid())}"
 
 
 def is_gone(process: str) -> bool:
     """Whether a process of this host has ended; of another host's nothing is known."""
     host, _, rest = process.rpartition(" ")[0].rpartition(" ")
-    if host != socket.gethostname() or not rest.isdigit():
+    if host != os.uname().nodename or not rest.isdigit():
         return False
     return _began(int(rest)) != process.rpartition(" ")[2]
 

@@ -19,17 +19,19 @@ from lifeboat.foundation.sizes import MIB
 from lifeboat.foundation.value import Value
 from lifeboat.operations.file_groups import SMALL_FILE_BYTES, Group, Grouping
 from lifeboat.operations.large_files import LargeFile
-from lifeboat.operations.seen_names import SeenNames
+from lifeboat.operations.seen_names import Seen, SeenNames
 from lifeboat.operations.taking import Taken, Taking, finding_to_json
-from lifeboat.operations.tree_memory import Remembered, TreeMemory, memory_path, other_memories
+from lifeboat.operations.tree_memory import Remembered, TreeMemory, chunks_of, memory_path, other_memories
 from lifeboat.operations.tree_troubles import Troubles
 from lifeboat.repository.streams import StreamWriter, WrittenStream, write_root
 from lifeboat.repository.writing import Run
-from lifeboat.sources.files.entry import Entry, Piece, walk_order
+from lifeboat.sources.files.entry import INODE_IN_STAMP, Entry, Piece
 from lifeboat.sources.files.manifest import decode, encode
+from lifeboat.sources.files.owners import Owners
 from lifeboat.sources.files.patterns import Patterns
 from lifeboat.sources.files.read import FileReader
 from lifeboat.sources.files.read_ahead import SMALL_BYTES, Read, ReadAhead
+from lifeboat.sources.files.siblings import Siblings
 from lifeboat.sources.files.walk import walk_only
 from lifeboat.sources.files.walk_beside import walk_beside
 
@@ -92,7 +94,7 @@ def backup_trees(
         try:
             for number, root in enumerate(roots):
                 place = _memory_place(taking, run, root)
-                memory = TreeMemory(memory_path(*place), walk_order, other_memories(*place), seen_by(number))
+                memory = TreeMemory(memory_path(*place), other_memories(*place), seen_by(number))
                 memories.append(memory)
                 tree = _Tree(taking, run, root, f"tree/{number}", memory, troubles, progress)
                 trees.append(tree.back_up(patterns, one_filesystem))
@@ -141,7 +143,7 @@ def read_share(
         try:
             for number, root in enumerate(roots):
                 place = _memory_place(taking, run, root)
-                memory = TreeMemory(memory_at(number), walk_order, [memory_path(*place), *other_memories(*place)])
+                memory = TreeMemory(memory_at(number), [memory_path(*place), *other_memories(*place)])
                 memories.append(memory)
                 tree = _Tree(taking, run, root, f"tree/{number}", memory, troubles, progress, shard)
                 stored = tree.back_up(patterns, one_filesystem)
@@ -174,9 +176,9 @@ class _StoredTree(Value):
 
 
 class _Waiting(NamedTuple):
-    """A line that may go into the manifest once its chunks have ids."""
+    """A line that may go into the manifest once its chunks have ids, or known lines that may go there at once."""
 
-    entry: Entry
+    entry: Entry | None
     pieces: LargeFile | tuple[Group, int] | None
     known: Remembered | None = None
 
@@ -208,6 +210,8 @@ class _Tree:
         self._stream = StreamWriter(run, stream, Kind.LINES)
         self._lines = bytearray()
         self._waiting: deque[_Waiting] = deque()
+        self._names_waiting = 0
+        self._owners = Owners()
         self._last_known = b""
         self._entries = 0
         self._content_bytes = 0
@@ -219,10 +223,8 @@ class _Tree:
         ):
             seen = SeenNames(reader.now_ns())
             asked: deque[SeenNames] = deque()
-            for entry in self._walk(patterns, one_filesystem):
-                if self._shard is not None and not _falls_to(self._shard, entry):
-                    continue
-                if seen.add(entry, self._recall(entry)):
+            for one in self._look_up(self._walk(patterns, one_filesystem)):
+                if seen.add(one):
                     ahead.ask(seen.to_read)
                     asked.append(seen)
                     seen = SeenNames(reader.now_ns())
@@ -234,20 +236,39 @@ class _Tree:
                 self._take(asked.popleft(), ahead.answer(), reader)
         self._grouping.end()
         while self._waiting:
-            self._write(self._waiting.popleft())
+            self._write_next()
         self._flush_lines(last=True)
         return _StoredTree(self._root.path, self._root.names, self._stream.finish(), self._entries, self._content_bytes)
 
-    def _walk(self, patterns: Patterns, one_filesystem: bool) -> Iterator[Entry]:
+    def _walk(self, patterns: Patterns, one_filesystem: bool) -> Iterator[Entry | Siblings]:
         if self._root.names:
             return walk_only(self._root.path, self._root.names, on_trouble=self._troubles)
-        return walk_beside(
-            self._root.path,
-            patterns,
-            on_trouble=self._troubles,
-            stay_on_filesystem=one_filesystem,
-            attributes_of_files=False,
-        )
+        return walk_beside(self._root.path, patterns, on_trouble=self._troubles, stay_on_filesystem=one_filesystem)
+
+    def _look_up(self, found: Iterable[Entry | Siblings]) -> Iterator[Seen]:
+        """What is known of what the walk told."""
+        for one in found:
+            if isinstance(one, Entry):
+                entries: Iterable[Entry] = (one,)
+            elif (known := self._recall_all(one)) is not None:
+                yield known
+                continue
+            else:
+                entries = one.entries(self._owners)
+            for entry in entries:
+                if self._shard is None or _falls_to(self._shard, entry):
+                    yield entry, self._recall(entry)
+
+    def _recall_all(self, siblings: Siblings) -> Remembered | None:
+        """As ``_recall``, of all together: one that is not so, or not for this shard, and it is None."""
+        if self._shard is not None:
+            return None
+        known = self._memory.recall(siblings)
+        if known is None or not self._all_known(known.chunks):
+            return None
+        self._entries += known.file_count
+        self._content_bytes += known.content_bytes
+        return known
 
     def _recall(self, entry: Entry) -> Remembered | None:
         """What is known of a name that the walk told, if that is still so and its content is still stored."""
@@ -255,20 +276,24 @@ class _Tree:
         if entry.kind != "file":
             return None
         self._content_bytes += entry.size
-        known = self._memory.recall(entry.path, entry.stamp)
+        known = self._memory.recall_one(entry.path, entry.stamp)
         return known if known is not None and self._all_known(known.chunks) else None
 
     def _take(self, seen: "SeenNames", contents: Iterable[Read | None], reader: FileReader) -> None:
         """Store what is not known, in walk order. Args: contents: Of ``to_read``, as far as somebody has read it."""
         coming = iter(contents)
-        waiting = self._waiting
         passed = passed_bytes = 0
-        for entry, known in seen.entries:
+        for one in seen.all:
+            if isinstance(one, Remembered):
+                self._wait(_Waiting(None, None, one), one.file_count)
+                passed, passed_bytes = passed + one.file_count, passed_bytes + one.content_bytes
+                continue
+            entry, known = one
             if known is not None or entry.kind != "file":
-                waiting.append(_Waiting(entry, None, known))
+                self._wait(_Waiting(entry, None, known))
             elif entry.size == 0:
                 if (settled := reader.with_attributes(entry)) is not None:
-                    waiting.append(_Waiting(settled, None))
+                    self._wait(_Waiting(settled, None))
             elif entry.size <= SMALL_BYTES and (read := next(coming)) is not None:
                 self._join(reader.as_read(entry, read[1], seen.since_ns), read[0])
             else:
@@ -277,9 +302,9 @@ class _Tree:
             if entry.kind == "file":
                 passed, passed_bytes = passed + 1, passed_bytes + entry.size
         self._write_ready()
-        while len(waiting) > WAITING_AT_MOST:
+        while self._names_waiting > WAITING_AT_MOST:
             self._grouping.end()
-            self._write(waiting.popleft())
+            self._write_next()
         self._progress.advance(passed_bytes, passed)
 
     def _read(self, entry: Entry, reader: FileReader) -> None:
@@ -294,13 +319,13 @@ class _Tree:
                 return
         read = reader.read(entry, self._cut_and_store, block_bytes=BLOCK_BYTES)
         if read is not None:
-            self._waiting.append(_Waiting(read[0], read[1]))
+            self._wait(_Waiting(read[0], read[1]))
             self._progress.advance(0, 1)
             self._write_ready()
 
     def _join(self, entry: Entry, content: bytes) -> None:
         """Put a small file into the present group."""
-        self._waiting.append(_Waiting(entry, self._grouping.add(content) if content else None))
+        self._wait(_Waiting(entry, self._grouping.add(content) if content else None))
 
     def _cut_and_store(self, blocks: Iterator[bytes]) -> LargeFile:
         large = LargeFile(self._run)
@@ -315,34 +340,52 @@ class _Tree:
     def _all_known(self, chunks: bytes) -> bool:
         if chunks == self._last_known:
             return True  # the neighbour in the same group asked just now
-        known = all(self._run.knows(chunks[start : start + 32]) for start in range(0, len(chunks), 32))
+        known = self._run.knows(chunks[start : start + 32] for start in range(0, len(chunks), 32))
         if known:
             self._last_known = chunks
         return known
 
+    def _wait(self, waiting: _Waiting, names: int = 1) -> None:
+        self._waiting.append(waiting)
+        self._names_waiting += names
+
     def _write_ready(self) -> None:
         while self._waiting and _is_ready(self._waiting[0]):
-            self._write(self._waiting.popleft())
+            self._write_next()
 
-    def _write(self, waiting: _Waiting) -> None:
-        entry, known = waiting.entry, waiting.known
-        if known is not None and entry.link_count == 1:
-            line, chunks = known.line, known.chunks
+    def _write_next(self) -> None:
+        entry, _, known = waiting = self._waiting.popleft()
+        if entry is not None:
+            self._names_waiting -= 1
+            line = self._write_one(waiting, entry)
         else:
-            pieces = decode(known.line)[1] if known is not None else _pieces(waiting, entry)
-            if known is not None:
-                # Of a hard link only what is the inode's own is reused: which name comes first may have changed.
-                stored = decode(known.line)[0]
-                entry = entry._replace(extents=stored.extents, xattrs=stored.xattrs)
-            line = encode(entry, pieces)
-            chunks = pieces[0][0] if len(pieces) == 1 else b"".join(dict.fromkeys(piece[0] for piece in pieces))
-        if entry.kind == "file":
-            self._memory.remember(Remembered(entry.stamp, entry.path, chunks, line))
+            assert known is not None
+            self._names_waiting -= known.file_count
+            self._memory.remember(known)
+            line = known.lines
         if self._shard is not None:
             return  # the manifest is written by whoever commits
         self._lines += line
         if len(self._lines) >= MIB:
             self._flush_lines(last=False)
+
+    def _write_one(self, waiting: _Waiting, entry: Entry) -> bytes:
+        """Its line, which the memory has then, too."""
+        known = waiting.known
+        if known is not None and entry.link_count == 1:
+            line, chunks = known.lines, known.chunks
+        else:
+            pieces = decode(known.lines)[1] if known is not None else _pieces(waiting, entry)
+            if known is not None:
+                # Of a hard link only what is the inode's own is reused: which name comes first may have changed.
+                stored = decode(known.lines)[0]
+                entry = entry._replace(extents=stored.extents, xattrs=stored.xattrs)
+            line, chunks = encode(entry, pieces), chunks_of(pieces)
+        if entry.kind == "file":
+            self._memory.remember_one(entry, chunks, line)
+        else:
+            self._memory.remember_other()
+        return line
 
     def _flush_lines(self, *, last: bool) -> None:
         self._stream.extend(self._line_cutter.feed(bytes(self._lines)))
@@ -355,7 +398,7 @@ def _falls_to(shard: "Shard", entry: Entry) -> bool:
     """Whether a shard reads this; all names of one inode fall to the same, which stores their content once."""
     if entry.kind != "file":
         return False
-    return shard.holds_name(entry.stamp[-16:] if entry.link_count > 1 else entry.path)
+    return shard.holds_name(entry.stamp[INODE_IN_STAMP] if entry.link_count > 1 else entry.path)
 
 
 def _is_ready(waiting: _Waiting) -> bool:

@@ -76,6 +76,11 @@ class ChunkTable:
         number = self._find_row(chunk)
         return None if number < 0 else self._place(number)
 
+    def pack_of(self, chunk: bytes) -> bytes | None:
+        """The pack that ``find`` finds, and nothing else of the place."""
+        number = self._find_row(chunk)
+        return None if number < 0 else self._packs[bisect_right(self._first_row_of_pack, number) - 1][0]
+
     def number_of(self, chunk: bytes) -> int:
         """Which row ``find`` finds, counted from 0; -1: none."""
         return self._find_row(chunk)

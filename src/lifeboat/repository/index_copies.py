@@ -7,7 +7,6 @@ A backup that reads a damaged index stores its chunks again: so a copy counts fo
 """
 
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,13 +69,19 @@ class IndexCopies:
 
     def forget(self) -> None:
         """Have all of them read from the store again."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _remove(self._folder)
         self._there.clear()
 
     def _let_go(self) -> None:
         for old in sorted(one.name for one in self._folder.iterdir())[:-GENERATIONS]:
-            shutil.rmtree(self._folder / old, ignore_errors=True)
+            _remove(self._folder / old)
             self._there.pop(old, None)
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # seldom needed, and slow to load
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -164,14 +164,18 @@ class Run:
         self._budget.take(len(plain))
         return self._sealers.submit(self._seal, kind, plain)
 
-    def knows(self, chunk: bytes) -> bool:
-        """Whether a chunk is stored; if so this snapshot now needs its pack. For chunks recognised without being read."""
+    def knows(self, chunks: Iterable[bytes]) -> bool:
+        """Whether all of these are stored; if so this snapshot now needs their packs. For chunks recognised without being read."""
+        packs = set()
         with self._lock:
-            place = self._table.find(chunk)
-            if place is None:
-                return chunk in self._fresh
-            self._needed.add(place.pack)
-            return True
+            for chunk in chunks:
+                pack = self._table.pack_of(chunk)
+                if pack is not None:
+                    packs.add(pack)
+                elif chunk not in self._fresh:
+                    return False
+            self._needed |= packs
+        return True
 
     def commit(
         self,
@@ -250,9 +254,9 @@ class Run:
             name = chunk_id(self._writer.id_key, kind, plain)
             with self._lock:
                 self._raise_failure()
-                place = self._table.find(name)
-                if place is not None:
-                    self._needed.add(place.pack)
+                pack = self._table.pack_of(name)
+                if pack is not None:
+                    self._needed.add(pack)
                     return Stored(name, len(plain), False)
                 if name in self._fresh:
                     return Stored(name, len(plain), False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lifeboat.cli.run import Run, is_terminal
 from lifeboat.foundation.progress import Progress, Silent
-from lifeboat.services.schedule.child import PROGRESS
+from lifeboat.services.schedule.told import PROGRESS
 
 NOTES_AT_MOST = 20
 """Per task; the report at the end holds them all."""

@@ -14,15 +14,6 @@ from typing import Any, Self
 from lifeboat.foundation.value import Value
 from lifeboat.services.schedule.process import begin_lifeboat
 
-BEGUN_BY = "LIFEBOAT_BEGUN_BY"
-"""Set for a command by what begins it: ``schedule`` or ``dashboard``."""
-SLOT = "LIFEBOAT_SLOT"
-"""The planned time that a run is for, ISO 8601."""
-ON_BEHALF = "LIFEBOAT_ON_BEHALF"
-"""Who asked for it, where that is not who runs it: a user of the dashboard and his address. A claim: whoever starts a process can set it."""
-PROGRESS = "LIFEBOAT_PROGRESS"
-"""The file in which a command says how far it is, for whoever watches from elsewhere."""
-
 INTERRUPTED = 130
 BUG = 1
 STOPPED = "stopped"

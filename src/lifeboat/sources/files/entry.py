@@ -32,7 +32,12 @@ RESERVED_START = b".lifeboat-"
 
 _A_PARTIAL_NAME = re.compile(re.escape(PARTIAL_NAME) + rb"(\.[0-9]{1,7})?")
 
-_pack_stamp = struct.Struct("<QqqQQ").pack
+STAMP = struct.Struct("<IIIQQqqQQ")
+"""Mode with type, uid, gid, names, size, content changed (ns), inode changed (ns), inode, device."""
+CHANGED_IN_STAMP, INODE_IN_STAMP, DEVICE_IN_STAMP = slice(36, 44), slice(-16, None), slice(-8, None)
+"""Where a stamp has the time of the inode's change, inode and device together, and the device."""
+
+_pack_stamp = STAMP.pack
 
 
 class Entry(NamedTuple):
@@ -85,7 +90,15 @@ def make_stamp(found: stat_result) -> bytes:
     The change time is what makes this hold: no user can set it, and every write, chmod or setxattr moves it.
     """
     return _pack_stamp(
-        found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev & 0xFFFFFFFFFFFFFFFF
+        found.st_mode,
+        found.st_uid,
+        found.st_gid,
+        found.st_nlink,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_ino,
+        found.st_dev & 0xFFFFFFFFFFFFFFFF,
     )
 
 

@@ -21,7 +21,15 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.foundation.page_cache import WORTH_IT_BYTES, is_cached, let_go
 from lifeboat.foundation.sizes import GIB, MIB
 from lifeboat.sources.files.attributes import Attributes, Pairs
-from lifeboat.sources.files.entry import Entry, Extent, make_stamp, show
+from lifeboat.sources.files.entry import (
+    CHANGED_IN_STAMP,
+    DEVICE_IN_STAMP,
+    INODE_IN_STAMP,
+    Entry,
+    Extent,
+    make_stamp,
+    show,
+)
 from lifeboat.sources.files.errors import OnTrouble, not_read
 from lifeboat.sources.files.opening import find_extents, open_to_read
 from lifeboat.sources.files.owners import Owners
@@ -41,9 +49,6 @@ stamp. 2 s is the coarsest tick in use (FAT); ext4 and XFS tick every 4 to 10 ms
 
 READ_AHEAD_BYTES = 8 * MIB
 """Of larger files the kernel is told that they are read from front to end."""
-
-_CHANGED, _INODE, _DEVICE = slice(16, 24), slice(-16, None), slice(-8, None)
-"""Where a stamp has the change time, inode and device together, and the device."""
 
 
 class FileReader:
@@ -118,7 +123,7 @@ class FileReader:
 
     def as_read(self, entry: Entry, xattrs: Pairs, since_ns: int) -> Entry:
         """The entry of a file of which somebody else read exactly what the walk saw. Args: since_ns: When that cannot have begun yet."""
-        changed_ns = int.from_bytes(entry.stamp[_CHANGED], "little", signed=True)
+        changed_ns = int.from_bytes(entry.stamp[CHANGED_IN_STAMP], "little", signed=True)
         if xattrs:
             entry = entry._replace(xattrs=xattrs)
         return entry._replace(stamp=b"") if changed_ns > since_ns - FRESH_NS else entry
@@ -126,7 +131,7 @@ class FileReader:
     def with_attributes(self, entry: Entry) -> Entry | None:
         """The entry of a file that has no content to read; None if it vanished, which has then been told as trouble."""
         parent, _, name = entry.path.rpartition(b"/")
-        device = int.from_bytes(entry.stamp[_DEVICE], "little")
+        device = int.from_bytes(entry.stamp[DEVICE_IN_STAMP], "little")
         try:
             with self._lock:
                 xattrs = self._attributes.of_name(self._directories.open(parent), name, device)
@@ -181,7 +186,7 @@ class FileReader:
         xattrs = reading.xattrs(self._attributes)
         if stamp == entry.stamp:
             return entry if xattrs == entry.xattrs else entry._replace(xattrs=xattrs)
-        if entry.stamp and entry.stamp[_INODE] != stamp[_INODE]:
+        if entry.stamp and entry.stamp[INODE_IN_STAMP] != stamp[INODE_IN_STAMP]:
             # Replaced since the walk: whatever the old inode's other names were, they are not this one's.
             entry = entry._replace(hard_link_to=b"", link_count=before.st_nlink)
         user, group = self._owners.names(before.st_uid, before.st_gid)

@@ -9,7 +9,7 @@ Limits: ``AHEAD`` answers of ``AT_MOST`` names under way. What patterns include 
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from lifeboat.foundation.helper_process import HelperProcess, serve, start_helpe
 from lifeboat.foundation.sizes import KIB
 from lifeboat.sources.files.entry import Entry, walk_order
 from lifeboat.sources.files.errors import OnTrouble
+from lifeboat.sources.files.owners import Owners
 from lifeboat.sources.files.patterns import NOTHING_SAID, Patterns
+from lifeboat.sources.files.siblings import Siblings, path_in
 from lifeboat.sources.files.walk import TreeWalk
 
 WORTH_IT_NAMES = 8_192
@@ -29,8 +31,9 @@ AT_MOST = 256
 AT_MOST_BYTES = 128 * KIB
 AHEAD = 4
 
-Part = list[tuple[Any, ...]] | tuple[Any, ...]
-"""Of an answer: entries, or one finding among them."""
+_ENTRY, _SIBLINGS, _FINDING = range(3)
+Part = tuple[Any, ...]
+"""Of an answer: which of the three it is, and its fields."""
 
 
 def walk_beside(
@@ -39,63 +42,84 @@ def walk_beside(
     *,
     on_trouble: OnTrouble,
     stay_on_filesystem: bool = False,
-    attributes_of_files: bool = True,
-) -> Iterator[Entry]:
-    """As ``walk``, which tells the same; its arguments and errors too."""
-    found = _Beside(root, patterns, on_trouble, (stay_on_filesystem, attributes_of_files)).entries()
-    return patterns.select(found, lambda entry: entry) if patterns.includes_only else found
+) -> Iterator[Entry | Siblings]:
+    """As ``walk``, which tells the same names; its arguments and errors too. Files that stand together are told together, and nobody has looked
+    at their extended attributes."""
+    found = _Beside(root, patterns, on_trouble, stay_on_filesystem).entries()
+    if not patterns.includes_only:
+        return found
+    return patterns.select(one_by_one(found), lambda entry: entry)
+
+
+def one_by_one(found: Iterable[Entry | Siblings]) -> Iterator[Entry]:
+    """The same names, each alone."""
+    owners = Owners()
+    for one in found:
+        if isinstance(one, Entry):
+            yield one
+        else:
+            yield from one.entries(owners)
 
 
 class _Beside:
-    def __init__(self, root: Path, patterns: Patterns, on_trouble: OnTrouble, ways: tuple[bool, bool]) -> None:
+    def __init__(self, root: Path, patterns: Patterns, on_trouble: OnTrouble, stay_on_filesystem: bool) -> None:
         self._root = root
         self._patterns = patterns
         self._on_trouble = on_trouble
-        self._ways = ways
+        self._stay = stay_on_filesystem
         self._last = b""
         self._told_here: set[Finding] = set()
         self._told_since: set[Finding] = set()
         """Since the last name. What is in either may be found twice, and is told once."""
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[Entry | Siblings]:
         helpers: list[HelperProcess] = []
         try:
             walk = self._walk(self._tell_here)
-            walking = walk.entries()
-            for count, entry in enumerate(walking, 1):
-                yield entry
-                if count == WORTH_IT_NAMES:
+            walking = walk.entries_and_siblings()
+            names, next_look, started = 0, WORTH_IT_NAMES, False
+            for one in walking:
+                yield one
+                names += len(one.names) if isinstance(one, Siblings) else 1
+                if names < next_look:
+                    continue
+                if not started:
+                    started = True
                     helpers = start_helpers(__name__, self._root, 1)
                     for helper in helpers:
                         helper.ask([])
-                if helpers and count % LOOK_EVERY == 0 and entry.kind != "directory" and helpers[0].has_answered():
+                if _is_directory(one):
+                    continue  # nothing can be told to begin behind it: it has not been looked into
+                next_look = names + LOOK_EVERY
+                if helpers and helpers[0].has_answered():
                     if helpers[0].answer() is not None:
                         break
                     helpers.pop().end()
             else:
                 return
             walking.close()
-            self._last = entry.path
-            helpers[0].ask([(entry.path, walk.first_names, self._patterns.exclude, *self._ways)])
+            self._last = _last_path(one)
+            helpers[0].ask([(self._last, walk.first_names, self._patterns.exclude, self._stay)])
             yield from self._theirs(helpers[0])
         finally:
             for helper in helpers:
                 helper.end()
 
-    def _theirs(self, helper: HelperProcess) -> Iterator[Entry]:
+    def _theirs(self, helper: HelperProcess) -> Iterator[Entry | Siblings]:
         for _ in range(AHEAD - 1):
             helper.ask([])
         while (parts := helper.answer()) is not None:
             if not parts:
                 return
-            for part in parts:
-                if isinstance(part, tuple):
-                    self._tell_once(_finding_from(part))
+            for kind, *fields in parts:
+                if kind == _FINDING:
+                    level, *others = fields
+                    self._tell_once(Finding(Level(level), *others))
                     continue
+                one = Siblings(*fields) if kind == _SIBLINGS else Entry._make(fields)
                 self._told_since.clear()
-                for entry in map(Entry._make, part):
-                    self._last = entry.path
-                    yield entry
+                self._last = _last_path(one)
+                yield one
             helper.ask([])
         yield from self._once_more()
 
@@ -113,7 +137,7 @@ class _Beside:
             self._tell_once(finding)
 
     def _walk(self, on_trouble: OnTrouble) -> TreeWalk:
-        return TreeWalk(self._root, self._patterns, on_trouble, *self._ways)
+        return TreeWalk(self._root, self._patterns, on_trouble, self._stay)
 
     def _tell_here(self, finding: Finding) -> None:
         self._told_here.add(finding)
@@ -125,35 +149,38 @@ class _Beside:
             self._on_trouble(finding)
 
 
-def _finding_from(part: tuple[Any, ...]) -> Finding:
-    return Finding(Level(part[0]), *part[1:])
+def _is_directory(one: Entry | Siblings) -> bool:
+    return isinstance(one, Entry) and one.kind == "directory"
+
+
+def _last_path(one: Entry | Siblings) -> bytes:
+    return one.path if isinstance(one, Entry) else path_in(one.directory, one.names[-1])
 
 
 class _Told:
     """A walk, as answers of so many names."""
 
     def __init__(self, root: Path, question: tuple[Any, ...]) -> None:
-        after, first_names, exclude, stay_on_filesystem, attributes = question
+        after, first_names, exclude, stay_on_filesystem = question
         self._parts: list[Part] = []
-        walk = TreeWalk(root, Patterns(exclude), self._hear, stay_on_filesystem, attributes, first_names)
-        self._entries = walk.entries(after=after)
+        walk = TreeWalk(root, Patterns(exclude), self._hear, stay_on_filesystem, first_names)
+        self._found = walk.entries_and_siblings(after)
 
     def _hear(self, finding: Finding) -> None:
-        self._parts.append(
-            (str(finding.level), finding.code, finding.subject, finding.message, finding.hint, finding.hurts)
-        )
+        said = (str(finding.level), finding.code, finding.subject, finding.message, finding.hint, finding.hurts)
+        self._parts.append((_FINDING, *said))
 
     def answer(self) -> list[Part]:
         """The next names; empty when there are none."""
         count = size = 0
-        entries: list[tuple[Any, ...]] | None = None
-        for entry in self._entries:
-            if entries is None or self._parts[-1] is not entries:
-                entries = []
-                self._parts.append(entries)
-            entries.append(tuple(entry))
-            count, size = count + 1, size + len(entry.path) + sum(len(value) for _, value in entry.xattrs)
-            if count == AT_MOST or size > AT_MOST_BYTES:
+        for one in self._found:
+            if isinstance(one, Siblings):
+                self._parts.append((_SIBLINGS, *one))
+                count, size = count + len(one.names), size + len(one.stamps) + sum(map(len, one.names))
+            else:
+                self._parts.append((_ENTRY, *one))
+                count, size = count + 1, size + len(one.path) + sum(len(value) for _, value in one.xattrs)
+            if count >= AT_MOST or size > AT_MOST_BYTES:
                 break
         told, self._parts = self._parts, []
         return told

@@ -1,0 +1,10 @@
+"""What a command learns from whoever began it: names of variables of the environment."""
+
+BEGUN_BY = "LIFEBOAT_BEGUN_BY"
+"""What begins it: ``schedule`` or ``dashboard``."""
+SLOT = "LIFEBOAT_SLOT"
+"""The planned time that a run is for, ISO 8601."""
+ON_BEHALF = "LIFEBOAT_ON_BEHALF"
+"""Who asked for it, where that is not who runs it: a user of the dashboard and his address. A claim: whoever starts a process can set it."""
+PROGRESS = "LIFEBOAT_PROGRESS"
+"""The file in which a command says how far it is, for whoever watches from elsewhere."""
