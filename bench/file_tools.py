@@ -1,4 +1,5 @@
-"""The tools that back up files. Fair means: each compresses with zstd where it can, encrypts, keeps its caches in its own workplace."""
+"""The tools that back up files. Fair means: each compresses with zstd where it can, encrypts, keeps its caches in its own workplace, and is quiet
+where it can be told to."""
 
 import os
 import shutil
@@ -23,10 +24,10 @@ def _lifeboat_files() -> Tool:
     return Tool(
         "lifeboat",
         {
-            "first backup": lambda place: [program, "backup", "files"],
-            "unchanged": lambda place: [program, "backup", "files"],
-            "restore": lambda place: [program, "restore", "files", "latest", "--to", place.target, "--yes"],
-            "verify all": lambda place: [program, "verify", "--level", "full"],
+            "first backup": lambda place: [program, "--quiet", "backup", "files"],
+            "unchanged": lambda place: [program, "--quiet", "backup", "files"],
+            "restore": lambda place: [program, "--quiet", "restore", "files", "latest", "--to", place.target, "--yes"],
+            "verify all": lambda place: [program, "--quiet", "verify", "--level", "full"],
         },
         lambda place: [[program, "init", "--yes"]],
         lambda place: lifeboat_environment(place, "files"),
