@@ -111,7 +111,8 @@ class TreeMemory:
 
     def recall(self, siblings: Siblings) -> Remembered | None:
         """All of them, if each is unchanged and none is more or less. What is asked for must come in walk order."""
-        self._go_to(path_in(siblings.directory, siblings.names[0]))
+        if self._next is not None:
+            self._go_to(path_in(siblings.directory, siblings.names[0]))
         known = self._next
         if (
             known is None
@@ -124,6 +125,8 @@ class TreeMemory:
 
     def recall_one(self, path: bytes, stamp: bytes) -> Remembered | None:
         """An unchanged file, or None. What is asked for must come in walk order."""
+        if self._next is None:
+            return None
         self._go_to(path)
         directory, _, name = path.rpartition(b"/")
         if self._next is None or self._next.directory != directory or not stamp:
@@ -141,9 +144,10 @@ class TreeMemory:
     def remember_one(self, entry: Entry, chunks: bytes, line: bytes) -> None:
         """Note a file of this run, in walk order. An empty stamp makes the next run read it. Args: chunks: See ``chunks_of``."""
         directory, _, name = entry.path.rpartition(b"/")
-        if directory != self._together.directory or entry.link_count > 1:
+        alone = entry.link_count > 1
+        if alone or directory != self._together.directory:
             self._end_together()
-        if self._together.add(directory, name, entry, chunks, line) or entry.link_count > 1:
+        if self._together.add(directory, name, entry, chunks, line) or alone:
             self._end_together()
 
     def remember_other(self) -> None:
@@ -210,8 +214,11 @@ class _Together:
         self.directory = directory
         self.names.append(name)
         self._stamps += entry.stamp or _NO_STAMP
-        for start in range(0, len(chunks), _CHUNK_ID_BYTES):
-            self._chunks[chunks[start : start + _CHUNK_ID_BYTES]] = None
+        if len(chunks) == _CHUNK_ID_BYTES:
+            self._chunks[chunks] = None
+        else:
+            for start in range(0, len(chunks), _CHUNK_ID_BYTES):
+                self._chunks[chunks[start : start + _CHUNK_ID_BYTES]] = None
         self._lines.append(line)
         self._content_bytes += entry.size
         return is_last(name, len(self.names))
