@@ -219,3 +219,25 @@ def test_what_a_backup_remembers_together_the_next_walk_tells_together(tmp_path:
         links = [one for one in kept if STAMP.unpack(one[2][: STAMP.size])[3] > 1]
         assert [one for one in kept if one not in links] == [tuple(one) for one in found_in(kit.tree)]
         assert len(links) == 18
+
+
+def test_sequences_are_bounded_by_their_content_too(tmp_path: Path) -> None:
+    """What is remembered of a file names each mebibyte of it."""
+    for number in range(200):
+        with open(tmp_path / f"{number:03}", "wb") as file:
+            file.truncate(siblings.AT_MOST_BYTES // 2)
+    assert max(len(one.names) for one in found_in(tmp_path)) == 2
+
+
+def test_a_name_that_is_replaced_while_somebody_is_busy_with_those_before_it_is_told_as_it_is(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "c").symlink_to("a")
+    told: list[object] = []
+    walking = TreeWalk(tmp_path, NOTHING_SAID, told.append, False).entries_and_siblings()
+    assert isinstance(next(walking), Entry)
+    assert isinstance(next(walking), Siblings)
+    (tmp_path / "c").unlink()
+    (tmp_path / "c").write_bytes(b"a file by now")
+    (found,) = list(walking)
+    assert isinstance(found, Siblings) and found.names == [b"c"] and told == []

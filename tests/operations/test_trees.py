@@ -26,6 +26,8 @@ from lifeboat.repository.open_repository import Repository
 from lifeboat.repository.reading import SnapshotReader
 from lifeboat.repository.writing import WriteLimits
 from lifeboat.sources.files.entry import STAMP, Entry
+from lifeboat.sources.files.manifest import decode
+from lifeboat.sources.files.read import FileReader
 from lifeboat.sources.files.read_ahead import ReadAhead
 from lifeboat.storage.memory import MemoryStore
 
@@ -393,3 +395,58 @@ def test_a_file_that_processes_read_right_after_it_was_written_is_read_again(kit
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     kept = next(iter(_read(next(kit.repository.state.directory.glob("tree-*")))))
     assert (kept.names, kept.stamps) == (b"fresh", bytes(STAMP.size))
+
+
+def test_a_name_whose_first_one_was_replaced_meanwhile_is_a_file_of_its_own(
+    kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The walk had told it as a further name of what now is another file."""
+    first = kit.write("a", b"a contract of a hundred pages")
+    os.link(first, kit.tree / "b")
+    kit.settle()
+    real = FileReader.read_small
+
+    def replaced_before_it_is_read(
+        self: FileReader, entry: Entry, at_most_bytes: int
+    ) -> tuple[Entry, bytes | None] | None:
+        if entry.path == b"b" and first.read_bytes() != b"other":
+            (kit.tree / "new").write_bytes(b"other")
+            (kit.tree / "new").rename(first)
+            kit.settle()
+        return real(self, entry, at_most_bytes)
+
+    monkeypatch.setattr(FileReader, "read_small", replaced_before_it_is_read)
+    for _ in range(2):
+        taken = kit.back_up()
+        (line,) = [line for line in kit.lines(taken) if decode(line)[0].path == b"b"]
+        assert decode(line)[0].hard_link_to == b""
+    kit.restore(taken, tmp_path / "back")
+    assert differences(kit.tree, tmp_path / "back") == ""
+    assert (tmp_path / "back/b").read_bytes() == b"a contract of a hundred pages"
+
+
+def test_times_that_no_stamp_can_hold_come_back_and_hide_no_change(kit: Kit, tmp_path: Path) -> None:
+    ns = int(datetime(2300, 1, 1, tzinfo=UTC).timestamp()) * 10**9
+    for number in range(20):
+        kit.write(f"{number:02}", b"%d" % number)
+    far = kit.write("10", b"pay 100")
+    os.utime(far, ns=(ns, ns))
+    if far.stat().st_mtime_ns != ns:
+        pytest.skip("this file system does not keep such a time")
+    kit.settle()
+    kit.back_up()
+    kit.restore(kit.back_up(), tmp_path / "back")
+    assert (tmp_path / "back/10").stat().st_mtime_ns == ns
+    assert differences(kit.tree, tmp_path / "back") == ""
+    far.write_bytes(b"pay 900")
+    os.utime(far, ns=(ns, ns))
+    kit.restore(kit.back_up(), tmp_path / "again")
+    assert (tmp_path / "again/10").read_bytes() == b"pay 900"
+
+
+def test_a_file_named_beside_its_whole_folder_takes_nothing_from_the_folder(kit: Kit) -> None:
+    for name in ("app.toml", "x.env", "more/deep"):
+        kit.write(f"etc/{name}", b"setting")
+    for paths in ((kit.tree / "etc", kit.tree / "etc/x.env"), (kit.tree / "etc/x.env", kit.tree / "etc")):
+        taken = kit.back_up(roots_of_config(paths))
+        assert {decode(line)[0].path for line in kit.lines(taken)} >= {b"app.toml", b"x.env", b"more/deep"}

@@ -56,14 +56,16 @@ def roots_of_files(paths: Iterable[Path]) -> list[Root]:
 
 
 def roots_of_config(paths: Iterable[Path]) -> list[Root]:
-    """Folders are trees; single files are gathered by the folder they lie in."""
-    by_folder: dict[Path, list[str]] = {}
+    """Folders are trees; single files are gathered by the folder they lie in, unless that is taken whole."""
+    by_folder: dict[Path, set[str]] = {}
+    whole = set()
     for path in paths:
         if path.is_dir():
-            by_folder.setdefault(path, [])
+            by_folder.setdefault(path, set())
+            whole.add(path)
         else:
-            by_folder.setdefault(path.parent, []).append(path.name)
-    return [Root(folder, tuple(sorted(names))) for folder, names in by_folder.items()]
+            by_folder.setdefault(path.parent, set()).add(path.name)
+    return [Root(folder, () if folder in whole else tuple(sorted(names))) for folder, names in by_folder.items()]
 
 
 def backup_trees(

@@ -6,9 +6,10 @@ are taken over as they are. Where one did, each is looked up by its name.
 A hint only, bound to writer, generation, class and root by its file's name. Old and new are merged as two sorted sequences, so a million files cost
 no memory. The new one replaces the old when the snapshot is committed; a run that dies leaves the old one.
 
-Format, one frame of zstd: ``lifeboat tree memory 2\\n``, then for each sequence of siblings ``u32`` (CRC-32 of what follows), five ``u32`` (their
-lengths), ``u64`` (bytes of content), and the parts: directory ‖ names, ``/`` between them ‖ stamps ‖ ids of chunks, each once (32 bytes) ‖
-manifest lines in the order of the names. Reading ends where a bad disk changed something: the lines go into the manifest as they are.
+Format, one frame of zstd: ``lifeboat tree memory 2\\n``, then for each sequence of siblings two ``u32`` (CRC-32 of the next six numbers, and of
+the parts), five ``u32`` (lengths of the parts), ``u64`` (bytes of content), and the parts: directory ‖ names, ``/`` between them ‖ stamps ‖ ids of
+chunks, each once (32 bytes) ‖ manifest lines in the order of the names. Reading ends where a bad disk changed something: the lines go into the
+manifest as they are.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ from lifeboat.sources.files.manifest import decode
 from lifeboat.sources.files.siblings import Siblings, is_last, path_in
 
 _MAGIC = b"lifeboat tree memory 2\n"
-_CHECKSUM = struct.Struct(">I")
+_CHECKSUMS = struct.Struct(">II")
 _HEAD = struct.Struct(">IIIIIQ")
 _BUFFER_BYTES = 1 << 20
 _NO_STAMP = bytes(STAMP.size)
@@ -221,7 +222,7 @@ class _Together:
                 self._chunks[chunks[start : start + _CHUNK_ID_BYTES]] = None
         self._lines.append(line)
         self._content_bytes += entry.size
-        return is_last(name, len(self.names))
+        return is_last(name, len(self.names), self._content_bytes)
 
     def remembered(self) -> Remembered:
         return Remembered(
@@ -239,7 +240,7 @@ def to_row(seen: Remembered) -> bytes:
     *parts, content_bytes = seen
     body = b"".join(parts)
     head = _HEAD.pack(*map(len, parts), content_bytes)
-    return _CHECKSUM.pack(crc32(body, crc32(head))) + head + body
+    return _CHECKSUMS.pack(crc32(head), crc32(body)) + head + body
 
 
 def memory_path(folder: Path, writer: str, generation: str, class_: str, stream: str) -> Path:
@@ -277,7 +278,11 @@ def _merged(parts: Sequence[Path]) -> Iterator[Remembered]:
 def _read(path: Path) -> Iterator[Remembered]:
     """What a run saw; ends early, without a word, where the file is missing or damaged."""
     try:
-        with open(path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        with (
+            open(path, "rb") as file,
+            zstandard.ZstdDecompressor().stream_reader(file) as plain,
+            io.BufferedReader(plain, _BUFFER_BYTES) as stream,
+        ):
             if stream.read(len(_MAGIC)) != _MAGIC:
                 return
             yield from _rows(stream)
@@ -285,27 +290,14 @@ def _read(path: Path) -> Iterator[Remembered]:
         return
 
 
-def _rows(stream: zstandard.ZstdDecompressionReader) -> Iterator[Remembered]:
-    buffer, at = b"", 0
-    while True:
-        while (start := at + _CHECKSUM.size + _HEAD.size) <= len(buffer):
-            *lengths, content_bytes = _HEAD.unpack_from(buffer, at + _CHECKSUM.size)
-            end = start + sum(lengths)
-            if end > len(buffer):
-                break
-            if _CHECKSUM.unpack_from(buffer, at)[0] != crc32(memoryview(buffer)[at + _CHECKSUM.size : end]):
-                return
-            _, one, two, three, four = accumulate(lengths[:-1], initial=start)
-            yield Remembered(
-                buffer[start:one],
-                buffer[one:two],
-                buffer[two:three],
-                buffer[three:four],
-                buffer[four:end],
-                content_bytes,
-            )
-            at = end
-        more = stream.read(_BUFFER_BYTES)
-        if not more:
+def _rows(stream: BinaryIO) -> Iterator[Remembered]:
+    while len(start := stream.read(_CHECKSUMS.size + _HEAD.size)) == _CHECKSUMS.size + _HEAD.size:
+        of_head, of_body = _CHECKSUMS.unpack_from(start)
+        if crc32(start[_CHECKSUMS.size :]) != of_head:
+            return  # before its lengths are believed
+        *lengths, content_bytes = _HEAD.unpack_from(start, _CHECKSUMS.size)
+        one, two, three, four, end = accumulate(lengths)
+        body = stream.read(end)
+        if len(body) != end or crc32(body) != of_body:
             return
-        buffer, at = buffer[at:] + more, 0
+        yield Remembered(body[:one], body[one:two], body[two:three], body[three:four], body[four:], content_bytes)

@@ -37,6 +37,9 @@ STAMP = struct.Struct("<IIIQQqqQQ")
 CHANGED_IN_STAMP, INODE_IN_STAMP, DEVICE_IN_STAMP = slice(36, 44), slice(-16, None), slice(-8, None)
 """Where a stamp has the time of the inode's change, inode and device together, and the device."""
 
+FARTHEST_NS = (1 << 63) - 1
+"""The year 2262, and 1677. File systems go farther, and `touch` goes with them."""
+
 _pack_stamp = STAMP.pack
 
 
@@ -89,17 +92,29 @@ def make_stamp(found: stat_result) -> bytes:
 
     The change time is what makes this hold: no user can set it, and every write, chmod or setxattr moves it.
     """
+    changed_ns, inode_changed_ns = found.st_mtime_ns, found.st_ctime_ns
+    if not (-FARTHEST_NS <= changed_ns <= FARTHEST_NS and -FARTHEST_NS <= inode_changed_ns <= FARTHEST_NS):
+        changed_ns, inode_changed_ns = _near(changed_ns), _near(inode_changed_ns)
     return _pack_stamp(
         found.st_mode,
         found.st_uid,
         found.st_gid,
         found.st_nlink,
         found.st_size,
-        found.st_mtime_ns,
-        found.st_ctime_ns,
+        changed_ns,
+        inode_changed_ns,
         found.st_ino,
         found.st_dev & 0xFFFFFFFFFFFFFFFF,
     )
+
+
+def is_far(found: stat_result) -> bool:
+    """Whether a stamp does not tell when the content changed, for that lies too far off."""
+    return not -FARTHEST_NS <= found.st_mtime_ns <= FARTHEST_NS
+
+
+def _near(ns: int) -> int:
+    return max(-FARTHEST_NS, min(ns, FARTHEST_NS))
 
 
 def is_partial(name: bytes) -> bool:

@@ -186,8 +186,10 @@ class FileReader:
         xattrs = reading.xattrs(self._attributes)
         if stamp == entry.stamp:
             return entry if xattrs == entry.xattrs else entry._replace(xattrs=xattrs)
-        if entry.stamp and entry.stamp[INODE_IN_STAMP] != stamp[INODE_IN_STAMP]:
-            # Replaced since the walk: whatever the old inode's other names were, they are not this one's.
+        if entry.link_count != before.st_nlink or (
+            entry.stamp and entry.stamp[INODE_IN_STAMP] != stamp[INODE_IN_STAMP]
+        ):
+            # Replaced since the walk, or one of its names was: whatever the first one was, it need not be this file any more.
             entry = entry._replace(hard_link_to=b"", link_count=before.st_nlink)
         user, group = self._owners.names(before.st_uid, before.st_gid)
         return entry._replace(

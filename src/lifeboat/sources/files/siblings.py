@@ -4,19 +4,22 @@ Looking at a name takes two microseconds, and what a program in Python then does
 one comparison of bytes instead.
 
 Invariant: where a sequence ends is decided by the names themselves (about one in ``AVERAGE``) and by what stands between them, so that a file that
-comes or goes moves the ends of its own neighbours and of no others.
+comes or goes moves the ends of its own neighbours and of no others; where ``AT_MOST`` cut one, those up to the next end that a name decides.
 """
 
 from binascii import crc32
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from lifeboat.foundation.sizes import GIB
 from lifeboat.sources.files.entry import STAMP, Entry
 from lifeboat.sources.files.owners import Owners
 
 AVERAGE = 256
 """A power of two."""
 AT_MOST = 4 * AVERAGE
+AT_MOST_BYTES = GIB
+"""Of content: what is remembered of them names each mebibyte of it."""
 
 
 class Siblings(NamedTuple):
@@ -39,9 +42,9 @@ class Siblings(NamedTuple):
             yield Entry(start + name, "file", mode & 0o7777, uid, gid, mtime_ns, size, user, group, stamp=stamp)
 
 
-def is_last(name: bytes, count: int) -> bool:
-    """Whether a sequence ends with this name. Args: count: Its names, with this one."""
-    return crc32(name) % AVERAGE == 0 or count >= AT_MOST
+def is_last(name: bytes, count: int, size_bytes: int) -> bool:
+    """Whether a sequence ends with this name. Args: count, size_bytes: Its names, and their content, with this one."""
+    return crc32(name) % AVERAGE == 0 or count >= AT_MOST or size_bytes >= AT_MOST_BYTES
 
 
 def path_in(directory: bytes, name: bytes) -> bytes:

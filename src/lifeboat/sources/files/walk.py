@@ -15,7 +15,16 @@ from pathlib import Path
 from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.files.attributes import Attributes
 from lifeboat.sources.files.directories import Directories
-from lifeboat.sources.files.entry import RESERVED_START, RESTORING_NAME, Entry, Kind, is_partial, make_stamp, show
+from lifeboat.sources.files.entry import (
+    RESERVED_START,
+    RESTORING_NAME,
+    Entry,
+    Kind,
+    is_far,
+    is_partial,
+    make_stamp,
+    show,
+)
 from lifeboat.sources.files.errors import FilesRootMissing, OnTrouble, not_read
 from lifeboat.sources.files.owners import Owners
 from lifeboat.sources.files.patterns import NOTHING_SAID, Patterns
@@ -144,14 +153,12 @@ class TreeWalk:
             else:
                 yield self._entry(b"", found, self._attributes.of_descriptor(directories.root_fd, device))
                 levels = [(b"", self._names(b"", directories.root_fd, chosen), chosen)]
-            names_together: list[bytes] = []
-            stamps: list[bytes] = []
+            plain = _Plain()
             while levels:
                 directory, names, chosen = levels[-1]
                 if not names:
-                    if names_together:
-                        yield Siblings(directory, names_together, b"".join(stamps))
-                        names_together, stamps = [], []
+                    if plain.names:
+                        yield plain.take(directory)
                     levels.pop()
                     continue
                 name = names.pop()
@@ -162,23 +169,26 @@ class TreeWalk:
                     is_directory = kind == stat.S_IFDIR
                     if excludes_some and self._patterns.excludes(path_in(directory, name), is_directory):
                         continue
-                    if together and kind == stat.S_IFREG and found.st_nlink == 1:
-                        names_together.append(name)
-                        stamps.append(make_stamp(found))
-                        if is_last(name, len(stamps)):
-                            yield Siblings(directory, names_together, b"".join(stamps))
-                            names_together, stamps = [], []
+                    if together and kind == stat.S_IFREG and found.st_nlink == 1 and not is_far(found):
+                        if plain.add(name, found):
+                            yield plain.take(directory)
                         continue
-                    if names_together:
-                        # First of all: a walk that is left here has not seen what follows, nor what it is a link to.
-                        yield Siblings(directory, names_together, b"".join(stamps))
-                        names_together, stamps = [], []
                     path = path_in(directory, name)
-                    entry = self._look_closer(path, name, fd, found)
+                    if not plain.names:
+                        entry = self._look_closer(path, name, fd, found)
                 except OSError as error:
                     path = path_in(directory, name)
-                    missing = chosen and isinstance(error, FileNotFoundError)
-                    self._on_trouble(_named_but_missing(path) if missing else not_read(path, error))
+                    trouble: OSError | None = error
+                else:
+                    trouble = None
+                if plain.names:
+                    # First of all. What follows is looked at again when somebody comes for it: that may be long after, or another process.
+                    names.append(name)
+                    yield plain.take(directory)
+                    continue
+                if trouble is not None:
+                    missing = chosen and isinstance(trouble, FileNotFoundError)
+                    self._on_trouble(_named_but_missing(path) if missing else not_read(path, trouble))
                     continue
                 if entry is None:
                     continue
@@ -266,6 +276,28 @@ class TreeWalk:
         else:
             self.first_names[key] = (first or path, seen + 1)
         return first
+
+
+class _Plain:
+    """Plain files with one name each that were found one behind the other."""
+
+    def __init__(self) -> None:
+        self.names: list[bytes] = []
+        self._stamps: list[bytes] = []
+        self._bytes = 0
+
+    def add(self, name: bytes, found: os.stat_result) -> bool:
+        """Whether a sequence ends with this one."""
+        self.names.append(name)
+        self._stamps.append(make_stamp(found))
+        self._bytes += found.st_size
+        return is_last(name, len(self.names), self._bytes)
+
+    def take(self, directory: bytes) -> Siblings:
+        """They, and begin anew."""
+        taken = Siblings(directory, self.names, b"".join(self._stamps))
+        self.names, self._stamps, self._bytes = [], [], 0
+        return taken
 
 
 def _listed(fd: int) -> list[bytes]:

@@ -5,7 +5,8 @@ files, half of one where nothing changed. The walk begins here; after some thous
 behind the last name told. One that dies, or cannot be started, costs time and nothing else: the tree is walked again from its beginning, and
 what was told is left out.
 
-Limits: ``AHEAD`` answers of ``AT_MOST`` names under way. What patterns include is chosen here, what they exclude over there.
+Limits: ``AHEAD`` answers of ``AT_MOST`` names, and the rest of a sequence of siblings, under way. What patterns include is chosen here, what they
+exclude over there.
 """
 
 import sys
