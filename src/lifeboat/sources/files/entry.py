@@ -108,11 +108,6 @@ def make_stamp(found: stat_result) -> bytes:
     )
 
 
-def is_far(found: stat_result) -> bool:
-    """Whether a stamp does not tell when the content changed, for that lies too far off."""
-    return not -FARTHEST_NS <= found.st_mtime_ns <= FARTHEST_NS
-
-
 def _near(ns: int) -> int:
     return max(-FARTHEST_NS, min(ns, FARTHEST_NS))
 

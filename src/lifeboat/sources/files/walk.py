@@ -16,11 +16,11 @@ from lifeboat.foundation.finding import Finding, Level
 from lifeboat.sources.files.attributes import Attributes
 from lifeboat.sources.files.directories import Directories
 from lifeboat.sources.files.entry import (
+    FARTHEST_NS,
     RESERVED_START,
     RESTORING_NAME,
     Entry,
     Kind,
-    is_far,
     is_partial,
     make_stamp,
     show,
@@ -169,7 +169,12 @@ class TreeWalk:
                     is_directory = kind == stat.S_IFDIR
                     if excludes_some and self._patterns.excludes(path_in(directory, name), is_directory):
                         continue
-                    if together and kind == stat.S_IFREG and found.st_nlink == 1 and not is_far(found):
+                    if (
+                        together
+                        and kind == stat.S_IFREG
+                        and found.st_nlink == 1
+                        and -FARTHEST_NS <= found.st_mtime_ns <= FARTHEST_NS
+                    ):
                         if plain.add(name, found):
                             yield plain.take(directory)
                         continue
